@@ -1,0 +1,48 @@
+//! How much of anything a peer may ask us to read.
+
+/// Upper bounds for bytes that come from a peer. Each is checked before memory is taken.
+///
+/// Start from [`Limits::default`] and change the fields that need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes in one frame, without its 4 length bytes. Default 100 MiB, the broker's own
+    /// `socket.request.max.bytes`; a fetch must fit with all its partitions.
+    pub frame_bytes: usize,
+    /// Elements in one array of a message. Default 1,000,000, as Kafka 4.4's own readers allow.
+    pub array_elements: usize,
+    /// Tagged fields in one section of a message. Default 10,000, as Kafka 4.4's own readers allow.
+    pub tagged_fields: usize,
+    /// Bytes of memory that the typed form of a message may take, as a multiple of its size on the
+    /// wire, on top of [`Limits::memory_base_bytes`]. Default 40: a Metadata response of many tiny
+    /// partitions takes 36 times its wire size and is valid.
+    pub memory_factor: usize,
+    /// Bytes of memory that the typed form of any message may take, however short the message is.
+    /// Default 64 KiB.
+    pub memory_base_bytes: usize,
+    /// Bytes that the records of one compressed batch may inflate to. Default 128 MiB.
+    pub decompressed_bytes: usize,
+    /// How many times its compressed size a batch may inflate to, checked only beyond 1 MiB, because
+    /// small runs of equal bytes compress far better than any real data. Default 1,000.
+    pub decompression_ratio: usize,
+    /// Records in one batch. Default 10,000,000.
+    pub records_per_batch: usize,
+    /// Headers on one record. Default 100,000.
+    pub headers_per_record: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes: 100 << 20,
+            array_elements: 1_000_000,
+            tagged_fields: 10_000,
+            memory_factor: 40,
+            memory_base_bytes: 64 << 10,
+            decompressed_bytes: 128 << 20,
+            decompression_ratio: 1_000,
+            records_per_batch: 10_000_000,
+            headers_per_record: 100_000,
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! The records of one batch, as views.
+
+use super::attributes::Compression;
+use super::compression::decompress;
+use super::error::BatchError;
+use super::varint::{take_varint, take_varlong};
+use crate::{Limits, Sequence};
+use bytes::Bytes;
+
+/// The smallest record: its length, then attributes, two differences, no key, no value, no headers.
+const RECORD_BYTES_MIN: usize = 7;
+/// The smallest header: an empty key and no value.
+const HEADER_BYTES_MIN: usize = 2;
+
+/// The uncompressed records of one batch; clones share them.
+#[derive(Clone, Debug)]
+pub struct Records {
+    bytes: Bytes,
+    count: u32,
+    context: RecordContext,
+    headers_max: usize,
+}
+
+/// What a record's own numbers are relative to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordContext {
+    pub(super) base_offset: i64,
+    pub(super) base_timestamp: i64,
+    /// If set, every record's timestamp.
+    pub(super) log_append_time: Option<i64>,
+    pub(super) base_sequence: Sequence,
+}
+
+/// A record in a batch: a view into its buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Its place in the partition.
+    pub offset: i64,
+    /// Milliseconds since the epoch: the producer's, or the time of append if the topic says so.
+    pub timestamp: i64,
+    /// Its number for its producer; [`Sequence::NONE`] without idempotence.
+    pub sequence: Sequence,
+    /// What the record is about.
+    pub key: Option<&'a [u8]>,
+    /// What it says.
+    pub value: Option<&'a [u8]>,
+    /// Already walked once: [`Headers`] cannot fail.
+    headers: Headers<'a>,
+}
+
+/// A record's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Its name: UTF-8 if its writer kept to the protocol.
+    pub key: &'a [u8],
+    /// Its value.
+    pub value: Option<&'a [u8]>,
+}
+
+/// The headers of a record, in order, duplicates included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers<'a> {
+    left: &'a [u8],
+    count: usize,
+}
+
+/// Goes through the records of a batch. After an error nothing more comes.
+#[derive(Clone, Debug)]
+pub struct RecordIter<'a> {
+    left: &'a [u8],
+    index: u32,
+    count: u32,
+    context: RecordContext,
+    headers_max: usize,
+}
+
+impl Records {
+    pub(super) fn open(
+        body: Bytes,
+        compression: Compression,
+        declared: i32,
+        context: RecordContext,
+        limits: &Limits,
+        buffer: Vec<u8>,
+    ) -> Result<Self, BatchError> {
+        let base_offset = context.base_offset;
+        let mismatch = BatchError::Count {
+            base_offset,
+            declared,
+        };
+        let Ok(count) = u32::try_from(declared) else {
+            return Err(mismatch);
+        };
+        let records_max = limits.records_per_batch;
+        if usize::try_from(count).unwrap_or(usize::MAX) > records_max {
+            return Err(BatchError::Limit {
+                base_offset,
+                limit: records_max,
+                unit: "records",
+            });
+        }
+        let bytes = match compression {
+            Compression::None => body,
+            codec @ (Compression::Gzip
+            | Compression::Snappy
+            | Compression::Lz4
+            | Compression::Zstd) => {
+                Bytes::from(decompress(codec, &body, buffer, limits, base_offset)?)
+            }
+        };
+        if !holds_exactly(&bytes, count) {
+            return Err(mismatch);
+        }
+        Ok(Self {
+            bytes,
+            count,
+            context,
+            headers_max: limits.headers_per_record,
+        })
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether there are none: compaction leaves empty batches.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The bytes that the records are views into.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The records in order.
+    #[must_use]
+    pub fn iter(&self) -> RecordIter<'_> {
+        RecordIter {
+            left: &self.bytes,
+            index: 0,
+            count: self.count,
+            context: self.context,
+            headers_max: self.headers_max,
+        }
+    }
+
+    /// The buffer that the records are in, to be used for another batch; `None` while something else
+    /// holds on to it, as the response does to records that were not compressed.
+    #[must_use]
+    pub fn into_buffer(self) -> Option<Vec<u8>> {
+        let mut buffer = Vec::from(self.bytes.try_into_mut().ok()?);
+        buffer.clear();
+        Some(buffer)
+    }
+}
+
+impl<'a> IntoIterator for &'a Records {
+    type Item = Result<Record<'a>, BatchError>;
+    type IntoIter = RecordIter<'a>;
+
+    fn into_iter(self) -> RecordIter<'a> {
+        self.iter()
+    }
+}
+
+/// Whether `bytes` are `count` records by their lengths, with nothing left.
+fn holds_exactly(mut bytes: &[u8], count: u32) -> bool {
+    if usize::try_from(count).unwrap_or(usize::MAX) > bytes.len() / RECORD_BYTES_MIN {
+        return false;
+    }
+    for _ in 0..count {
+        if take_record(&mut bytes).is_none() {
+            return false;
+        }
+    }
+    bytes.is_empty()
+}
+
+#[inline]
+fn take_record<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(take_varint(bytes)?).ok()?;
+    let (record, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    Some(record)
+}
+
+impl<'a> Iterator for RecordIter<'a> {
+    type Item = Result<Record<'a>, BatchError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.index >= self.count {
+            return None;
+        }
+        let result = self.take();
+        self.index = if result.is_ok() {
+            self.index + 1
+        } else {
+            self.count
+        };
+        Some(result)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = usize::try_from(self.count - self.index).unwrap_or(usize::MAX);
+        (0, Some(left))
+    }
+}
+
+impl std::iter::FusedIterator for RecordIter<'_> {}
+
+impl<'a> RecordIter<'a> {
+    #[inline]
+    fn take(&mut self) -> Result<Record<'a>, BatchError> {
+        let mut record = take_record(&mut self.left).ok_or_else(|| self.malformed("length"))?;
+        let left = &mut record;
+        // The record's own attributes: no bit of them means anything.
+        take_byte(left).ok_or_else(|| self.malformed("attributes"))?;
+        let timestamp_delta =
+            take_varlong(left).ok_or_else(|| self.malformed("timestamp delta"))?;
+        let offset_delta = take_varint(left).ok_or_else(|| self.malformed("offset delta"))?;
+        let key = take_nullable(left).ok_or_else(|| self.malformed("key"))?;
+        let value = take_nullable(left).ok_or_else(|| self.malformed("value"))?;
+        let headers = take_varint(left)
+            .and_then(|count| usize::try_from(count).ok())
+            .ok_or_else(|| self.malformed("header count"))?;
+        let headers = self.headers(headers, record)?;
+
+        let context = &self.context;
+        Ok(Record {
+            offset: context.base_offset.wrapping_add(offset_delta.into()),
+            timestamp: match context.log_append_time {
+                Some(appended) => appended,
+                None => context.base_timestamp.wrapping_add(timestamp_delta),
+            },
+            sequence: context.base_sequence.advance(offset_delta.cast_unsigned()),
+            key,
+            value,
+            headers,
+        })
+    }
+
+    /// Walks the headers once, so that a record with a broken one is refused as a whole.
+    #[inline]
+    fn headers(&self, count: usize, bytes: &'a [u8]) -> Result<Headers<'a>, BatchError> {
+        if count > self.headers_max {
+            let base_offset = self.context.base_offset;
+            let limit = self.headers_max;
+            return Err(BatchError::Limit {
+                base_offset,
+                limit,
+                unit: "headers on a record",
+            });
+        }
+        if count > bytes.len() / HEADER_BYTES_MIN {
+            return Err(self.malformed("header count"));
+        }
+        let mut left = bytes;
+        for _ in 0..count {
+            take_header(&mut left).ok_or_else(|| self.malformed("header"))?;
+        }
+        if !left.is_empty() {
+            return Err(self.malformed("length"));
+        }
+        Ok(Headers { left: bytes, count })
+    }
+
+    #[cold]
+    fn malformed(&self, field: &'static str) -> BatchError {
+        let base_offset = self.context.base_offset;
+        BatchError::Record {
+            base_offset,
+            index: self.index,
+            field,
+        }
+    }
+}
+
+impl<'a> Record<'a> {
+    /// The record's headers.
+    #[must_use]
+    pub fn headers(&self) -> Headers<'a> {
+        self.headers
+    }
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = Header<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Header<'a>> {
+        self.count = self.count.checked_sub(1)?;
+        take_header(&mut self.left)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.count, Some(self.count))
+    }
+}
+
+impl ExactSizeIterator for Headers<'_> {}
+impl std::iter::FusedIterator for Headers<'_> {}
+
+#[inline]
+fn take_header<'a>(bytes: &mut &'a [u8]) -> Option<Header<'a>> {
+    let key = take_nullable(bytes)??;
+    let value = take_nullable(bytes)?;
+    Some(Header { key, value })
+}
+
+#[inline]
+fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
+    let (&first, rest) = bytes.split_first()?;
+    *bytes = rest;
+    Some(first)
+}
+
+/// Bytes behind their length; a negative length, of which Kafka writes only -1, is a null.
+#[inline]
+fn take_nullable<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
+    let length = take_varint(bytes)?;
+    let Ok(length) = usize::try_from(length) else {
+        return Some(None);
+    };
+    let (taken, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    Some(Some(taken))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{BATCH_HEADER_BYTES, set_log_append_time, set_log_position};
+    use crate::{Batch, BatchBuilder, BatchStamp, Batches, HeaderToWrite, RecordToWrite};
+
+    const HEADERS: [HeaderToWrite<'_>; 3] = [
+        HeaderToWrite {
+            key: "same",
+            value: Some(b"1"),
+        },
+        HeaderToWrite {
+            key: "same",
+            value: None,
+        },
+        HeaderToWrite {
+            key: "",
+            value: Some(b""),
+        },
+    ];
+    const FIRST: RecordToWrite<'_> = RecordToWrite {
+        timestamp: 5_000,
+        key: None,
+        value: None,
+        headers: &HEADERS,
+    };
+    const SECOND: RecordToWrite<'_> = RecordToWrite {
+        timestamp: -1,
+        key: Some(b""),
+        value: Some(b"value"),
+        headers: &[],
+    };
+
+    fn wire() -> Vec<u8> {
+        let mut builder = BatchBuilder::default();
+        assert_eq!(builder.append(&FIRST).unwrap(), 0);
+        let size = builder.size_with(&SECOND);
+        assert_eq!(builder.append(&SECOND).unwrap(), 1);
+        assert_eq!(builder.size(), size);
+        builder
+            .close(Compression::None)
+            .unwrap()
+            .to_vec(&BatchStamp::NONE)
+    }
+
+    fn batch(wire: Vec<u8>) -> Batch {
+        Batches::new(wire.into()).next().unwrap().unwrap()
+    }
+
+    fn limits() -> Limits {
+        Limits::default()
+    }
+
+    #[test]
+    fn records_are_read_as_written() {
+        let mut wire = wire();
+        set_log_position(&mut wire, 100, 7).unwrap();
+        let batch = batch(wire);
+        batch.check_crc().unwrap();
+        assert_eq!((batch.base_offset(), batch.next_offset()), (100, 102));
+        assert_eq!(batch.partition_leader_epoch(), 7);
+        let records = batch.records(&limits()).unwrap();
+        let read: Vec<_> = records.iter().map(Result::unwrap).collect();
+        assert_eq!(read.len(), 2);
+        assert_eq!((read[0].offset, read[0].timestamp), (100, 5_000));
+        assert_eq!((read[0].key, read[0].value), (None, None));
+        let headers: Vec<_> = read[0].headers().map(|h| (h.key, h.value)).collect();
+        let expected: [(&[u8], Option<&[u8]>); 3] =
+            [(b"same", Some(b"1")), (b"same", None), (b"", Some(b""))];
+        assert_eq!(headers, expected);
+        assert_eq!((read[1].offset, read[1].timestamp), (101, -1));
+        assert_eq!(
+            (read[1].key, read[1].value),
+            (Some(&b""[..]), Some(&b"value"[..]))
+        );
+        assert_eq!(read[1].sequence, Sequence::NONE);
+    }
+
+    #[test]
+    fn log_append_time_overrides_the_producers_timestamps() {
+        let mut wire = wire();
+        set_log_append_time(&mut wire, 777).unwrap();
+        let batch = batch(wire);
+        batch.check_crc().unwrap();
+        let records = batch.records(&limits()).unwrap();
+        assert!(
+            records
+                .iter()
+                .all(|record| record.unwrap().timestamp == 777)
+        );
+    }
+
+    #[test]
+    fn a_count_that_lies_is_refused_before_a_record_is_handed_out() {
+        for declared in [-1_i32, 0, 1, 3, i32::MAX] {
+            let mut wire = wire();
+            wire[57..61].copy_from_slice(&declared.to_be_bytes());
+            let error = batch(wire).records(&limits()).unwrap_err();
+            let count = BatchError::Count {
+                base_offset: 0,
+                declared,
+            };
+            let limit = BatchError::Limit {
+                base_offset: 0,
+                limit: 10_000_000,
+                unit: "records",
+            };
+            assert_eq!(error, if declared == i32::MAX { limit } else { count });
+        }
+    }
+
+    #[test]
+    fn any_flipped_bit_fails_the_crc_or_a_length() {
+        let wire = wire();
+        for at in 17..wire.len() {
+            for bit in 0..8 {
+                let mut flipped = wire.clone();
+                flipped[at] ^= 1 << bit;
+                let batch = batch(flipped);
+                batch.check_crc().unwrap_err();
+                // Whatever it says now, reading it does not panic.
+                if let Ok(records) = batch.records(&limits()) {
+                    records.iter().for_each(|record| {
+                        if let Ok(record) = record {
+                            record.headers().for_each(drop);
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_with_a_lie_inside_is_an_error_and_the_last_item() {
+        let mut wire = wire();
+        // The second record ends in: value's length, "value", header count.
+        let value_length = wire.len() - 7;
+        assert_eq!(wire[value_length], 5 * 2);
+        wire[value_length] = 7 * 2;
+        let batch = batch(wire);
+        let records = batch.records(&limits()).unwrap();
+        let items: Vec<_> = records.iter().collect();
+        assert!(items[0].is_ok() && items[1].is_err());
+        assert_eq!(items.len(), 2);
+    }
+
+    #[test]
+    fn more_headers_than_the_limit_are_refused() {
+        let limits = Limits {
+            headers_per_record: 2,
+            ..limits()
+        };
+        let batch = batch(wire());
+        let records = batch.records(&limits).unwrap();
+        let error = records.iter().next().unwrap().unwrap_err();
+        assert!(matches!(error, BatchError::Limit { limit: 2, .. }));
+    }
+
+    #[test]
+    fn a_header_count_beyond_the_bytes_is_refused() {
+        let record: &[u8] = &[0, 0, 0, 1, 1, 0xfe, 0xff, 0xff, 0xff, 0x0f];
+        let mut wire = wire();
+        wire.truncate(BATCH_HEADER_BYTES);
+        wire.push(u8::try_from(record.len() * 2).unwrap());
+        wire.extend_from_slice(record);
+        let length = i32::try_from(wire.len() - 12).unwrap();
+        wire[8..12].copy_from_slice(&length.to_be_bytes());
+        wire[57..61].copy_from_slice(&1_i32.to_be_bytes());
+        let limits = Limits {
+            headers_per_record: usize::MAX,
+            ..limits()
+        };
+        let batch = batch(wire);
+        let records = batch.records(&limits).unwrap();
+        let error = records.iter().next().unwrap().unwrap_err();
+        assert!(
+            matches!(
+                error,
+                BatchError::Record {
+                    field: "header count",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+}
