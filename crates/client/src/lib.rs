@@ -1,1 +1,14 @@
 //! Exactly-once Kafka in Rust.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "until producer, transaction and consumer have landed"
+)]
+
+pub mod config;
+mod error;
+
+pub use config::ConfigError;
+pub use error::{Cause, Error, Recovery, recovery_of};
+pub use milena_codec::ErrorCode;

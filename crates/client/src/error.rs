@@ -1,0 +1,469 @@
+//! The one error of this crate: whose fault it is, and what the caller may do about it.
+//!
+//! ```text
+//!             +- it never left, or nothing was changed ------ retriable
+//!             +- the transaction can only be aborted -------- abortable
+//!  an error --+- this producer or consumer is at its end ---- fatal
+//!             +- nobody can say whether it was applied ------ outcome unknown
+//!             +- this one call was refused ------------------ none of the four
+//! ```
+//!
+//! The classes never overlap. An operation that may have been applied is never reported as failed:
+//! a timed-out write, commit or abort is *outcome unknown* (P-75, T-66).
+
+mod recovery;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use milena_codec::ErrorCode;
+
+pub use recovery::{Recovery, recovery_of};
+pub(crate) use recovery::{may_have_been_applied, repetition_matters};
+
+use crate::config::ConfigError;
+
+/// The cause of an [`Error`] that lies outside this crate: a socket, a decoder.
+pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
+
+/// Why an operation of this crate did not end as asked.
+///
+/// Variants say whose fault it was. [`recovery`](Self::recovery) says what to do next and is what
+/// a program should decide by; the variants and their fields are for people. `Display` prints
+/// this level only, `source()` leads to the cause.
+///
+/// Cheap to clone: the failure of one batch is told to each of its records.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A broker answered with an error code.
+    #[error("{}", display::broker(*code, request, *broker, topic.as_deref(), *partition, message.as_deref()))]
+    Broker {
+        /// What the broker answered.
+        code: ErrorCode,
+        /// Kafka's name of the request it answered, such as `Produce`.
+        request: &'static str,
+        /// The id of the broker that answered, where known.
+        broker: Option<i32>,
+        /// The topic concerned; `None` if the answer was to the request as a whole.
+        topic: Option<Arc<str>>,
+        /// The partition concerned; `None` if the answer was to the request or topic as a whole.
+        partition: Option<i32>,
+        /// What the broker added in words, where it did.
+        message: Option<Arc<str>>,
+    },
+
+    /// The records do not fit into what is left of `buffer_memory`, and nothing was freed within
+    /// `max_block`. Nothing was sent.
+    #[error(
+        "no room for {bytes} bytes: buffer_memory ({buffer_memory} bytes) stayed full for {waited:?}"
+    )]
+    BufferFull {
+        /// What the record needs, in bytes.
+        bytes: usize,
+        /// The producer's bound, in bytes.
+        buffer_memory: usize,
+        /// How long the call waited for room.
+        waited: Duration,
+    },
+
+    /// The producer, consumer or client was closed (or is closing), and the operation was not done.
+    #[error("{what} is closed")]
+    Closed {
+        /// What was closed, such as `the producer`.
+        what: &'static str,
+    },
+
+    /// A setting cannot work.
+    #[error(transparent)]
+    Configuration {
+        /// Which setting, its value, why not, and what to do.
+        cause: ConfigError,
+    },
+
+    /// Records read from a broker are damaged: the checksum, the record count or the compressed
+    /// data do not hold. No record of the batch was handed out.
+    #[error("the records of {topic}-{partition} at offset {offset} are damaged")]
+    CorruptRecords {
+        /// The topic read.
+        topic: Arc<str>,
+        /// The partition read.
+        partition: i32,
+        /// The offset of the first record of the batch. Seeking behind the batch skips it.
+        offset: i64,
+        /// What does not hold.
+        #[source]
+        cause: Cause,
+    },
+
+    /// The delivery timeout of a record ran out.
+    ///
+    /// If its batch had `reached_the_wire` the record may be in the log and the outcome is unknown
+    /// (P-75); otherwise it is certain that it was not written (P-71).
+    #[error(
+        "delivery to {topic}-{partition} timed out after {elapsed:?}, {}",
+        display::written(*reached_the_wire)
+    )]
+    DeliveryTimeout {
+        /// The topic written to.
+        topic: Arc<str>,
+        /// The partition written to.
+        partition: i32,
+        /// The age of the batch, from its first record.
+        elapsed: Duration,
+        /// Whether the batch was written to a connection at least once.
+        reached_the_wire: bool,
+        /// Why the last attempt did not succeed, where there was one.
+        #[source]
+        cause: Option<Arc<Error>>,
+    },
+
+    /// The producer (or consumer) hit an error that it cannot go on from. Every later call says
+    /// so too. Close it; the cause tells what must change before a new one can work.
+    #[error("no longer usable")]
+    Fatal {
+        /// What ended it.
+        #[source]
+        cause: Arc<Error>,
+    },
+
+    /// A newer producer with the same transactional id has taken over. This one must not write
+    /// again, cannot abort, and is at its end; what it left open was aborted for it. Close it.
+    #[error("fenced: a newer producer uses the transactional id `{transactional_id}`")]
+    Fenced {
+        /// The id that both producers use.
+        transactional_id: Arc<str>,
+        /// The answer that told so, where one did.
+        #[source]
+        cause: Option<Arc<Error>>,
+    },
+
+    /// The log was truncated below the position of the reader: records it has read are no longer
+    /// there, and others may have taken their offsets (KIP-320).
+    #[error(
+        "{topic}-{partition} was truncated below the position {position}; the logs part at offset {diverging_offset}"
+    )]
+    LogTruncated {
+        /// The topic read.
+        topic: Arc<str>,
+        /// The partition read.
+        partition: i32,
+        /// The offset that would have been read next.
+        position: i64,
+        /// The first offset whose record may differ from what was read.
+        diverging_offset: i64,
+    },
+
+    /// A broker sent bytes that are not what the protocol says.
+    #[error("a malformed {request} answer came from {}", display::peer(*broker))]
+    Malformed {
+        /// Kafka's name of the request whose answer was malformed.
+        request: &'static str,
+        /// The id of the broker that sent it, where known.
+        broker: Option<i32>,
+        /// What is wrong with the bytes.
+        #[source]
+        cause: Cause,
+    },
+
+    /// The caller asked for something that is wrong in this place, such as a commit while another
+    /// commit is pending. Nothing was changed (T-10).
+    #[error("{what}")]
+    Misuse {
+        /// What was asked, why it is wrong and what to do instead.
+        what: std::borrow::Cow<'static, str>,
+    },
+
+    /// The position lies outside the log and the reset policy is to say so.
+    #[error("offset {offset} of {topic}-{partition} is out of range: {}", display::range(*log_start_offset, *high_watermark))]
+    OffsetOutOfRange {
+        /// The topic read.
+        topic: Arc<str>,
+        /// The partition read.
+        partition: i32,
+        /// The offset that was asked for.
+        offset: i64,
+        /// The first offset kept, where known.
+        log_start_offset: Option<i64>,
+        /// The end of what is replicated, where known.
+        high_watermark: Option<i64>,
+    },
+
+    /// The operation may or may not have been applied: it was sent, and no answer proves either.
+    ///
+    /// A commit or abort may be called again and re-attaches to the same pending operation (T-12).
+    #[error("the outcome of {operation} is unknown: it may or may not have been applied")]
+    OutcomeUnknown {
+        /// What was attempted, such as `the commit` or `the delivery to orders-3`.
+        operation: Arc<str>,
+        /// Why no answer was got.
+        #[source]
+        cause: Option<Arc<Error>>,
+    },
+
+    /// The record is larger than a limit allows, compressed or not. Nothing of it was sent.
+    #[error("a record of {bytes} bytes is larger than {setting} allows ({bytes_max} bytes)")]
+    RecordTooLarge {
+        /// The size of the record with its batch overhead, in bytes.
+        bytes: usize,
+        /// The limit, in bytes.
+        bytes_max: usize,
+        /// The setting that limits it.
+        setting: &'static str,
+    },
+
+    /// A wait reached its limit and nothing was changed.
+    #[error("{operation} did not succeed within {elapsed:?}")]
+    Timeout {
+        /// What was waited for, such as `learning the partitions of orders`.
+        operation: Arc<str>,
+        /// How long.
+        elapsed: Duration,
+        /// What stood in the way last, where known.
+        #[source]
+        cause: Option<Arc<Error>>,
+    },
+
+    /// The transaction cannot be committed any more; abort it (P-54, T-15).
+    #[error("the transaction can only be aborted")]
+    TransactionAbortable {
+        /// What spoiled it.
+        #[source]
+        cause: Arc<Error>,
+    },
+
+    /// The record was not sent because its transaction was aborted before (T-36). Nothing of it
+    /// was written.
+    #[error("not sent: the transaction was aborted")]
+    TransactionAborted,
+
+    /// No connection carried the request: dialling failed, or no broker is known for it. Nothing
+    /// was changed, or nothing could be (the request only reads).
+    #[error("{request} could not be sent{}", display::to(address.as_deref()))]
+    Transport {
+        /// Kafka's name of the request.
+        request: &'static str,
+        /// Where it should have gone, `host:port`; `None` if there was nowhere to send it.
+        address: Option<Arc<str>>,
+        /// What failed.
+        #[source]
+        cause: Cause,
+    },
+}
+
+impl Error {
+    /// The one thing the caller may do next.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        match self {
+            Self::Broker { code, request, .. } => recovery::recovery_of_answer(request, *code),
+            Self::DeliveryTimeout {
+                reached_the_wire: true,
+                ..
+            }
+            | Self::OutcomeUnknown { .. } => Recovery::OutcomeUnknown,
+            Self::BufferFull { .. }
+            | Self::DeliveryTimeout {
+                reached_the_wire: false,
+                ..
+            }
+            | Self::Timeout { .. } => Recovery::Retry,
+            Self::Transport { .. } => Recovery::RefreshAndRetry,
+            Self::TransactionAbortable { .. } => Recovery::AbortTransaction,
+            Self::Closed { .. } | Self::Fatal { .. } | Self::Fenced { .. } => {
+                Recovery::RecreateProducer
+            }
+            Self::Configuration { .. } => Recovery::FixConfiguration,
+            Self::CorruptRecords { .. }
+            | Self::LogTruncated { .. }
+            | Self::Malformed { .. }
+            | Self::Misuse { .. }
+            | Self::OffsetOutOfRange { .. }
+            | Self::RecordTooLarge { .. }
+            | Self::TransactionAborted => Recovery::GiveUp,
+        }
+    }
+
+    /// Whether the same call may be made again: nothing was changed and the cause passes.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        self.recovery().is_retriable()
+    }
+
+    /// Whether the transaction must be aborted; the producer goes on.
+    #[must_use]
+    pub fn is_abortable(&self) -> bool {
+        self.recovery().is_abortable()
+    }
+
+    /// Whether the producer or consumer is at its end.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.recovery().is_fatal()
+    }
+
+    /// Whether a newer producer has taken over the transactional id. A fenced error is fatal too.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        matches!(self, Self::Fenced { .. })
+    }
+
+    /// Whether the operation may or may not have been applied.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.recovery().is_outcome_unknown()
+    }
+
+    /// The code a broker answered, here or in the nearest cause that has one.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Broker { code, .. } => Some(*code),
+            Self::Fatal { cause } | Self::TransactionAbortable { cause } => cause.code(),
+            Self::DeliveryTimeout { cause, .. }
+            | Self::Fenced { cause, .. }
+            | Self::OutcomeUnknown { cause, .. }
+            | Self::Timeout { cause, .. } => cause.as_deref().and_then(Self::code),
+            Self::BufferFull { .. }
+            | Self::Closed { .. }
+            | Self::Configuration { .. }
+            | Self::CorruptRecords { .. }
+            | Self::LogTruncated { .. }
+            | Self::Malformed { .. }
+            | Self::Misuse { .. }
+            | Self::OffsetOutOfRange { .. }
+            | Self::RecordTooLarge { .. }
+            | Self::TransactionAborted
+            | Self::Transport { .. } => None,
+        }
+    }
+}
+
+impl Error {
+    /// An answer to the request as a whole.
+    pub(crate) fn broker(code: ErrorCode, request: &'static str, broker: Option<i32>) -> Self {
+        Self::Broker {
+            code,
+            request,
+            broker,
+            topic: None,
+            partition: None,
+            message: None,
+        }
+    }
+
+    /// An answer about one partition.
+    pub(crate) fn partition(
+        code: ErrorCode,
+        request: &'static str,
+        broker: Option<i32>,
+        topic: Arc<str>,
+        partition: i32,
+    ) -> Self {
+        let (topic, partition) = (Some(topic), Some(partition));
+        Self::Broker {
+            code,
+            request,
+            broker,
+            topic,
+            partition,
+            message: None,
+        }
+    }
+
+    pub(crate) fn misuse(what: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self::Misuse { what: what.into() }
+    }
+
+    /// The same error as spoiling the transaction it happened in. What is terminal stays terminal.
+    pub(crate) fn into_abortable(self) -> Self {
+        if self.ends_the_producer() || matches!(self, Self::TransactionAbortable { .. }) {
+            return self;
+        }
+        Self::TransactionAbortable {
+            cause: Arc::new(self),
+        }
+    }
+
+    /// The same error as ending the producer.
+    pub(crate) fn into_fatal(self) -> Self {
+        if self.ends_the_producer() {
+            return self;
+        }
+        Self::Fatal {
+            cause: Arc::new(self),
+        }
+    }
+
+    /// Whether this is a terminal state. An answer whose code is fatal by itself is not yet one:
+    /// the machine that got it decides what it ends (error table 1.6, T-70).
+    fn ends_the_producer(&self) -> bool {
+        matches!(
+            self,
+            Self::Closed { .. } | Self::Fatal { .. } | Self::Fenced { .. }
+        )
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(cause: ConfigError) -> Self {
+        Self::Configuration { cause }
+    }
+}
+
+/// The parts of messages that depend on what is known.
+mod display {
+    use milena_codec::ErrorCode;
+
+    pub(super) fn broker(
+        code: ErrorCode,
+        request: &str,
+        broker: Option<i32>,
+        topic: Option<&str>,
+        partition: Option<i32>,
+        message: Option<&str>,
+    ) -> String {
+        let place = match (topic, partition) {
+            (Some(topic), Some(partition)) => format!(" for {topic}-{partition}"),
+            (Some(topic), None) => format!(" for {topic}"),
+            (None, _) => String::new(),
+        };
+        let said = message
+            .map(|message| format!(": {message}"))
+            .unwrap_or_default();
+        format!(
+            "{} answered {request}{place} with {code}{said}",
+            peer(broker)
+        )
+    }
+
+    pub(super) fn peer(broker: Option<i32>) -> String {
+        broker.map_or_else(|| "the broker".to_owned(), |id| format!("broker {id}"))
+    }
+
+    pub(super) fn to(address: Option<&str>) -> String {
+        address
+            .map(|address| format!(" to {address}"))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn written(reached_the_wire: bool) -> &'static str {
+        if reached_the_wire {
+            "after it was sent: it may have been written"
+        } else {
+            "before it was sent: it was not written"
+        }
+    }
+
+    pub(super) fn range(log_start_offset: Option<i64>, high_watermark: Option<i64>) -> String {
+        match (log_start_offset, high_watermark) {
+            (Some(start), Some(end)) => format!("the log has {start}..{end}"),
+            (Some(start), None) => format!("the log starts at {start}"),
+            (None, Some(end)) => format!("the log ends at {end}"),
+            (None, None) => "the log does not have it".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

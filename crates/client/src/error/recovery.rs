@@ -1,0 +1,408 @@
+//! What an error lets the caller do, and where each of Kafka's codes stands.
+
+use milena_codec::ErrorCode;
+
+/// What the caller may do about an error.
+///
+/// Every error has exactly one. The four classes [`is_retriable`](Self::is_retriable),
+/// [`is_abortable`](Self::is_abortable), [`is_fatal`](Self::is_fatal) and
+/// [`is_outcome_unknown`](Self::is_outcome_unknown) never overlap; an error in none of them
+/// ([`FixConfiguration`](Self::FixConfiguration), [`GiveUp`](Self::GiveUp)) was a refusal of that
+/// one call, and the producer or consumer goes on.
+///
+/// milena has already repeated what it may repeat within the configured time limits, so an error
+/// that says [`Retry`](Self::Retry) is one on which that time ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Recovery {
+    /// Nothing was changed and the cause passes: the same call may be made again, after a pause.
+    Retry,
+    /// As [`Retry`](Self::Retry), and what was known about leaders, coordinators or the
+    /// controller is stale; milena learns it anew before the next attempt.
+    RefreshAndRetry,
+    /// The transaction can only be aborted. The producer survives and may begin the next one.
+    AbortTransaction,
+    /// The producer (or consumer) is at its end: close it. A new one may be made once the cause
+    /// is removed - for [`Error::Fenced`](crate::Error::Fenced) only if this process is still the
+    /// one meant to own the transactional id, because a new producer fences the other in turn.
+    RecreateProducer,
+    /// A setting, a right or a version stands in the way; the same call fails until someone
+    /// changes it.
+    FixConfiguration,
+    /// This call was refused, and would be refused again.
+    GiveUp,
+    /// The operation may or may not have been applied. Repeating a write can duplicate it;
+    /// treating it as failed can lose it. A commit or abort may be called again: it re-attaches
+    /// to the operation that is still pending.
+    OutcomeUnknown,
+}
+
+impl Recovery {
+    /// Whether the same call may be made again: [`Retry`](Self::Retry) or
+    /// [`RefreshAndRetry`](Self::RefreshAndRetry).
+    #[must_use]
+    pub const fn is_retriable(self) -> bool {
+        matches!(self, Self::Retry | Self::RefreshAndRetry)
+    }
+
+    /// Whether the transaction must be aborted and the producer goes on.
+    #[must_use]
+    pub const fn is_abortable(self) -> bool {
+        matches!(self, Self::AbortTransaction)
+    }
+
+    /// Whether the producer or consumer is at its end.
+    #[must_use]
+    pub const fn is_fatal(self) -> bool {
+        matches!(self, Self::RecreateProducer)
+    }
+
+    /// Whether the operation may or may not have been applied.
+    #[must_use]
+    pub const fn is_outcome_unknown(self) -> bool {
+        matches!(self, Self::OutcomeUnknown)
+    }
+}
+
+/// The class of a code by itself, without the request it answers.
+///
+/// These are the classes Apache Kafka 4.3.1 ships (KIP-1050), and where Kafka has none, ours. The
+/// request can say more - `INVALID_PRODUCER_EPOCH` does not end a producer when it answers a
+/// Produce, and a write answered with `REQUEST_TIMED_OUT` may have been applied - so prefer
+/// [`Error::recovery`](crate::Error::recovery) where there is an error to ask.
+///
+/// `NONE` is no error; an answer that was treated as one anyway gives up.
+#[must_use]
+// No wildcard arm: a new code does not compile until someone decides.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line per code is the point of the table"
+)]
+pub const fn recovery_of(code: ErrorCode) -> Recovery {
+    match code {
+        ErrorCode::ConcurrentTransactions
+        | ErrorCode::CoordinatorLoadInProgress
+        | ErrorCode::CorruptMessage
+        | ErrorCode::FetchSessionIdNotFound
+        | ErrorCode::FetchSessionTopicIdError
+        | ErrorCode::InvalidFetchSessionEpoch
+        | ErrorCode::InvalidShareSessionEpoch
+        | ErrorCode::NotEnoughReplicas
+        | ErrorCode::NotEnoughReplicasAfterAppend
+        | ErrorCode::OffsetNotAvailable
+        | ErrorCode::RequestTimedOut
+        | ErrorCode::ShareSessionLimitReached
+        | ErrorCode::ShareSessionNotFound
+        | ErrorCode::ThrottlingQuotaExceeded
+        | ErrorCode::UnknownLeaderEpoch
+        | ErrorCode::UnstableOffsetCommit => Recovery::Retry,
+
+        ErrorCode::CoordinatorNotAvailable
+        | ErrorCode::ElectionNotNeeded
+        | ErrorCode::EligibleLeadersNotAvailable
+        | ErrorCode::FencedLeaderEpoch
+        | ErrorCode::InconsistentTopicId
+        | ErrorCode::KafkaStorageError
+        | ErrorCode::LeaderNotAvailable
+        | ErrorCode::ListenerNotFound
+        | ErrorCode::NetworkException
+        | ErrorCode::NotCoordinator
+        | ErrorCode::NotLeaderOrFollower
+        | ErrorCode::PreferredLeaderNotAvailable
+        | ErrorCode::ReplicaNotAvailable
+        | ErrorCode::UnknownTopicId
+        | ErrorCode::UnknownTopicOrPartition
+        // Kafka: plainly retriable; a moved controller is not found by asking the old one again.
+        | ErrorCode::NotController
+        // Kafka: unclassified. A broker that is away, a bootstrap that must be done over (KIP-1102).
+        | ErrorCode::BrokerNotAvailable
+        | ErrorCode::RebootstrapRequired => Recovery::RefreshAndRetry,
+
+        ErrorCode::TransactionAbortable => Recovery::AbortTransaction,
+
+        // Kafka calls these recoverable by the application: the instance is made anew.
+        ErrorCode::FencedInstanceId
+        | ErrorCode::IllegalGeneration
+        | ErrorCode::InvalidProducerEpoch
+        | ErrorCode::InvalidProducerIdMapping
+        | ErrorCode::ProducerFenced
+        | ErrorCode::UnknownMemberId => Recovery::RecreateProducer,
+
+        ErrorCode::ClusterAuthorizationFailed
+        | ErrorCode::DelegationTokenAuthorizationFailed
+        | ErrorCode::GroupAuthorizationFailed
+        | ErrorCode::IllegalSaslState
+        | ErrorCode::InvalidConfig
+        | ErrorCode::InvalidRecord
+        | ErrorCode::InvalidReplicationFactor
+        | ErrorCode::InvalidRequiredAcks
+        | ErrorCode::InvalidTopicException
+        | ErrorCode::RecordListTooLarge
+        | ErrorCode::SaslAuthenticationFailed
+        | ErrorCode::TopicAuthorizationFailed
+        | ErrorCode::TransactionalIdAuthorizationFailed
+        | ErrorCode::UnsupportedForMessageFormat
+        | ErrorCode::UnsupportedSaslMechanism
+        | ErrorCode::UnsupportedVersion
+        // Kafka: unclassified, but what is wrong is a setting here or on the broker.
+        | ErrorCode::InvalidSessionTimeout
+        | ErrorCode::InvalidTransactionTimeout
+        | ErrorCode::SecurityDisabled
+        | ErrorCode::TopicDeletionDisabled
+        | ErrorCode::UnsupportedAssignor
+        | ErrorCode::UnsupportedCompressionType => Recovery::FixConfiguration,
+
+        // A broker that failed in a way it cannot name may have applied the request before, and
+        // so may one whose code we cannot name (P-52, T-67).
+        ErrorCode::Unknown(_) | ErrorCode::UnknownServerError => Recovery::OutcomeUnknown,
+
+        ErrorCode::BrokerIdNotRegistered
+        | ErrorCode::DelegationTokenAuthDisabled
+        | ErrorCode::DelegationTokenExpired
+        | ErrorCode::DelegationTokenNotFound
+        | ErrorCode::DelegationTokenOwnerMismatch
+        | ErrorCode::DelegationTokenRequestNotAllowed
+        | ErrorCode::DuplicateBrokerRegistration
+        | ErrorCode::DuplicateResource
+        | ErrorCode::DuplicateSequenceNumber
+        | ErrorCode::DuplicateVoter
+        | ErrorCode::FeatureUpdateFailed
+        | ErrorCode::FencedMemberEpoch
+        | ErrorCode::FencedStateEpoch
+        | ErrorCode::GroupIdNotFound
+        | ErrorCode::GroupMaxSizeReached
+        | ErrorCode::GroupSubscribedToTopic
+        | ErrorCode::InconsistentClusterId
+        | ErrorCode::InconsistentGroupProtocol
+        | ErrorCode::InconsistentVoterSet
+        | ErrorCode::IneligibleReplica
+        | ErrorCode::InvalidCommitOffsetSize
+        | ErrorCode::InvalidFetchSize
+        | ErrorCode::InvalidGroupId
+        | ErrorCode::InvalidPartitions
+        | ErrorCode::InvalidPrincipalType
+        | ErrorCode::InvalidRecordState
+        | ErrorCode::InvalidRegistration
+        | ErrorCode::InvalidRegularExpression
+        | ErrorCode::InvalidReplicaAssignment
+        | ErrorCode::InvalidRequest
+        | ErrorCode::InvalidTimestamp
+        | ErrorCode::InvalidTxnState
+        | ErrorCode::InvalidUpdateVersion
+        | ErrorCode::InvalidVoterKey
+        | ErrorCode::LogDirNotFound
+        | ErrorCode::MemberIdRequired
+        | ErrorCode::MessageTooLarge
+        | ErrorCode::MismatchedEndpointType
+        | ErrorCode::NewLeaderElected
+        | ErrorCode::NoReassignmentInProgress
+        | ErrorCode::NonEmptyGroup
+        | ErrorCode::None
+        | ErrorCode::OffsetMetadataTooLarge
+        | ErrorCode::OffsetMovedToTieredStorage
+        | ErrorCode::OffsetOutOfRange
+        | ErrorCode::OperationNotAttempted
+        | ErrorCode::OutOfOrderSequenceNumber
+        | ErrorCode::PolicyViolation
+        | ErrorCode::PositionOutOfRange
+        | ErrorCode::PrincipalDeserializationFailure
+        | ErrorCode::ReassignmentInProgress
+        | ErrorCode::RebalanceInProgress
+        | ErrorCode::ResourceNotFound
+        | ErrorCode::SnapshotNotFound
+        | ErrorCode::StaleBrokerEpoch
+        | ErrorCode::StaleControllerEpoch
+        | ErrorCode::StaleMemberEpoch
+        | ErrorCode::StreamsInvalidTopology
+        | ErrorCode::StreamsInvalidTopologyEpoch
+        | ErrorCode::StreamsTopologyFenced
+        | ErrorCode::TelemetryTooLarge
+        | ErrorCode::TopicAlreadyExists
+        | ErrorCode::TransactionCoordinatorFenced
+        | ErrorCode::TransactionalIdNotFound
+        | ErrorCode::UnacceptableCredential
+        | ErrorCode::UnknownControllerId
+        | ErrorCode::UnknownProducerId
+        | ErrorCode::UnknownSubscriptionId
+        | ErrorCode::UnreleasedInstanceId
+        | ErrorCode::UnsupportedEndpointType
+        | ErrorCode::VoterNotFound => Recovery::GiveUp,
+    }
+}
+
+/// The class of a code that answers `request`, which knows more than the code alone.
+pub(super) fn recovery_of_answer(request: &str, code: ErrorCode) -> Recovery {
+    let alone = recovery_of(code);
+    match (request, code) {
+        // The broker turns "fenced" into this code on Produce too, so it proves nothing but that
+        // the batch was not appended (error table 1.6); the producer takes a new epoch itself.
+        ("Produce", ErrorCode::InvalidProducerEpoch) => Recovery::Retry,
+        // One topic of several was left out because of another one: asking again is harmless.
+        (_, ErrorCode::OperationNotAttempted) => Recovery::Retry,
+        _ if may_have_been_applied(code) && repetition_matters(request) => Recovery::OutcomeUnknown,
+        // A failed look-up changed nothing, whatever the broker's trouble was.
+        _ if alone.is_outcome_unknown() && !repetition_matters(request) => Recovery::Retry,
+        _ => alone,
+    }
+}
+
+/// Whether the broker may have applied a request that it answers with `code`: column A of the
+/// Produce error table 1.6.
+#[must_use]
+pub(crate) const fn may_have_been_applied(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::UnknownServerError
+            | ErrorCode::NotLeaderOrFollower
+            | ErrorCode::RequestTimedOut
+            | ErrorCode::NetworkException
+            | ErrorCode::NotEnoughReplicasAfterAppend
+            | ErrorCode::KafkaStorageError
+            | ErrorCode::Unknown(_)
+    )
+}
+
+/// Whether sending `request` twice can differ from sending it once, by Kafka's name of the
+/// request. A request that is not known to be a look-up counts as a change.
+pub(crate) fn repetition_matters(request: &str) -> bool {
+    !matches!(
+        request,
+        "ApiVersions"
+            | "ConsumerGroupDescribe"
+            | "DescribeCluster"
+            | "DescribeConfigs"
+            | "DescribeGroups"
+            | "DescribeProducers"
+            | "DescribeTopicPartitions"
+            | "DescribeTransactions"
+            | "Fetch"
+            | "FindCoordinator"
+            // Taking a producer id or a new epoch twice costs an epoch and nothing else.
+            | "InitProducerId"
+            | "ListGroups"
+            | "ListOffsets"
+            | "ListTransactions"
+            | "Metadata"
+            | "OffsetCommit"
+            | "OffsetFetch"
+            | "OffsetForLeaderEpoch"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_code() -> impl Iterator<Item = ErrorCode> {
+        (i16::MIN..=i16::MAX).map(ErrorCode::from)
+    }
+
+    #[test]
+    fn the_four_classes_are_disjoint_for_every_code() {
+        for code in every_code() {
+            for recovery in [recovery_of(code), recovery_of_answer("Produce", code)] {
+                let classes = [
+                    recovery.is_retriable(),
+                    recovery.is_abortable(),
+                    recovery.is_fatal(),
+                    recovery.is_outcome_unknown(),
+                ];
+                assert!(
+                    classes.iter().filter(|held| **held).count() <= 1,
+                    "{code}: {classes:?}"
+                );
+            }
+        }
+    }
+
+    /// The classes of Kafka 4.3.1's own exceptions, read from `Errors.exception()`: direct
+    /// subclasses of `RetriableException`, those below `RefreshRetriableException`, of
+    /// `ApplicationRecoverableException`, of `InvalidConfigurationException` and everything below.
+    const KAFKA_RETRIABLE: &[i16] = &[
+        2, 7, 14, 19, 20, 41, 51, 70, 71, 75, 78, 88, 89, 106, 122, 123, 133,
+    ];
+    const KAFKA_REFRESH: &[i16] = &[3, 5, 6, 9, 13, 15, 16, 56, 72, 74, 80, 83, 84, 100, 103];
+    const KAFKA_RECOVERABLE: &[i16] = &[22, 25, 47, 49, 82, 90];
+    const KAFKA_CONFIGURATION: &[i16] = &[
+        17, 18, 21, 29, 30, 31, 33, 34, 35, 38, 40, 43, 53, 58, 65, 87,
+    ];
+    /// Codes placed otherwise than Kafka's class says, or placed where Kafka has no class.
+    const OURS: &[(i16, Recovery)] = &[
+        (-1, Recovery::OutcomeUnknown),
+        (8, Recovery::RefreshAndRetry),
+        (26, Recovery::FixConfiguration),
+        (41, Recovery::RefreshAndRetry),
+        (50, Recovery::FixConfiguration),
+        (54, Recovery::FixConfiguration),
+        (73, Recovery::FixConfiguration),
+        (76, Recovery::FixConfiguration),
+        (112, Recovery::FixConfiguration),
+        (129, Recovery::RefreshAndRetry),
+    ];
+
+    #[test]
+    fn codes_stand_where_kafka_puts_them_except_those_named_here() {
+        for code in ErrorCode::ALL {
+            let number = code.code();
+            let kafka = if KAFKA_RETRIABLE.contains(&number) {
+                Recovery::Retry
+            } else if KAFKA_REFRESH.contains(&number) {
+                Recovery::RefreshAndRetry
+            } else if KAFKA_RECOVERABLE.contains(&number) {
+                Recovery::RecreateProducer
+            } else if KAFKA_CONFIGURATION.contains(&number) {
+                Recovery::FixConfiguration
+            } else if number == 120 {
+                Recovery::AbortTransaction
+            } else {
+                Recovery::GiveUp
+            };
+            let expected = OURS
+                .iter()
+                .find(|(ours, _)| *ours == number)
+                .map_or(kafka, |(_, ours)| *ours);
+            assert_eq!(recovery_of(*code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_outside_the_table_leaves_the_outcome_unknown() {
+        assert_eq!(recovery_of(ErrorCode::from(4711)), Recovery::OutcomeUnknown);
+    }
+
+    #[test]
+    fn a_write_that_timed_out_on_the_broker_is_unknown_and_a_look_up_is_not() {
+        let timed_out = ErrorCode::RequestTimedOut;
+        for write in [
+            "Produce",
+            "EndTxn",
+            "CreateTopics",
+            "DeleteTopics",
+            "SomethingNew",
+        ] {
+            assert_eq!(
+                recovery_of_answer(write, timed_out),
+                Recovery::OutcomeUnknown,
+                "{write}"
+            );
+        }
+        for read in ["Metadata", "Fetch", "ListOffsets"] {
+            assert_eq!(
+                recovery_of_answer(read, timed_out),
+                Recovery::Retry,
+                "{read}"
+            );
+            assert!(recovery_of_answer(read, ErrorCode::UnknownServerError).is_retriable());
+        }
+    }
+
+    #[test]
+    fn an_old_epoch_on_produce_does_not_end_the_producer() {
+        let code = ErrorCode::InvalidProducerEpoch;
+        assert_eq!(recovery_of_answer("Produce", code), Recovery::Retry);
+        assert_eq!(
+            recovery_of_answer("EndTxn", code),
+            Recovery::RecreateProducer
+        );
+    }
+}
