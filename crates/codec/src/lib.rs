@@ -21,10 +21,12 @@ pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod record;
+pub mod schema;
 
 pub use error::{DecodeError, EncodeError};
 pub use error_code::ErrorCode;
 pub use frame::{FrameDecoder, FrameError};
+pub use guard::GuardError;
 pub use header::RequestHeader;
 pub use ids::{ProducerEpoch, ProducerId, ProducerIdentity, Sequence};
 pub use limits::Limits;

@@ -1,0 +1,453 @@
+//! One pass over the bytes, led by a program.
+
+use super::program::{Block, Count, FIRST_TAG_BYTES, KnownTag, Op, Program, TAG_BYTES};
+use super::{Checked, Fault};
+use crate::Limits;
+
+/// Blocks inside blocks. Kafka's deepest message has five; this is a second lock on the door.
+const DEPTH_MAX: usize = 16;
+
+/// Where the walk stopped, and why.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) offset: usize,
+    pub(super) fault: Fault,
+    /// Innermost first; at most [`DEPTH_MAX`].
+    steps: Vec<String>,
+}
+
+impl Trouble {
+    /// The path of the field, outermost first.
+    pub(super) fn path(&self) -> String {
+        let mut path = String::new();
+        for step in self.steps.iter().rev().filter(|step| !step.is_empty()) {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(step);
+        }
+        path
+    }
+
+    #[cold]
+    fn within(mut self: Box<Self>, step: String) -> Box<Self> {
+        self.steps.push(step);
+        self
+    }
+}
+
+/// What is left to read, or why not. Small, because it is returned from every step.
+type Rest<'a> = Result<&'a [u8], Box<Trouble>>;
+
+/// Walks one message at the start of `bytes`.
+pub(super) fn walk(
+    program: &Program,
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<Checked, Box<Trouble>> {
+    let budget = limits
+        .memory_base_bytes
+        .saturating_add(limits.memory_factor.saturating_mul(bytes.len()));
+    let mut walk = Walk {
+        program,
+        array_elements: limits.array_elements,
+        tagged_fields: limits.tagged_fields,
+        budget,
+        memory: 0,
+        end: bytes.len(),
+    };
+    let rest = match program.outermost() {
+        Some(block) => walk.block(block, bytes, DEPTH_MAX)?,
+        None => bytes,
+    };
+    Ok(Checked {
+        length: bytes.len() - rest.len(),
+        memory: walk.memory,
+    })
+}
+
+struct Walk<'p> {
+    program: &'p Program,
+    array_elements: usize,
+    tagged_fields: usize,
+    budget: usize,
+    /// Bytes that the typed form takes so far.
+    memory: usize,
+    /// Where the bytes at hand end, counted from the start of the message: its end, or inside a
+    /// tagged field the end of that field.
+    end: usize,
+}
+
+impl Walk<'_> {
+    fn block<'a>(&mut self, block: &Block, mut rest: &'a [u8], depth: usize) -> Rest<'a> {
+        for (step, op) in block.ops.iter().enumerate() {
+            let here = rest;
+            let result = match *op {
+                Op::Skip { bytes } => skip(rest, bytes),
+                Op::CompactString { nullable } => {
+                    compact_bytes(rest, nullable).and_then(|(text, rest)| utf8(text, rest))
+                }
+                Op::String { nullable } => {
+                    string(rest, nullable).and_then(|(text, rest)| utf8(text, rest))
+                }
+                Op::CompactBytes { nullable } => {
+                    compact_bytes(rest, nullable).map(|(_, rest)| rest)
+                }
+                Op::Bytes { nullable } => bytes(rest, nullable),
+                Op::FixedArray {
+                    count,
+                    element_bytes,
+                    cost,
+                } => self.fixed_array(rest, count, element_bytes, cost),
+                Op::Array {
+                    count,
+                    element_bytes,
+                    cost,
+                    block: inner,
+                } => match self.count(rest, count, element_bytes, cost) {
+                    Ok((elements, rest)) => {
+                        let name = |index| format!("{}[{index}]", block.field(step, 0));
+                        Ok(self.elements(inner, elements, rest, depth, name)?)
+                    }
+                    Err(fault) => Err(fault),
+                },
+                Op::Optional { block: inner } => match presence(rest) {
+                    Ok((true, rest)) => {
+                        let name = |_| block.field(step, 0).to_owned();
+                        Ok(self.elements(inner, 1, rest, depth, name)?)
+                    }
+                    Ok((false, rest)) => Ok(rest),
+                    Err(fault) => Err(fault),
+                },
+                // Nearly every section of tags is empty.
+                Op::Tags { table } => match rest.split_first() {
+                    Some((0, rest)) => Ok(rest),
+                    _ => Ok(self
+                        .tags(table, rest, depth)
+                        .map_err(|trouble| trouble.within(prefix(block.field(step, 0))))?),
+                },
+            };
+            rest = match result {
+                Ok(rest) => rest,
+                Err(fault) => return Err(self.trouble(block, step, here, fault)),
+            };
+        }
+        Ok(rest)
+    }
+
+    /// Walks a block so many times.
+    fn elements<'a>(
+        &mut self,
+        block: usize,
+        count: u32,
+        mut rest: &'a [u8],
+        depth: usize,
+        name: impl Fn(u32) -> String,
+    ) -> Rest<'a> {
+        let (Some(depth), Some(block)) = (depth.checked_sub(1), self.program.block(block)) else {
+            return Err(self.trouble_at(rest, Fault::TooDeep).within(name(0)));
+        };
+        for index in 0..count {
+            rest = match self.block(block, rest, depth) {
+                Ok(rest) => rest,
+                Err(trouble) => return Err(trouble.within(name(index))),
+            };
+        }
+        Ok(rest)
+    }
+
+    fn fixed_array<'a>(
+        &mut self,
+        rest: &'a [u8],
+        count: Count,
+        element_bytes: usize,
+        cost: usize,
+    ) -> Result<&'a [u8], Fault> {
+        let (elements, rest) = self.count(rest, count, element_bytes, cost)?;
+        // The count has been held against the bytes that are left, so this cannot overflow.
+        skip(rest, widen(elements) * element_bytes)
+    }
+
+    /// Reads an array's count, and answers for the memory of its elements.
+    fn count<'a>(
+        &mut self,
+        rest: &'a [u8],
+        count: Count,
+        element_bytes: usize,
+        cost: usize,
+    ) -> Result<(u32, &'a [u8]), Fault> {
+        let (elements, rest) = if count.compact {
+            let (encoded, rest) = varint(rest)?;
+            match encoded.checked_sub(1) {
+                Some(elements) => (elements, rest),
+                None if count.nullable => return Ok((0, rest)),
+                None => return Err(Fault::NotNullable),
+            }
+        } else {
+            let (encoded, rest) = array(rest)?;
+            match length(i32::from_be_bytes(encoded), count.nullable)? {
+                Some(elements) => (elements, rest),
+                None => return Ok((0, rest)),
+            }
+        };
+        let many = widen(elements);
+        if many > rest.len() / element_bytes.max(1) {
+            let left = rest.len();
+            return Err(Fault::CountBeyondBytes {
+                count: elements,
+                element_bytes,
+                left,
+            });
+        }
+        if many > self.array_elements {
+            let limit = self.array_elements;
+            return Err(Fault::TooManyElements {
+                count: elements,
+                limit,
+            });
+        }
+        self.take_memory(many.saturating_mul(cost))?;
+        Ok((elements, rest))
+    }
+
+    fn tags<'a>(&mut self, table: usize, rest: &'a [u8], depth: usize) -> Rest<'a> {
+        let here = rest;
+        let (count, mut rest) = self.located(rest, varint(rest))?;
+        // A tag takes at least two bytes.
+        let limit = self.tagged_fields.min(rest.len() / 2);
+        if widen(count) > limit {
+            return Err(self
+                .trouble_at(here, Fault::TooManyTags { count, limit })
+                .within("tags".to_owned()));
+        }
+        let mut previous = None;
+        let mut unknown = false;
+        for _ in 0..count {
+            let here = rest;
+            let result = self.tag_head(rest, previous);
+            let (tag, content, after) = self.located(here, result)?;
+            previous = Some(tag);
+            match self
+                .program
+                .tags(table)
+                .iter()
+                .find(|known| known.number == tag)
+            {
+                Some(known) => self.known_tag(known, content, after.len(), depth)?,
+                None => {
+                    let first = if unknown { 0 } else { FIRST_TAG_BYTES };
+                    unknown = true;
+                    let taken = self.take_memory(TAG_BYTES + first);
+                    self.located(here, taken)?;
+                }
+            }
+            rest = after;
+        }
+        Ok(rest)
+    }
+
+    /// Reads a tag's number and size, and cuts out its content.
+    fn tag_head<'a>(
+        &self,
+        rest: &'a [u8],
+        previous: Option<u32>,
+    ) -> Result<(u32, &'a [u8], &'a [u8]), Fault> {
+        let (tag, rest) = varint(rest)?;
+        if i32::try_from(tag).is_err() {
+            return Err(Fault::TagRange(tag));
+        }
+        if let Some(previous) = previous.filter(|previous| *previous >= tag) {
+            return Err(Fault::TagOrder { tag, previous });
+        }
+        let (size, rest) = varint(rest)?;
+        let (content, rest) = split(rest, widen(size))?;
+        Ok((tag, content, rest))
+    }
+
+    fn known_tag(
+        &mut self,
+        known: &KnownTag,
+        content: &[u8],
+        after: usize,
+        depth: usize,
+    ) -> Result<(), Box<Trouble>> {
+        let outer_end = self.end;
+        self.end = outer_end - after;
+        let Some(block) = known.block.and_then(|block| self.program.block(block)) else {
+            return Err(self
+                .trouble_at(content, Fault::TagNotInVersion(known.number))
+                .within("tags".to_owned()));
+        };
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(self.trouble_at(content, Fault::TooDeep));
+        };
+        let rest = self.block(block, content, depth)?;
+        if !rest.is_empty() {
+            let read = content.len() - rest.len();
+            let fault = Fault::TagSize {
+                declared: content.len(),
+                read,
+            };
+            let field = block.field(0, 0).to_owned();
+            return Err(self.trouble_at(rest, fault).within(field));
+        }
+        self.end = outer_end;
+        Ok(())
+    }
+
+    fn take_memory(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.memory = self.memory.saturating_add(bytes);
+        if self.memory > self.budget {
+            return Err(Fault::OverBudget {
+                needed: self.memory,
+                budget: self.budget,
+            });
+        }
+        Ok(())
+    }
+
+    fn located<T>(&self, here: &[u8], result: Result<T, Fault>) -> Result<T, Box<Trouble>> {
+        result.map_err(|fault| self.trouble_at(here, fault).within("tags".to_owned()))
+    }
+
+    #[cold]
+    fn trouble(&self, block: &Block, step: usize, here: &[u8], fault: Fault) -> Box<Trouble> {
+        // In a run of fixed fields, the one in which the bytes end.
+        let (read, fault) = match (block.ops.get(step), fault) {
+            (Some(Op::Skip { .. }), Fault::Truncated { .. }) => (here.len(), fault),
+            _ => (0, fault),
+        };
+        self.trouble_at(here, fault)
+            .within(block.field(step, read).to_owned())
+    }
+
+    #[cold]
+    fn trouble_at(&self, here: &[u8], fault: Fault) -> Box<Trouble> {
+        let offset = self.end.saturating_sub(here.len());
+        Box::new(Trouble {
+            offset,
+            fault,
+            steps: Vec::new(),
+        })
+    }
+}
+
+/// The path in front of a struct's tags, without the word `tags` itself.
+#[cold]
+fn prefix(tags: &str) -> String {
+    tags.strip_suffix("tags")
+        .unwrap_or(tags)
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+fn skip(rest: &[u8], bytes: usize) -> Result<&[u8], Fault> {
+    rest.get(bytes..).ok_or(Fault::Truncated {
+        needed: bytes,
+        left: rest.len(),
+    })
+}
+
+fn split(rest: &[u8], bytes: usize) -> Result<(&[u8], &[u8]), Fault> {
+    rest.split_at_checked(bytes).ok_or(Fault::Truncated {
+        needed: bytes,
+        left: rest.len(),
+    })
+}
+
+fn array<const N: usize>(rest: &[u8]) -> Result<([u8; N], &[u8]), Fault> {
+    match rest.split_first_chunk() {
+        Some((bytes, rest)) => Ok((*bytes, rest)),
+        None => Err(Fault::Truncated {
+            needed: N,
+            left: rest.len(),
+        }),
+    }
+}
+
+fn utf8<'a>(text: &[u8], rest: &'a [u8]) -> Result<&'a [u8], Fault> {
+    match std::str::from_utf8(text) {
+        Ok(_) => Ok(rest),
+        Err(_) => Err(Fault::NotUtf8),
+    }
+}
+
+fn string(rest: &[u8], nullable: bool) -> Result<(&[u8], &[u8]), Fault> {
+    let (encoded, rest) = array(rest)?;
+    match length(i16::from_be_bytes(encoded).into(), nullable)? {
+        Some(length) => split(rest, widen(length)),
+        None => Ok((&[], rest)),
+    }
+}
+
+fn bytes(rest: &[u8], nullable: bool) -> Result<&[u8], Fault> {
+    let (encoded, rest) = array(rest)?;
+    match length(i32::from_be_bytes(encoded), nullable)? {
+        Some(length) => skip(rest, widen(length)),
+        None => Ok(rest),
+    }
+}
+
+fn compact_bytes(rest: &[u8], nullable: bool) -> Result<(&[u8], &[u8]), Fault> {
+    let (encoded, rest) = varint(rest)?;
+    match encoded.checked_sub(1) {
+        Some(length) => split(rest, widen(length)),
+        None if nullable => Ok((&[], rest)),
+        None => Err(Fault::NotNullable),
+    }
+}
+
+/// A length that is not compact: -1 is null, and nothing else is below 0.
+fn length(encoded: i32, nullable: bool) -> Result<Option<u32>, Fault> {
+    match u32::try_from(encoded) {
+        Ok(length) => Ok(Some(length)),
+        Err(_) if encoded < -1 => Err(Fault::NegativeLength(encoded)),
+        Err(_) if nullable => Ok(None),
+        Err(_) => Err(Fault::NotNullable),
+    }
+}
+
+fn presence(rest: &[u8]) -> Result<(bool, &[u8]), Fault> {
+    let (byte, rest) = array(rest)?;
+    match i8::from_be_bytes(byte) {
+        1 => Ok((true, rest)),
+        -1 => Ok((false, rest)),
+        other => Err(Fault::PresenceByte(other)),
+    }
+}
+
+#[inline]
+fn varint(rest: &[u8]) -> Result<(u32, &[u8]), Fault> {
+    match rest.split_first() {
+        Some((byte, rest)) if *byte < 0x80 => Ok((u32::from(*byte), rest)),
+        _ => long_varint(rest),
+    }
+}
+
+fn long_varint(rest: &[u8]) -> Result<(u32, &[u8]), Fault> {
+    let mut value = 0_u32;
+    let mut after = rest;
+    for shift in [0, 7, 14, 21, 28] {
+        let Some((byte, tail)) = after.split_first() else {
+            return Err(Fault::Truncated {
+                needed: rest.len() + 1,
+                left: rest.len(),
+            });
+        };
+        // The fifth byte has room for four bits and no continuation.
+        if shift == 28 && *byte > 0x0f {
+            break;
+        }
+        value |= u32::from(byte & 0x7f) << shift;
+        after = tail;
+        if byte & 0x80 == 0 {
+            return Ok((value, after));
+        }
+    }
+    Err(Fault::VarintTooLong)
+}
+
+/// Lossless wherever this crate builds: `usize` has at least 32 bits there.
+fn widen(value: u32) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
