@@ -9,6 +9,9 @@
 pub mod config;
 mod error;
 
-pub use config::ConfigError;
+pub use config::{
+    Acks, ClientConfig, ConfigError, DeliveryGuarantee, Partitioner, ProducerBuilder,
+    ProducerConfig, TransactionalProducerConfig,
+};
 pub use error::{Cause, Error, Recovery, recovery_of};
 pub use milena_codec::ErrorCode;

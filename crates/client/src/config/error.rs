@@ -24,9 +24,14 @@ impl ConfigError {
         reason: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
+        let value = value.to_string();
         Self(Arc::new(Parts {
             setting: setting.into(),
-            value: value.to_string(),
+            value: if value.is_empty() {
+                "(empty)".to_owned()
+            } else {
+                value
+            },
             reason: reason.into(),
             remedy: remedy.into(),
         }))

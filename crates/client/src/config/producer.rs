@@ -1,0 +1,308 @@
+//! The producer's settings, and the builder whose type says which producer comes out.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use milena_codec::Compression;
+
+use super::client::{ClientConfig, ClientSettings, client_setters};
+use super::setting::Setting;
+use super::values::{Acks, Partitioner};
+use super::{ConfigError, DeliveryGuarantee, rules};
+
+/// Checked settings of a [`Producer`](crate::Producer).
+///
+/// Made by [`ProducerBuilder`], whose methods document unit, range and default of each.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProducerConfig {
+    /// What all clients have in common.
+    pub client: ClientConfig,
+    /// Whose word a write waits for.
+    pub acks: Acks,
+    /// Whether batches carry a producer id and sequences.
+    pub idempotent: bool,
+    /// Attempts after the first that a batch may use up.
+    pub retries: u32,
+    /// Produce requests without an answer per broker; with idempotence also batches per partition.
+    pub max_in_flight: usize,
+    /// How long a batch waits for more records.
+    pub linger: Duration,
+    /// Size from which a batch takes no more records, in bytes before compression.
+    pub batch_bytes: usize,
+    /// Bound on the records that wait or are on the way, in bytes.
+    pub buffer_memory: usize,
+    /// Longest time from a batch's first record to its outcome.
+    pub delivery_timeout: Duration,
+    /// Longest time that `send` waits for room and metadata.
+    pub max_block: Duration,
+    /// How batches are compressed.
+    pub compression: Compression,
+    /// How a record that names no partition gets one.
+    pub partitioner: Partitioner,
+    /// Bound on a Produce request, in bytes.
+    pub request_bytes_max: usize,
+    /// Bound on a record alone in its batch, in bytes before compression.
+    pub record_bytes_max: usize,
+}
+
+/// Checked settings of a [`TransactionalProducer`](crate::TransactionalProducer).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TransactionalProducerConfig {
+    /// What it has in common with a producer without transactions; always idempotent.
+    pub producer: ProducerConfig,
+    /// The application's lasting name for this producer.
+    pub transactional_id: Arc<str>,
+    /// How long a transaction may stay open before its coordinator aborts it.
+    pub transaction_timeout: Duration,
+}
+
+/// [`ProducerBuilder`] makes a producer without transactions, idempotent unless switched off.
+#[derive(Clone, Copy, Debug)]
+pub enum Idempotent {}
+
+/// [`ProducerBuilder`] makes a transactional producer.
+#[derive(Clone, Copy, Debug)]
+pub enum Transactional {}
+
+/// The same between the builder and `build()`.
+#[derive(Clone, Debug)]
+pub(super) struct ProducerSettings {
+    pub(super) acks: Setting<Acks>,
+    pub(super) enable_idempotence: Setting<bool>,
+    pub(super) retries: Setting<u32>,
+    pub(super) max_in_flight: Setting<usize>,
+    pub(super) linger: Setting<Duration>,
+    pub(super) batch_bytes: Setting<usize>,
+    pub(super) buffer_memory: Setting<usize>,
+    pub(super) delivery_timeout: Setting<Duration>,
+    pub(super) max_block: Setting<Duration>,
+    pub(super) compression: Setting<Compression>,
+    pub(super) partitioner: Setting<Partitioner>,
+    pub(super) request_bytes_max: Setting<usize>,
+    pub(super) record_bytes_max: Setting<usize>,
+    pub(super) transactional_id: Setting<Option<String>>,
+    pub(super) transaction_timeout: Setting<Duration>,
+    pub(super) delivery_guarantee: Setting<Option<DeliveryGuarantee>>,
+}
+
+impl Default for ProducerSettings {
+    fn default() -> Self {
+        Self {
+            acks: Setting::new("acks", Acks::All),
+            enable_idempotence: Setting::new("enable_idempotence", true),
+            retries: Setting::new("retries", u32::MAX),
+            max_in_flight: Setting::new("max_in_flight", 5),
+            linger: Setting::new("linger", Duration::from_millis(5)),
+            batch_bytes: Setting::new("batch_bytes", 64 << 10),
+            buffer_memory: Setting::new("buffer_memory", 32 << 20),
+            delivery_timeout: Setting::new("delivery_timeout", Duration::from_secs(120)),
+            max_block: Setting::new("max_block", Duration::from_secs(60)),
+            compression: Setting::new("compression", Compression::None),
+            partitioner: Setting::new("partitioner", Partitioner::ByKey),
+            request_bytes_max: Setting::new("request_bytes_max", 1 << 20),
+            record_bytes_max: Setting::new("record_bytes_max", 1 << 20),
+            transactional_id: Setting::new("transactional_id", None),
+            transaction_timeout: Setting::new("transaction_timeout", Duration::from_secs(60)),
+            delivery_guarantee: Setting::new("delivery_guarantee", None),
+        }
+    }
+}
+
+/// Collects a producer's settings; `build()` checks them and names the first that cannot work.
+///
+/// Its type says which producer comes out: [`Idempotent`] until
+/// [`transactional_id`](ProducerBuilder::transactional_id) is called, [`Transactional`] from there.
+///
+/// ```
+/// use std::time::Duration;
+/// use milena::ProducerBuilder;
+///
+/// let config = ProducerBuilder::new(["localhost:9092"])
+///     .linger(Duration::from_millis(5))
+///     .transactional_id("orders-1")
+///     .transaction_timeout(Duration::from_secs(30))
+///     .build()?;
+/// assert_eq!(&*config.transactional_id, "orders-1");
+/// # Ok::<(), milena::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ProducerBuilder<Mode = Idempotent> {
+    pub(super) client: ClientSettings,
+    pub(super) settings: ProducerSettings,
+    pub(super) mode: PhantomData<Mode>,
+}
+
+impl ProducerBuilder<Idempotent> {
+    /// A builder with every default. `bootstrap` names brokers to ask first as `host:port`; one
+    /// that answers is enough, the others are learnt from it.
+    pub fn new(bootstrap: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let mut client = ClientSettings::default();
+        client.set_bootstrap(bootstrap);
+        Self {
+            client,
+            settings: ProducerSettings::default(),
+            mode: PhantomData,
+        }
+    }
+
+    /// The application's lasting name for this producer; from here on the builder makes a
+    /// transactional producer.
+    ///
+    /// Every instance that runs at the same time needs an id of its own, and keeps it over
+    /// restarts: a new producer with the id of another fences that one and ends its open
+    /// transaction. 1..=32,767 bytes.
+    pub fn transactional_id(mut self, id: impl Into<String>) -> ProducerBuilder<Transactional> {
+        self.settings.transactional_id.set(Some(id.into()));
+        ProducerBuilder {
+            client: self.client,
+            settings: self.settings,
+            mode: PhantomData,
+        }
+    }
+
+    /// The checked settings.
+    ///
+    /// # Errors
+    /// The first setting that cannot work, with its value, the reason and what to do.
+    pub fn build(self) -> Result<ProducerConfig, ConfigError> {
+        let client = self.client.build()?;
+        rules::producer(client, self.settings)
+    }
+}
+
+impl ProducerBuilder<Transactional> {
+    /// How long a transaction may stay open before its coordinator aborts it and readers may pass.
+    /// From 1 ms to what the broker allows (`transaction.max.timeout.ms`, 15 min by default); a
+    /// longer one is refused when the producer starts. Default 60 s: as long as an open
+    /// transaction lasts, readers of committed records wait behind it.
+    ///
+    /// The clock starts with the first write to the first partition. If `delivery_timeout` is not
+    /// set it becomes five sixths of this (at most 120 s), so that a batch that cannot be delivered
+    /// fails here before the coordinator aborts the transaction behind its back (T-72).
+    pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.transaction_timeout.set(timeout);
+        self
+    }
+
+    /// The checked settings.
+    ///
+    /// # Errors
+    /// The first setting that cannot work, with its value, the reason and what to do.
+    pub fn build(self) -> Result<TransactionalProducerConfig, ConfigError> {
+        let client = self.client.build()?;
+        rules::transactional_producer(client, self.settings)
+    }
+}
+
+impl<Mode> ProducerBuilder<Mode> {
+    client_setters!();
+
+    /// Whose word a write waits for. Default [`Acks::All`]. A lesser one switches idempotence off,
+    /// and is refused together with `enable_idempotence(true)` or a transactional id (P-1, P-2).
+    pub fn acks(mut self, acks: Acks) -> Self {
+        self.settings.acks.set(acks);
+        self
+    }
+
+    /// Whether batches carry a producer id and sequence numbers, by which the broker recognises a
+    /// batch it already has and keeps the order over retries. Default `true`: it costs one request
+    /// when the producer starts.
+    pub fn enable_idempotence(mut self, enable: bool) -> Self {
+        self.settings.enable_idempotence.set(enable);
+        self
+    }
+
+    /// Attempts after the first that a batch may use up. Default `u32::MAX`: time is the bound, by
+    /// [`delivery_timeout`](Self::delivery_timeout). 0 switches idempotence off (P-1).
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.settings.retries.set(retries);
+        self
+    }
+
+    /// Produce requests without an answer per broker, and with idempotence also batches per
+    /// partition. 1..=5 with idempotence, because brokers remember the last five batches of a
+    /// producer (P-23); 1..=64 without, where more than 1 lets a retry overtake (D-3). Default 5.
+    pub fn max_in_flight(mut self, requests: usize) -> Self {
+        self.settings.max_in_flight.set(requests);
+        self
+    }
+
+    /// How long a batch waits for more records before it is sent; a full one, a flush and a commit
+    /// do not wait. Default 5 ms: under load batches fill before that, and without load 5 ms is
+    /// little against what a request costs both sides. 0 sends at once.
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.settings.linger.set(linger);
+        self
+    }
+
+    /// Size from which a batch takes no more records, in bytes before compression. Default 64 KiB,
+    /// not Kafka's 16 KiB: a quarter of the batches, checksums and sequence numbers for the same
+    /// records, at 64 KiB of memory per partition that is written to. A larger record goes alone.
+    /// 0 sends every record alone. At most `request_bytes_max`.
+    pub fn batch_bytes(mut self, bytes: usize) -> Self {
+        self.settings.batch_bytes.set(bytes);
+        self
+    }
+
+    /// Bound on the records that wait or are on the way, in bytes; at it, `send` waits up to
+    /// [`max_block`](Self::max_block). Default 32 MiB. At least `batch_bytes` and
+    /// `record_bytes_max`.
+    pub fn buffer_memory(mut self, bytes: usize) -> Self {
+        self.settings.buffer_memory.set(bytes);
+        self
+    }
+
+    /// Longest time from a batch's first record to its outcome, retries included. Default 120 s,
+    /// which outlasts the change of a leader; with transactions see
+    /// [`transaction_timeout`](ProducerBuilder::transaction_timeout). At least
+    /// `linger + request_timeout`: a shorter one is refused, and a default that is shorter is
+    /// raised (P-4).
+    pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.delivery_timeout.set(timeout);
+        self
+    }
+
+    /// Longest time that `send` waits for room and for the topic's partitions. Default 60 s.
+    pub fn max_block(mut self, wait: Duration) -> Self {
+        self.settings.max_block.set(wait);
+        self
+    }
+
+    /// How batches are compressed. Default [`Compression::None`].
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.settings.compression.set(compression);
+        self
+    }
+
+    /// How a record that names no partition gets one. Default [`Partitioner::ByKey`].
+    pub fn partitioner(mut self, partitioner: Partitioner) -> Self {
+        self.settings.partitioner.set(partitioner);
+        self
+    }
+
+    /// Bound on a Produce request, in bytes. Default 1 MiB. 1 KiB..=100 MiB, which is what brokers
+    /// accept (`socket.request.max.bytes`).
+    pub fn request_bytes_max(mut self, bytes: usize) -> Self {
+        self.settings.request_bytes_max.set(bytes);
+        self
+    }
+
+    /// Bound on a record alone in its batch, in bytes before compression; a larger one is refused
+    /// by `send`. Default: `request_bytes_max`, which is its greatest value too. Brokers and topics
+    /// have a bound of their own on the compressed batch (`max.message.bytes`, 1 MiB by default).
+    pub fn record_bytes_max(mut self, bytes: usize) -> Self {
+        self.settings.record_bytes_max.set(bytes);
+        self
+    }
+
+    /// The promise to keep: sets what is not set otherwise, and refuses by name what is and breaks
+    /// it. Default: no preset.
+    pub fn delivery_guarantee(mut self, guarantee: DeliveryGuarantee) -> Self {
+        self.settings.delivery_guarantee.set(Some(guarantee));
+        self
+    }
+}

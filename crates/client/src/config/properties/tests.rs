@@ -1,0 +1,281 @@
+use std::time::Duration;
+
+use super::*;
+use crate::config::{
+    Acks, ClientBuilder, Idempotent, Partitioner, ProducerBuilder, ProducerConfig, Transactional,
+};
+use milena_codec::Compression;
+
+type Pairs = &'static [(&'static str, &'static str)];
+
+fn producer(pairs: &[(&str, &str)]) -> Result<(ProducerConfig, Vec<String>), ConfigError> {
+    let read = ProducerBuilder::<Idempotent>::from_properties(pairs.iter().copied())?;
+    let mut builder = read.builder;
+    if !builder.client.bootstrap.is_explicit() {
+        builder.client.set_bootstrap(["localhost:9092"]);
+    }
+    Ok((builder.build()?, read.unknown))
+}
+
+#[test]
+fn java_and_librdkafka_names_set_the_same() {
+    type Holds = fn(&ProducerConfig) -> bool;
+    let table: &[(&[&str], &str, Holds)] = &[
+        (&["acks", "request.required.acks"], "-1", |c| {
+            c.acks == Acks::All
+        }),
+        (&["acks", "request.required.acks"], "all", |c| {
+            c.acks == Acks::All
+        }),
+        (&["acks", "request.required.acks"], "1", |c| {
+            c.acks == Acks::Leader && !c.idempotent
+        }),
+        (&["acks"], "0", |c| c.acks == Acks::NoneMayLose),
+        (&["enable.idempotence"], "FALSE", |c| !c.idempotent),
+        (&["retries", "message.send.max.retries"], "7", |c| {
+            c.retries == 7
+        }),
+        (
+            &["max.in.flight", "max.in.flight.requests.per.connection"],
+            "3",
+            |c| c.max_in_flight == 3,
+        ),
+        (&["linger.ms", "queue.buffering.max.ms"], "20", |c| {
+            c.linger.as_millis() == 20
+        }),
+        (&["linger.ms"], "0.5", |c| c.linger.as_micros() == 500),
+        (&["batch.size"], "1000", |c| c.batch_bytes == 1000),
+        (&["buffer.memory"], "10000000", |c| {
+            c.buffer_memory == 10_000_000
+        }),
+        (&["queue.buffering.max.kbytes"], "2048", |c| {
+            c.buffer_memory == 2 << 20
+        }),
+        (
+            &["delivery.timeout.ms", "message.timeout.ms"],
+            "40000",
+            |c| c.delivery_timeout.as_secs() == 40,
+        ),
+        (&["max.block.ms"], "1500", |c| {
+            c.max_block.as_millis() == 1500
+        }),
+        (&["compression.type", "compression.codec"], "zstd", |c| {
+            c.compression == Compression::Zstd
+        }),
+        (&["max.request.size", "message.max.bytes"], "2000000", |c| {
+            c.request_bytes_max == 2_000_000 && c.record_bytes_max == 2_000_000
+        }),
+        (&["partitioner.ignore.keys"], "true", |c| {
+            c.partitioner == Partitioner::IgnoreKeys
+        }),
+        (&["client.id"], "me", |c| c.client.client_id == "me"),
+        (&["request.timeout.ms"], "9000", |c| {
+            c.client.request_timeout.as_secs() == 9
+        }),
+        (&["socket.connection.setup.timeout.ms"], "700", |c| {
+            c.client.connect_timeout.as_millis() == 700
+        }),
+        (
+            &["metadata.max.age.ms", "topic.metadata.refresh.interval.ms"],
+            "60000",
+            |c| c.client.metadata_max_age.as_secs() == 60,
+        ),
+        (&["retry.backoff.ms"], "3", |c| {
+            c.client.retry_backoff.as_millis() == 3
+        }),
+        (&["reconnect.backoff.max.ms"], "90", |c| {
+            c.client.reconnect_backoff_max.as_millis() == 90
+        }),
+        (&["receive.message.max.bytes"], "5000", |c| {
+            c.client.limits.frame_bytes == 5000
+        }),
+    ];
+    for (keys, value, holds) in table {
+        for key in *keys {
+            let (config, unknown) = producer(&[(key, value)]).unwrap();
+            assert!(holds(&config), "{key}={value}: {config:?}");
+            assert!(unknown.is_empty(), "{key}: {unknown:?}");
+        }
+    }
+}
+
+#[test]
+fn keys_that_mean_nothing_here_are_listed_in_order() {
+    let (_, unknown) = producer(&[
+        ("statistics.interval.ms", "1000"),
+        (" linger.ms ", " 7 "),
+        ("lingr.ms", "9"),
+    ])
+    .unwrap();
+    assert_eq!(unknown, ["statistics.interval.ms", "lingr.ms"]);
+}
+
+#[test]
+fn a_refusal_names_the_key_as_it_was_written() {
+    let table: &[(&str, Pairs)] = &[
+        // unreadable
+        ("linger.ms", &[("linger.ms", "soon")]),
+        ("linger.ms", &[("linger.ms", "-1")]),
+        ("retries", &[("retries", "many")]),
+        ("enable.idempotence", &[("enable.idempotence", "yes")]),
+        ("acks", &[("acks", "2")]),
+        ("compression.codec", &[("compression.codec", "brotli")]),
+        (
+            "queue.buffering.max.kbytes",
+            &[("queue.buffering.max.kbytes", "18446744073709551615")],
+        ),
+        (
+            "bootstrap.servers",
+            &[
+                ("metadata.broker.list", "a:1"),
+                ("bootstrap.servers", "b:1"),
+            ],
+        ),
+        // in conflict
+        ("acks", &[("enable.idempotence", "true"), ("acks", "1")]),
+        (
+            "request.required.acks",
+            &[
+                ("enable.idempotence", "true"),
+                ("request.required.acks", "0"),
+            ],
+        ),
+        (
+            "message.send.max.retries",
+            &[
+                ("message.send.max.retries", "0"),
+                ("enable.idempotence", "true"),
+            ],
+        ),
+        ("max.in.flight", &[("max.in.flight", "1000000")]),
+        ("message.timeout.ms", &[("message.timeout.ms", "1000")]),
+        (
+            "max.in.flight",
+            &[
+                ("max.in.flight.requests.per.connection", "4"),
+                ("max.in.flight", "5"),
+            ],
+        ),
+        // not to be had
+        ("message.timeout.ms", &[("message.timeout.ms", "0")]),
+        ("security.protocol", &[("security.protocol", "SSL")]),
+        (
+            "security.protocol",
+            &[("security.protocol", "sasl_plaintext")],
+        ),
+        ("sasl.mechanism", &[("sasl.mechanism", "PLAIN")]),
+        ("sasl.password", &[("sasl.password", "x")]),
+        ("ssl.ca.location", &[("ssl.ca.location", "/etc/ca.pem")]),
+        ("interceptor.classes", &[("interceptor.classes", "a.B")]),
+        (
+            "key.serializer",
+            &[("key.serializer", "io.confluent.KafkaAvroSerializer")],
+        ),
+        ("partitioner.class", &[("partitioner.class", "a.B")]),
+        ("partitioner", &[("partitioner", "consistent_random")]),
+        (
+            "partitioner.adaptive.partitioning.enable",
+            &[("partitioner.adaptive.partitioning.enable", "false")],
+        ),
+        (
+            "partitioner.availability.timeout.ms",
+            &[("partitioner.availability.timeout.ms", "5")],
+        ),
+        (
+            "transaction.two.phase.commit.enable",
+            &[("transaction.two.phase.commit.enable", "true")],
+        ),
+        (
+            "enable.gapless.guarantee",
+            &[("enable.gapless.guarantee", "true")],
+        ),
+        (
+            "compression.zstd.level",
+            &[("compression.zstd.level", "19")],
+        ),
+        ("transactional.id", &[("transactional.id", "t")]),
+    ];
+    for (key, pairs) in table {
+        let error = producer(pairs).unwrap_err();
+        assert_eq!(error.setting(), *key, "{error}");
+        assert!(
+            !error.reason().is_empty() && !error.remedy().is_empty(),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn what_asks_for_nothing_special_is_taken() {
+    let pairs: Pairs = &[
+        ("security.protocol", "plaintext"),
+        ("sasl.jaas.config", ""),
+        (
+            "key.serializer",
+            "org.apache.kafka.common.serialization.StringSerializer",
+        ),
+        ("partitioner", "murmur2_random"),
+        ("compression.lz4.level", "9"),
+        ("acks", "all"),
+        ("request.required.acks", "-1"),
+    ];
+    let (_, unknown) = producer(pairs).unwrap();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn a_transactional_producer_needs_its_id_and_gets_it() {
+    let here = ("bootstrap.servers", "localhost:9092");
+    let without = ProducerBuilder::<Transactional>::from_properties([here]).unwrap_err();
+    assert_eq!(without.setting(), "transactional.id");
+    let pairs = [
+        here,
+        ("transactional.id", "t"),
+        ("transaction.timeout.ms", "20000"),
+    ];
+    let read = ProducerBuilder::<Transactional>::from_properties(pairs).unwrap();
+    let config = read.builder.build().unwrap();
+    assert_eq!(&*config.transactional_id, "t");
+    assert_eq!(config.transaction_timeout, Duration::from_secs(20));
+
+    let off = [
+        here,
+        ("transactional.id", "t"),
+        ("enable.idempotence", "false"),
+    ];
+    let error = ProducerBuilder::<Transactional>::from_properties(off).unwrap_err();
+    assert_eq!(error.setting(), "enable.idempotence");
+}
+
+#[test]
+fn a_refusal_at_build_still_names_the_key() {
+    let read = ProducerBuilder::<Idempotent>::from_properties([("linger.ms", "1")]).unwrap();
+    assert_eq!(read.builder.build().unwrap_err().setting(), "bootstrap");
+    let bad = [("metadata.broker.list", "nowhere")];
+    let read = ProducerBuilder::<Idempotent>::from_properties(bad).unwrap();
+    assert_eq!(
+        read.builder.build().unwrap_err().setting(),
+        "metadata.broker.list"
+    );
+}
+
+#[test]
+fn the_admin_client_takes_the_common_keys() {
+    let read = ClientBuilder::from_properties([("bootstrap.servers", "a:1,b:2"), ("acks", "1")]);
+    let read = read.unwrap();
+    assert_eq!(read.unknown, ["acks"]);
+    assert_eq!(read.builder.config().unwrap().bootstrap.len(), 2);
+}
+
+#[test]
+fn a_refusal_never_shows_a_secret() {
+    for key in [
+        "sasl.password",
+        "sasl.jaas.config",
+        "ssl.key.pem",
+        "ssl.keystore.password",
+    ] {
+        let error = producer(&[(key, "hunter2")]).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}
