@@ -7,6 +7,7 @@
 )]
 
 pub mod config;
+pub mod consumer;
 mod error;
 
 pub use config::{

@@ -1,0 +1,155 @@
+//! What an error code asks of the reader, for each of the three requests that reading needs.
+
+use milena_codec::ErrorCode;
+
+/// What to do about the error of one partition in a Fetch answer (§3.6 of the rules).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FetchAction {
+    /// Ask again after a pause.
+    Retry,
+    /// What is known of the partition's leader may be old; ask again after a refresh. `replica` says
+    /// that the code speaks about the replica that answered, so a preferred one is given up (R-61).
+    Refresh { replica: bool },
+    /// The offset is not in the log of the replica that answered (§3.7).
+    OutOfRange,
+    /// Tell the user.
+    Report,
+}
+
+/// The action for a code other than `NONE`.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every code that the rules do not name is unexpected, new ones too: the user is told"
+)]
+pub(crate) fn fetch_action(code: ErrorCode) -> FetchAction {
+    match code {
+        ErrorCode::NotLeaderOrFollower
+        | ErrorCode::ReplicaNotAvailable
+        | ErrorCode::KafkaStorageError
+        | ErrorCode::FencedLeaderEpoch
+        | ErrorCode::OffsetNotAvailable => FetchAction::Refresh { replica: true },
+        ErrorCode::UnknownTopicOrPartition
+        | ErrorCode::UnknownTopicId
+        | ErrorCode::InconsistentTopicId => FetchAction::Refresh { replica: false },
+        // We are ahead of the broker, which learns of the new leader on its own.
+        ErrorCode::UnknownLeaderEpoch | ErrorCode::UnknownServerError => FetchAction::Retry,
+        ErrorCode::OffsetOutOfRange => FetchAction::OutOfRange,
+        // TOPIC_AUTHORIZATION_FAILED and CORRUPT_MESSAGE among them; OFFSET_MOVED_TO_TIERED_STORAGE
+        // is for followers only.
+        _ => FetchAction::Report,
+    }
+}
+
+/// What to do about the error of one partition in a ListOffsets or OffsetForLeaderEpoch answer
+/// (R-45, R-74).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LookupAction {
+    /// Ask again after a pause and a metadata refresh.
+    Refresh,
+    /// The answer is "no such offset".
+    Nothing,
+    /// Tell the user.
+    Report,
+}
+
+/// The action for a code of ListOffsets other than `NONE` (R-45).
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every code that the rules do not name is unexpected, new ones too: the user is told"
+)]
+pub(crate) fn list_offsets_action(code: ErrorCode) -> LookupAction {
+    match code {
+        code if is_transient(code) => LookupAction::Refresh,
+        // The log's format is too old to be searched by time: there is no such offset.
+        ErrorCode::UnsupportedForMessageFormat => LookupAction::Nothing,
+        _ => LookupAction::Report,
+    }
+}
+
+/// The action for a code of OffsetForLeaderEpoch other than `NONE` (R-74). An unexpected code is
+/// asked again: taking it for an answer could move the position.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "R-74 retries every code but the one that only the user can do something about"
+)]
+pub(crate) fn epoch_end_action(code: ErrorCode) -> LookupAction {
+    match code {
+        ErrorCode::TopicAuthorizationFailed => LookupAction::Report,
+        _ => LookupAction::Refresh,
+    }
+}
+
+fn is_transient(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::OffsetNotAvailable
+            | ErrorCode::LeaderNotAvailable
+            | ErrorCode::NotLeaderOrFollower
+            | ErrorCode::ReplicaNotAvailable
+            | ErrorCode::KafkaStorageError
+            | ErrorCode::FencedLeaderEpoch
+            | ErrorCode::UnknownLeaderEpoch
+            | ErrorCode::UnknownTopicOrPartition
+            | ErrorCode::UnknownServerError
+            | ErrorCode::RequestTimedOut
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+
+    /// Every code with its action in all three requests, except those that are only reported or
+    /// asked again everywhere: the table of §3.6, R-45 and R-74 as one readable snapshot.
+    #[test]
+    fn the_action_of_every_code() {
+        let mut table = String::new();
+        let mut others = 0;
+        for &code in ErrorCode::ALL {
+            let row = (
+                fetch_action(code),
+                list_offsets_action(code),
+                epoch_end_action(code),
+            );
+            if row
+                == (
+                    FetchAction::Report,
+                    LookupAction::Report,
+                    LookupAction::Refresh,
+                )
+            {
+                others += 1;
+            } else {
+                let (fetch, list, epoch) = row;
+                let fetch = format!("{fetch:?}");
+                let list = format!("{list:?}");
+                writeln!(
+                    table,
+                    "{:<30} | {fetch:<26} | {list:<7} | {epoch:?}",
+                    code.name()
+                )
+                .unwrap();
+            }
+        }
+        writeln!(table, "{others} others: Report, Report, Refresh").unwrap();
+        insta::assert_snapshot!(table, @r"
+        UNKNOWN_SERVER_ERROR           | Retry                      | Refresh | Refresh
+        OFFSET_OUT_OF_RANGE            | OutOfRange                 | Report  | Refresh
+        UNKNOWN_TOPIC_OR_PARTITION     | Refresh { replica: false } | Refresh | Refresh
+        LEADER_NOT_AVAILABLE           | Report                     | Refresh | Refresh
+        NOT_LEADER_OR_FOLLOWER         | Refresh { replica: true }  | Refresh | Refresh
+        REQUEST_TIMED_OUT              | Report                     | Refresh | Refresh
+        REPLICA_NOT_AVAILABLE          | Refresh { replica: true }  | Refresh | Refresh
+        TOPIC_AUTHORIZATION_FAILED     | Report                     | Report  | Report
+        UNSUPPORTED_FOR_MESSAGE_FORMAT | Report                     | Nothing | Refresh
+        KAFKA_STORAGE_ERROR            | Refresh { replica: true }  | Refresh | Refresh
+        FENCED_LEADER_EPOCH            | Refresh { replica: true }  | Refresh | Refresh
+        UNKNOWN_LEADER_EPOCH           | Retry                      | Refresh | Refresh
+        OFFSET_NOT_AVAILABLE           | Refresh { replica: true }  | Refresh | Refresh
+        UNKNOWN_TOPIC_ID               | Refresh { replica: false } | Report  | Refresh
+        INCONSISTENT_TOPIC_ID          | Refresh { replica: false } | Report  | Refresh
+        120 others: Report, Report, Refresh
+        ");
+    }
+}

@@ -1,0 +1,12 @@
+//! Fetching: whom to ask for what, from where, and what the answers mean. All of it is pure.
+
+pub(crate) mod answer;
+pub(crate) mod backoff;
+pub(crate) mod batches;
+pub(crate) mod deliver;
+pub(crate) mod errors;
+pub(crate) mod fault;
+pub(crate) mod lookup;
+pub(crate) mod machine;
+pub(crate) mod partition;
+pub(crate) mod session;

@@ -1,0 +1,248 @@
+//! What the consumer knows of one assigned partition.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use milena_codec::ErrorCode;
+use uuid::Uuid;
+
+use super::super::position::{FetchState, Leader, Position};
+use super::super::types::TopicPartition;
+use super::batches::{Buffered, Reading};
+use super::fault::{Fault, Request};
+use super::machine::AskedPartition;
+use super::session::Want;
+
+/// The ends of a partition's log as the last answer told them; unknown until then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Watermarks {
+    pub(crate) high_watermark: Option<i64>,
+    pub(crate) last_stable_offset: Option<i64>,
+    pub(crate) log_start_offset: Option<i64>,
+}
+
+impl Watermarks {
+    /// Takes over what a newer answer knows.
+    pub(crate) fn update(&mut self, newer: Self) {
+        self.high_watermark = newer.high_watermark.or(self.high_watermark);
+        self.last_stable_offset = newer.last_stable_offset.or(self.last_stable_offset);
+        self.log_start_offset = newer.log_start_offset.or(self.log_start_offset);
+    }
+}
+
+/// A follower that the leader asked us to read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PreferredReplica {
+    pub(crate) broker: i32,
+    pub(crate) until: Instant,
+}
+
+/// Attempts in a row that failed, and when the next may start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Retry {
+    pub(crate) attempts: u32,
+    pub(crate) at: Option<Instant>,
+}
+
+impl Retry {
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.at.is_none_or(|at| at <= now)
+    }
+}
+
+/// One assigned partition.
+///
+/// `position` is what the application has been given; `fetch_offset` is the end of what is buffered
+/// behind it, where the next fetch starts. They are equal when nothing is buffered.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    pub(crate) name: TopicPartition,
+    pub(crate) topic_id: Option<Uuid>,
+    pub(crate) replicas: Vec<i32>,
+    pub(crate) position: Position,
+    /// Changes whenever the position changes other than by reading on. An answer to an older
+    /// question is dropped.
+    pub(crate) generation: u64,
+    pub(crate) fetch_offset: i64,
+    pub(crate) buffer: VecDeque<Buffered>,
+    pub(crate) buffered_bytes: usize,
+    /// Hidden data moved the position and the application has not been told yet.
+    pub(crate) advanced: bool,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) paused: bool,
+    /// Whether the partition stands in the queue of those with something to deliver.
+    pub(crate) queued: bool,
+    /// When it last returned data; the one that waited longest is asked for first.
+    pub(crate) turn: u64,
+    pub(crate) watermarks: Watermarks,
+    pub(crate) preferred_replica: Option<PreferredReplica>,
+    pub(crate) retry: Retry,
+    /// A ListOffsets or OffsetForLeaderEpoch for this partition is out.
+    pub(crate) looking_up: bool,
+    /// Since when the cluster has not known the partition.
+    pub(crate) unknown_since: Option<Instant>,
+}
+
+impl Partition {
+    pub(crate) fn new(name: TopicPartition, generation: u64) -> Self {
+        Self {
+            name,
+            topic_id: None,
+            replicas: Vec::new(),
+            position: Position::new(),
+            generation,
+            fetch_offset: 0,
+            buffer: VecDeque::new(),
+            buffered_bytes: 0,
+            advanced: false,
+            fault: None,
+            paused: false,
+            queued: false,
+            turn: 0,
+            watermarks: Watermarks::default(),
+            preferred_replica: None,
+            retry: Retry::default(),
+            looking_up: false,
+            unknown_since: None,
+        }
+    }
+
+    /// Forgets everything that belonged to the old position.
+    pub(crate) fn restart(&mut self, generation: u64) {
+        self.generation = generation;
+        self.buffer.clear();
+        self.buffered_bytes = 0;
+        self.advanced = false;
+        self.fault = None;
+        self.retry = Retry::default();
+        self.looking_up = false;
+        self.fetch_offset = self.position.known().map_or(0, |position| position.offset);
+    }
+
+    /// Whether answers to fetches are of use, also while nothing is asked.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.position.fetching().is_some()
+    }
+
+    /// Only a partition with a good position, no error and nobody who paused it is asked for.
+    pub(crate) fn is_fetchable(&self) -> bool {
+        self.is_reading() && self.fault.is_none() && !self.paused
+    }
+
+    /// Whether a poll would get anything of it: records, news of its position, or its error.
+    pub(crate) fn has_something(&self) -> bool {
+        !self.paused && (!self.buffer.is_empty() || self.advanced || self.fault.is_some())
+    }
+
+    /// The broker to read from; and whether a preferred replica had to be given up because metadata
+    /// does not know it, so that metadata should be refreshed.
+    pub(crate) fn source(&mut self, now: Instant, alive: &BTreeSet<i32>) -> (Option<i32>, bool) {
+        let leader = self.position.leader().broker;
+        let Some(preferred) = self.preferred_replica else {
+            return (leader, false);
+        };
+        if preferred.until <= now {
+            self.preferred_replica = None;
+            return (leader, false);
+        }
+        if alive.contains(&preferred.broker) && self.replicas.contains(&preferred.broker) {
+            return (Some(preferred.broker), false);
+        }
+        self.preferred_replica = None;
+        (leader, true)
+    }
+
+    pub(crate) fn asked(&self) -> (TopicPartition, AskedPartition) {
+        let asked = AskedPartition {
+            fetch_offset: self.fetch_offset,
+            generation: self.generation,
+            topic_id: self.topic_id,
+        };
+        (self.name.clone(), asked)
+    }
+
+    pub(crate) fn want(&self, bytes_max: i32) -> (TopicPartition, Want) {
+        let want = Want {
+            topic_id: self.topic_id,
+            fetch_offset: self.fetch_offset,
+            bytes_max,
+            current_leader_epoch: self.position.leader().epoch,
+        };
+        (self.name.clone(), want)
+    }
+
+    /// Metadata named topic id and leader. A new leader or term ends the preference for a follower
+    /// and what was read from the old leader is dropped if the position has to be validated.
+    pub(crate) fn on_leader(&mut self, topic_id: Option<Uuid>, leader: Leader, generation: u64) {
+        let topic_is_new = self.topic_id.is_some() && self.topic_id != topic_id;
+        self.topic_id = topic_id;
+        let before = self.position.state();
+        if !self.position.on_leader(leader, topic_is_new) {
+            return;
+        }
+        self.preferred_replica = None;
+        let after = self.position.state();
+        let must_validate = matches!(after, FetchState::AwaitValidation(_)) && after != before;
+        if must_validate || topic_is_new {
+            let advanced = self.advanced;
+            let fault = self.fault.take();
+            self.restart(generation);
+            self.advanced = advanced;
+            self.fault = fault;
+        } else {
+            // A new leader is asked at once, whatever the old one last said.
+            self.retry = Retry::default();
+        }
+    }
+
+    /// Metadata refused or does not know the partition. Becomes an error for the application at once
+    /// if waiting does not help, otherwise after `patience`: a topic just created takes a moment to
+    /// get known everywhere.
+    pub(crate) fn is_unknown(&mut self, now: Instant, code: ErrorCode, patience: Duration) -> bool {
+        let since = *self.unknown_since.get_or_insert(now);
+        let hopeless = matches!(
+            code,
+            ErrorCode::TopicAuthorizationFailed | ErrorCode::InvalidTopicException
+        );
+        if self.fault.is_some() || !(hopeless || now.duration_since(since) >= patience) {
+            return false;
+        }
+        // The next error comes after another while.
+        self.unknown_since = Some(now);
+        self.fault = Some(if hopeless {
+            Fault::Refused {
+                request: Request::Metadata,
+                code,
+            }
+        } else {
+            Fault::Unknown { code }
+        });
+        true
+    }
+
+    /// Adds what an answer brought to the end of the buffer; whether anything was gained.
+    pub(crate) fn append(&mut self, reading: Reading) -> bool {
+        let next = reading.next();
+        if let Some(skipped_to) = reading.skipped_to {
+            if let Some(last) = self.buffer.back_mut() {
+                last.next = skipped_to;
+            } else {
+                // Hidden data moves the position at once.
+                self.position
+                    .advance(skipped_to.offset, skipped_to.leader_epoch);
+                self.advanced = true;
+            }
+        }
+        for batch in reading.batches {
+            self.buffered_bytes += batch.bytes();
+            self.buffer.push_back(batch);
+        }
+        if let Some(next) = next {
+            self.fetch_offset = next.offset;
+        }
+        if reading.fault.is_some() {
+            self.fault = reading.fault;
+        }
+        next.is_some()
+    }
+}

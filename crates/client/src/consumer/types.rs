@@ -1,0 +1,146 @@
+//! The small public types of the consumer.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// One partition of one topic.
+///
+/// Cheap to clone: the topic's name is shared.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    topic: Arc<str>,
+    partition: i32,
+}
+
+impl TopicPartition {
+    /// The partition with this number, counted from 0, of the topic with this name.
+    pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
+        Self {
+            topic: topic.into(),
+            partition,
+        }
+    }
+
+    /// The topic's name.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The partition's number, counted from 0.
+    #[must_use]
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    pub(crate) fn topic_shared(&self) -> &Arc<str> {
+        &self.topic
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+impl fmt::Debug for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Which records of transactions a reader sees.
+///
+/// The default is [`ReadCommitted`](Self::ReadCommitted), unlike the Java client's. On topics
+/// without transactions both levels show the same records. On topics with transactions the price of
+/// the wrong choice differs: a reader that should have seen everything waits visibly, at the last
+/// stable offset and with a lag that says so; a reader that should have seen only committed records
+/// works silently on data that was taken back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IsolationLevel {
+    /// Records of open and of aborted transactions as well, in the order of the log.
+    ReadUncommitted,
+    /// Only records of committed transactions and records outside transactions, up to the last
+    /// stable offset: the first offset of the oldest open transaction.
+    #[default]
+    ReadCommitted,
+}
+
+impl IsolationLevel {
+    /// The level's number on the wire.
+    pub(crate) const fn code(self) -> i8 {
+        match self {
+            Self::ReadUncommitted => 0,
+            Self::ReadCommitted => 1,
+        }
+    }
+}
+
+/// Where to go on when a position is unknown or the log no longer holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OffsetReset {
+    /// At the first record that the log still has.
+    Earliest,
+    /// At the end: only records written from now on. Records written while nobody read are skipped.
+    Latest,
+    /// Nowhere: the error goes to the caller of poll, and reading of that partition goes on after a
+    /// seek. The default, because either other choice repeats or skips records without being asked.
+    #[default]
+    Error,
+}
+
+impl OffsetReset {
+    pub(crate) const fn target(self) -> Option<ResetTarget> {
+        match self {
+            Self::Earliest => Some(ResetTarget::Earliest),
+            Self::Latest => Some(ResetTarget::Latest),
+            Self::Error => None,
+        }
+    }
+}
+
+/// A place in a log to read from next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Position {
+    /// The record with this offset, or the next one if there is none with it.
+    Offset(i64),
+    /// The record with this offset, checked first against the log: `leader_epoch` is the epoch of
+    /// the record before it, and if the leader's log was cut below that, the consumer notices
+    /// instead of reading other records under the same offsets (KIP-320, R-76).
+    OffsetAndEpoch {
+        /// The offset of the next record.
+        offset: i64,
+        /// The leader epoch of the record before it.
+        leader_epoch: i32,
+    },
+    /// The first record that the log still has.
+    Earliest,
+    /// The end of what this consumer may see: the last stable offset when it reads committed records
+    /// only, the high watermark otherwise.
+    Latest,
+    /// The first record with this time or a later one, in milliseconds since the epoch; the end, as
+    /// [`Latest`](Self::Latest), if there is none yet.
+    Timestamp(i64),
+}
+
+/// What ListOffsets is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ResetTarget {
+    Earliest,
+    Latest,
+    /// Milliseconds since the epoch.
+    Timestamp(i64),
+}
+
+impl ResetTarget {
+    /// The target's number in the timestamp field of ListOffsets.
+    pub(crate) const fn timestamp(self) -> i64 {
+        match self {
+            Self::Earliest => -2,
+            Self::Latest => -1,
+            Self::Timestamp(milliseconds) => milliseconds,
+        }
+    }
+}
