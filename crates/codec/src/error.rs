@@ -1,6 +1,8 @@
 //! What can be wrong with bytes that a peer sent, or with a value that we were asked to send.
 
 use crate::guard::GuardError;
+use std::fmt;
+use std::ops::RangeInclusive;
 
 /// Bytes from a peer that are not the message they should be.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +79,16 @@ pub enum EncodeError {
         /// The compressor's own words.
         reason: String,
     },
+    /// A compression level that the codec does not have.
+    #[error("{codec} has no compression level {level}{}", Levels(levels.as_ref()))]
+    CompressionLevel {
+        /// The codec's name.
+        codec: &'static str,
+        /// The level asked for.
+        level: i32,
+        /// The levels there are, if the codec has any.
+        levels: Option<RangeInclusive<i32>>,
+    },
     /// The typed encoder refused a message, for example because a field is set that the version lacks.
     #[error("{message} cannot be written as v{api_version}: {reason}")]
     Message {
@@ -111,4 +123,16 @@ pub enum EncodeError {
         /// The version asked for.
         api_version: i16,
     },
+}
+
+/// The range of levels behind a message, if there is one.
+struct Levels<'a>(Option<&'a RangeInclusive<i32>>);
+
+impl fmt::Display for Levels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(levels) => write!(f, ", only {} to {}", levels.start(), levels.end()),
+            None => Ok(()),
+        }
+    }
 }

@@ -101,6 +101,8 @@ impl Records {
         }
         let bytes = match compression {
             Compression::None => body,
+            // An emptied batch may keep the codec of the records it had.
+            _ if body.is_empty() && count == 0 => body,
             codec @ (Compression::Gzip
             | Compression::Snappy
             | Compression::Lz4
