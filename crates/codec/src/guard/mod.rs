@@ -171,7 +171,7 @@ pub enum Fault {
     /// The bytes end before the field does.
     #[error("{needed} bytes needed, {left} left")]
     Truncated {
-        /// Bytes that the field takes.
+        /// Bytes that the field, and fields of fixed size right behind it, take.
         needed: usize,
         /// Bytes that are left.
         left: usize,
@@ -344,12 +344,12 @@ mod tests {
     #[test]
     fn a_cut_run_of_fixed_fields_names_the_field_that_is_cut() {
         let (path, offset, fault) = refused(22, 4, &[0, 0, 0, 0, 0, 0, 1]);
-        assert_eq!((path.as_str(), offset), ("ProducerId", 0));
+        assert_eq!((path.as_str(), offset), ("ProducerId", 6));
         assert_eq!(
             fault,
             Fault::Truncated {
-                needed: 16,
-                left: 7
+                needed: 10,
+                left: 1
             }
         );
     }

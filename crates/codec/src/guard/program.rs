@@ -57,11 +57,17 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// The name of the field that a step is at once `bytes` of the step are read.
-    pub(super) fn field(&self, step: usize, bytes: usize) -> &str {
+    /// The name of a step's first field.
+    pub(super) fn field(&self, step: usize) -> &str {
+        self.field_at(step, 0).1
+    }
+
+    /// The field that a step is in once it has read so many bytes: where in the step the field
+    /// starts, and its name.
+    pub(super) fn field_at(&self, step: usize, bytes: usize) -> (usize, &str) {
         let names = self.names.get(step).map(Vec::as_slice).unwrap_or_default();
-        let field = names.iter().rev().find(|(offset, _)| *offset <= bytes);
-        field.map_or("?", |(_, name)| name)
+        let field = names.iter().rev().find(|(start, _)| *start <= bytes);
+        field.map_or((0, "?"), |(start, name)| (*start, name))
     }
 
     fn push(&mut self, op: Op, least_bytes: usize, name: String) {

@@ -106,14 +106,14 @@ impl Walk<'_> {
                     block: inner,
                 } => match self.count(rest, count, element_bytes, cost) {
                     Ok((elements, rest)) => {
-                        let name = |index| format!("{}[{index}]", block.field(step, 0));
+                        let name = |index| format!("{}[{index}]", block.field(step));
                         Ok(self.elements(inner, elements, rest, depth, name)?)
                     }
                     Err(fault) => Err(fault),
                 },
                 Op::Optional { block: inner } => match presence(rest) {
                     Ok((true, rest)) => {
-                        let name = |_| block.field(step, 0).to_owned();
+                        let name = |_| block.field(step).to_owned();
                         Ok(self.elements(inner, 1, rest, depth, name)?)
                     }
                     Ok((false, rest)) => Ok(rest),
@@ -124,7 +124,7 @@ impl Walk<'_> {
                     Some((0, rest)) => Ok(rest),
                     _ => Ok(self
                         .tags(table, rest, depth)
-                        .map_err(|trouble| trouble.within(prefix(block.field(step, 0))))?),
+                        .map_err(|trouble| trouble.within(prefix(block.field(step))))?),
                 },
             };
             rest = match result {
@@ -288,7 +288,7 @@ impl Walk<'_> {
                 declared: content.len(),
                 read,
             };
-            let field = block.field(0, 0).to_owned();
+            let field = block.field(0).to_owned();
             return Err(self.trouble_at(rest, fault).within(field));
         }
         self.end = outer_end;
@@ -312,13 +312,21 @@ impl Walk<'_> {
 
     #[cold]
     fn trouble(&self, block: &Block, step: usize, here: &[u8], fault: Fault) -> Box<Trouble> {
-        // In a run of fixed fields, the one in which the bytes end.
-        let (read, fault) = match (block.ops.get(step), fault) {
-            (Some(Op::Skip { .. }), Fault::Truncated { .. }) => (here.len(), fault),
-            _ => (0, fault),
-        };
-        self.trouble_at(here, fault)
-            .within(block.field(step, read).to_owned())
+        match (block.ops.get(step), fault) {
+            // In a run of fixed fields, the one in which the bytes end.
+            (Some(Op::Skip { .. }), Fault::Truncated { needed, left }) => {
+                let (start, name) = block.field_at(step, left);
+                let fault = Fault::Truncated {
+                    needed: needed - start,
+                    left: left - start,
+                };
+                let field = here.get(start..).unwrap_or_default();
+                self.trouble_at(field, fault).within(name.to_owned())
+            }
+            _ => self
+                .trouble_at(here, fault)
+                .within(block.field(step).to_owned()),
+        }
     }
 
     #[cold]
