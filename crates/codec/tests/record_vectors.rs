@@ -1,0 +1,337 @@
+//! Record batches that Apache Kafka 4.3.1's own classes wrote, against what Kafka's own reader finds in them.
+//!
+//! `vectors/records.jsonl` is the output of `protocol-tests/java/RecordVectors.java write 1`.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests")]
+
+use bytes::Bytes;
+use milena_codec::record::{
+    BatchStamp, Compressor, ControlBatchToWrite, ControlRecord, Marker, put_control_batch,
+    set_log_append_time, set_log_position,
+};
+use milena_codec::{
+    Batch, BatchBuilder, Batches, Compression, HeaderToWrite, Limits, Record, RecordToWrite, Tail,
+    TimestampType,
+};
+use serde_json::{Value, json};
+
+struct Vector {
+    name: String,
+    wire: Bytes,
+    /// The timestamps that the records were appended with.
+    created: Vec<i64>,
+    batches: Vec<Value>,
+}
+
+fn vectors() -> Vec<Vector> {
+    let lines = include_str!("vectors/records.jsonl");
+    let vectors: Vec<_> = lines.lines().map(vector).collect();
+    assert!(vectors.len() >= 70, "only {} vectors", vectors.len());
+    vectors
+}
+
+fn vector(line: &str) -> Vector {
+    let json: Value = serde_json::from_str(line).unwrap();
+    Vector {
+        name: json["name"].as_str().unwrap().to_owned(),
+        wire: unhex(json["hex"].as_str().unwrap()).into(),
+        created: json["created"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| t.as_i64().unwrap())
+            .collect(),
+        batches: json["batches"].as_array().unwrap().clone(),
+    }
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// All whole batches, their checksums checked.
+fn read(wire: Bytes) -> Vec<Batch> {
+    let mut batches = Batches::new(wire);
+    let read: Vec<_> = batches.by_ref().map(Result::unwrap).collect();
+    assert_eq!(batches.tail(), Tail::Done);
+    read.iter().for_each(|batch| batch.check_crc().unwrap());
+    read
+}
+
+/// The same JSON as the oracle's.
+fn describe(batch: &Batch) -> Value {
+    let limits = Limits::default();
+    let records = batch.records(&limits).unwrap();
+    let records: Vec<_> = records
+        .iter()
+        .map(|record| describe_record(batch, &record.unwrap()))
+        .collect();
+    json!({
+        "base_offset": batch.base_offset(),
+        "last_offset": batch.last_offset(),
+        "next_offset": batch.next_offset(),
+        "size": batch.wire_size(),
+        "leader_epoch": batch.partition_leader_epoch(),
+        "crc": batch.crc(),
+        "compression": batch.compression().unwrap().name(),
+        "append_time": batch.timestamp_type() == TimestampType::LogAppendTime,
+        "max_timestamp": batch.max_timestamp(),
+        "delete_horizon": batch.delete_horizon(),
+        "producer_id": batch.producer().producer_id.0,
+        "producer_epoch": batch.producer().producer_epoch.0,
+        "base_sequence": batch.base_sequence().0,
+        "last_sequence": batch.last_sequence().0,
+        "transactional": batch.is_transactional(),
+        "control": batch.is_control(),
+        "count": batch.record_count(),
+        "records": records,
+    })
+}
+
+fn describe_record(batch: &Batch, record: &Record<'_>) -> Value {
+    let headers: Vec<_> = record
+        .headers()
+        .map(|header| json!([hex(header.key), header.value.map(hex)]))
+        .collect();
+    let mut json = json!({
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "sequence": record.sequence.0,
+        "key": record.key.map(hex),
+        "value": record.value.map(hex),
+        "headers": headers,
+    });
+    // The accessor looks at the first record alone, as Kafka does.
+    if batch.is_control() {
+        let (type_id, epoch) = match batch.control().unwrap().unwrap() {
+            ControlRecord::Abort { coordinator_epoch } => (0, Some(coordinator_epoch)),
+            ControlRecord::Commit { coordinator_epoch } => (1, Some(coordinator_epoch)),
+            ControlRecord::Other { type_id } => (type_id, None),
+        };
+        json["control_type"] = type_id.into();
+        if let Some(epoch) = epoch {
+            json["coordinator_epoch"] = epoch.into();
+        }
+    }
+    json
+}
+
+#[test]
+fn batches_are_read_as_kafka_reads_them() {
+    for Vector {
+        name,
+        wire,
+        batches,
+        ..
+    } in vectors()
+    {
+        let read = read(wire);
+        assert_eq!(read.len(), batches.len(), "{name}");
+        for (batch, mut expected) in read.iter().zip(batches) {
+            // Of two markers in one batch, only the first one's epoch is compared.
+            if name == "none two markers in one batch" {
+                let first = expected["records"][0]["coordinator_epoch"].clone();
+                expected["records"][1]["coordinator_epoch"] = first;
+            }
+            assert_eq!(describe(batch), expected, "{name}");
+        }
+    }
+}
+
+/// The same records with the same stamps at the same place, written by us. `None` for batches that only a
+/// broker's compaction or KRaft makes.
+fn rewritten(batch: &Batch, created: &[i64]) -> Option<Vec<u8>> {
+    if batch.is_control() {
+        return rewritten_marker(batch);
+    }
+    let count = u32::try_from(batch.record_count()).unwrap();
+    let gaps = batch.last_offset() - batch.base_offset() + 1 != i64::from(count);
+    if gaps || batch.delete_horizon().is_some() {
+        return None;
+    }
+    let records = batch.records(&Limits::default()).unwrap();
+    let mut builder = BatchBuilder::default();
+    for (record, &timestamp) in records.iter().zip(created) {
+        let record = record.unwrap();
+        let headers: Vec<_> = record
+            .headers()
+            .map(|header| HeaderToWrite {
+                key: std::str::from_utf8(header.key).unwrap(),
+                value: header.value,
+            })
+            .collect();
+        let record = RecordToWrite {
+            timestamp,
+            key: record.key,
+            value: record.value,
+            headers: &headers,
+        };
+        let size = builder.size_with(&record);
+        builder.append(&record).unwrap();
+        assert_eq!(builder.size(), size);
+    }
+    let closed = builder.close(batch.compression().unwrap()).unwrap();
+    assert_eq!(closed.record_count(), count);
+    let mut wire = closed.to_vec(&BatchStamp {
+        producer: batch.producer(),
+        base_sequence: batch.base_sequence(),
+        transactional: batch.is_transactional(),
+    });
+    set_log_position(
+        &mut wire,
+        batch.base_offset(),
+        batch.partition_leader_epoch(),
+    )
+    .unwrap();
+    if batch.timestamp_type() == TimestampType::LogAppendTime {
+        set_log_append_time(&mut wire, batch.max_timestamp()).unwrap();
+    }
+    Some(wire)
+}
+
+fn rewritten_marker(batch: &Batch) -> Option<Vec<u8>> {
+    let (marker, coordinator_epoch) = match batch.control().unwrap()? {
+        _ if batch.record_count() > 1 => return None,
+        ControlRecord::Abort { coordinator_epoch } => (Marker::Abort, coordinator_epoch),
+        ControlRecord::Commit { coordinator_epoch } => (Marker::Commit, coordinator_epoch),
+        ControlRecord::Other { .. } => return None,
+    };
+    let mut wire = Vec::new();
+    let batch = ControlBatchToWrite {
+        marker,
+        producer: batch.producer(),
+        base_offset: batch.base_offset(),
+        partition_leader_epoch: batch.partition_leader_epoch(),
+        timestamp: batch.max_timestamp(),
+        coordinator_epoch,
+    };
+    put_control_batch(&mut wire, &batch).unwrap();
+    Some(wire)
+}
+
+#[test]
+fn uncompressed_batches_are_written_byte_for_byte_as_kafka_writes_them() {
+    let mut compared = 0;
+    for Vector {
+        name,
+        wire,
+        created,
+        ..
+    } in vectors()
+    {
+        let batches = read(wire);
+        if let [batch] = &batches[..]
+            && batch.compression().unwrap() == Compression::None
+            && let Some(ours) = rewritten(batch, &created)
+        {
+            assert_eq!(hex(&ours), hex(batch.bytes()), "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 20, "only {compared} compared");
+}
+
+#[test]
+fn compressed_batches_survive_being_written_by_us() {
+    for Vector {
+        name,
+        wire,
+        created,
+        ..
+    } in vectors()
+    {
+        let batches = read(wire);
+        if let [batch] = &batches[..]
+            && batch.compression().unwrap() != Compression::None
+            && let Some(ours) = rewritten(batch, &created)
+        {
+            let ours = read(ours.into());
+            let (mut ours, mut theirs) = (describe(&ours[0]), describe(batch));
+            for field in ["size", "crc"] {
+                ours[field] = Value::Null;
+                theirs[field] = Value::Null;
+            }
+            assert_eq!(ours, theirs, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_log_cut_anywhere_gives_its_whole_batches_and_says_what_is_left() {
+    let vector = vectors()
+        .into_iter()
+        .find(|vector| vector.name == "mixed codecs")
+        .unwrap();
+    let sizes: Vec<_> = read(vector.wire.clone())
+        .iter()
+        .map(Batch::wire_size)
+        .collect();
+    for cut in 0..vector.wire.len() {
+        let mut batches = Batches::new(vector.wire.slice(..cut));
+        let whole: Vec<_> = batches
+            .by_ref()
+            .map(|batch| batch.unwrap().wire_size())
+            .collect();
+        assert_eq!(sizes[..whole.len()], whole);
+        let have = cut - whole.iter().sum::<usize>();
+        match batches.tail() {
+            Tail::Done => assert_eq!(have, 0),
+            tail @ Tail::Partial { need, .. } => {
+                assert_eq!(tail, Tail::Partial { have, need });
+                assert_eq!(need, if have > 16 { sizes[whole.len()] } else { 17 });
+            }
+        }
+    }
+}
+
+#[test]
+fn splitting_keeps_what_kafka_wrote() {
+    for Vector {
+        name,
+        wire,
+        created,
+        ..
+    } in vectors()
+    {
+        let batches = read(wire);
+        let [batch] = &batches[..] else { continue };
+        if batch.is_control() || batch.record_count() < 2 {
+            continue;
+        }
+        let compression = batch.compression().unwrap();
+        let records = batch.records(&Limits::default()).unwrap();
+        let mut builder = BatchBuilder::default();
+        let mut expected = Vec::new();
+        for (record, &timestamp) in records.iter().zip(&created) {
+            let record = record.unwrap();
+            let (key, value) = (record.key, record.value);
+            builder
+                .append(&RecordToWrite {
+                    timestamp,
+                    key,
+                    value,
+                    headers: &[],
+                })
+                .unwrap();
+            expected.push((timestamp, key.map(hex), value.map(hex)));
+        }
+        let closed = builder.close(Compressor::from(compression)).unwrap();
+        let mut found = Vec::new();
+        for part in closed.split(200).unwrap() {
+            let part = read(part.to_vec(&BatchStamp::NONE).into()).remove(0);
+            assert_eq!(part.compression().unwrap(), compression);
+            for record in &part.records(&Limits::default()).unwrap() {
+                let record = record.unwrap();
+                found.push((record.timestamp, record.key.map(hex), record.value.map(hex)));
+            }
+        }
+        assert_eq!(found, expected, "{name}");
+    }
+}
