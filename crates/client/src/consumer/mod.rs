@@ -2,7 +2,10 @@
 
 mod fetch;
 mod position;
+mod records;
 mod types;
+mod unpack;
 mod visibility;
 
-pub use types::{IsolationLevel, OffsetReset, Position, TopicPartition};
+pub use records::{BatchIter, ConsumedBatch, ConsumedRecord, Iter, Records};
+pub use types::{IsolationLevel, NextOffset, OffsetReset, Position, TopicPartition};

@@ -18,7 +18,7 @@
 //! the epoch of the record before it and the leader is known. Only `Fetching` fetches or
 //! delivers.
 
-use super::types::ResetTarget;
+use super::types::{NextOffset, ResetTarget};
 
 /// A partition's leader and its term, as metadata tells them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,15 @@ pub(crate) struct FetchPosition {
     pub(crate) offset_epoch: Option<i32>,
     /// The leader that the offset is believed to be valid for.
     pub(crate) leader: Leader,
+}
+
+impl From<FetchPosition> for NextOffset {
+    fn from(position: FetchPosition) -> Self {
+        Self {
+            offset: position.offset,
+            leader_epoch: position.offset_epoch,
+        }
+    }
 }
 
 /// The state of one partition's position.
@@ -162,10 +171,10 @@ impl Position {
     }
 
     /// Goes back to where a delivery began that could not be completed.
-    pub(crate) fn retract(&mut self, to: FetchPosition) {
+    pub(crate) fn retract(&mut self, to: NextOffset) {
         if let FetchState::Fetching(position) = &mut self.state {
             position.offset = to.offset;
-            position.offset_epoch = to.offset_epoch;
+            position.offset_epoch = to.leader_epoch;
         }
     }
 

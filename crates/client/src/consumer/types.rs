@@ -125,6 +125,30 @@ pub enum Position {
     Timestamp(i64),
 }
 
+/// Where reading of a partition goes on: what to commit, and what to seek to after a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NextOffset {
+    /// The offset of the next record. Not "the last one read": control records and records of
+    /// aborted transactions take offsets too.
+    pub offset: i64,
+    /// The leader epoch of the batch before it, which makes it noticeable if the log was cut below;
+    /// commit it beside the offset. `None` if nothing was read since the position was looked
+    /// up.
+    pub leader_epoch: Option<i32>,
+}
+
+impl From<NextOffset> for Position {
+    fn from(next: NextOffset) -> Self {
+        match next.leader_epoch {
+            Some(leader_epoch) => Self::OffsetAndEpoch {
+                offset: next.offset,
+                leader_epoch,
+            },
+            None => Self::Offset(next.offset),
+        }
+    }
+}
+
 /// What ListOffsets is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ResetTarget {

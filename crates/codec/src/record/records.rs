@@ -151,6 +151,19 @@ impl Records {
         }
     }
 
+    /// The records that `iter`, which comes from [`Records::iter`] of these, has not handed out yet. They
+    /// share the bytes: a reader that stops in the middle of a batch can go on later without walking its
+    /// beginning again.
+    #[must_use]
+    pub fn rest(&self, iter: &RecordIter<'_>) -> Self {
+        let start = self.bytes.len().saturating_sub(iter.left.len());
+        Self {
+            bytes: self.bytes.slice(start..),
+            count: iter.count.saturating_sub(iter.index),
+            ..self.clone()
+        }
+    }
+
     /// The buffer that the records are in, to be used for another batch; `None` while something else
     /// holds on to it, as the response does to records that were not compressed.
     #[must_use]
@@ -463,6 +476,20 @@ mod tests {
                     });
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_rest_goes_on_where_the_iterator_stopped() {
+        let batch = batch(wire());
+        let records = batch.records(&limits()).unwrap();
+        let all: Vec<_> = records.iter().collect();
+        let mut iter = records.iter();
+        for taken in 0..=all.len() {
+            let rest = records.rest(&iter);
+            assert_eq!(rest.iter().collect::<Vec<_>>(), all[taken..]);
+            assert_eq!(usize::try_from(rest.count()).unwrap(), all.len() - taken);
+            iter.next();
         }
     }
 

@@ -4,15 +4,9 @@
 use bytes::Bytes;
 use milena_codec::{Batch, BatchError, Batches, ControlRecord, Records, Tail};
 
+use super::super::types::NextOffset;
 use super::super::visibility::{BatchHead, Content, Filter, Verdict};
 use super::fault::Fault;
-
-/// Where to read on, and the leader epoch of the batch before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Next {
-    pub(crate) offset: i64,
-    pub(crate) leader_epoch: Option<i32>,
-}
 
 /// A batch that waits for the application.
 #[derive(Clone, Debug)]
@@ -23,7 +17,7 @@ pub(crate) struct Buffered {
     /// Records before this offset are not for the application: a fetch returns whole batches.
     pub(crate) from: i64,
     /// Where to read on after this batch and whatever hidden follows it.
-    pub(crate) next: Next,
+    pub(crate) next: NextOffset,
 }
 
 impl Buffered {
@@ -46,7 +40,7 @@ impl Buffered {
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
     /// Hidden batches came first; where to read on after them.
-    pub(crate) skipped_to: Option<Next>,
+    pub(crate) skipped_to: Option<NextOffset>,
     pub(crate) batches: Vec<Buffered>,
     /// What stopped the reading, behind all of the above.
     pub(crate) fault: Option<Fault>,
@@ -54,7 +48,7 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// Where to fetch next; `None` if nothing was gained.
-    pub(crate) fn next(&self) -> Option<Next> {
+    pub(crate) fn next(&self) -> Option<NextOffset> {
         self.batches
             .last()
             .map(|last| last.next)
@@ -101,7 +95,7 @@ impl Reading {
         if next_offset <= offset {
             return offset;
         }
-        let next = Next {
+        let next = NextOffset {
             offset: next_offset,
             leader_epoch: leader_epoch(&batch),
         };

@@ -1,8 +1,7 @@
 //! The application's side: what a poll takes out of the machine.
 
-use super::super::position::FetchPosition;
-use super::super::types::TopicPartition;
-use super::batches::{Buffered, Next};
+use super::super::types::{NextOffset, TopicPartition};
+use super::batches::Buffered;
 use super::fault::Fault;
 use super::machine::Machine;
 
@@ -13,7 +12,7 @@ pub(crate) struct TakenBatch {
     pub(crate) generation: u64,
     pub(crate) buffered: Buffered,
     /// The position before it.
-    pub(crate) before: FetchPosition,
+    pub(crate) before: NextOffset,
 }
 
 /// What one poll takes.
@@ -22,7 +21,7 @@ pub(crate) struct Taken {
     /// In order within each partition.
     pub(crate) batches: Vec<TakenBatch>,
     /// Positions that moved without a record to show for it, after the batches above.
-    pub(crate) moved: Vec<(TopicPartition, Next)>,
+    pub(crate) moved: Vec<(TopicPartition, NextOffset)>,
     /// An error, if there is nothing else: what was read before it comes first.
     pub(crate) fault: Option<(TopicPartition, Fault)>,
     /// Whether there is room again for data to be fetched.
@@ -59,7 +58,7 @@ impl Machine {
                 continue;
             }
             while records < records_max
-                && let Some(before) = partition.position.fetching()
+                && let Some(before) = partition.position.fetching().map(NextOffset::from)
                 && let Some(buffered) = partition.buffer.pop_front()
             {
                 records = records.saturating_add(buffered.records_max());
@@ -80,11 +79,7 @@ impl Machine {
             if std::mem::take(&mut partition.advanced)
                 && let Some(position) = partition.position.known()
             {
-                let next = Next {
-                    offset: position.offset,
-                    leader_epoch: position.offset_epoch,
-                };
-                taken.moved.push((name.clone(), next));
+                taken.moved.push((name.clone(), position.into()));
             }
             if !partition.buffer.is_empty() {
                 self.enqueue(&name);
@@ -116,7 +111,7 @@ impl Machine {
         &mut self,
         name: &TopicPartition,
         generation: u64,
-        position: FetchPosition,
+        position: NextOffset,
         buffered: Buffered,
     ) {
         if let Some(partition) = self.partitions.get_mut(name)
@@ -135,7 +130,7 @@ impl Machine {
         &mut self,
         name: &TopicPartition,
         generation: u64,
-        position: FetchPosition,
+        position: NextOffset,
         fault: Fault,
     ) {
         let restarted = self.next_generation();

@@ -10,3 +10,4 @@ pub(crate) mod lookup;
 pub(crate) mod machine;
 pub(crate) mod partition;
 pub(crate) mod session;
+pub(crate) mod wire;
