@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use milena_codec::Compression;
+use milena_codec::record::Compressor;
 
 use super::client::{ClientConfig, ClientSettings, client_setters};
 use super::setting::Setting;
@@ -38,7 +39,7 @@ pub struct ProducerConfig {
     /// Longest time that `send` waits for room and metadata.
     pub max_block: Duration,
     /// How batches are compressed.
-    pub compression: Compression,
+    pub compression: Compressor,
     /// How a record that names no partition gets one.
     pub partitioner: Partitioner,
     /// Bound on a Produce request, in bytes.
@@ -67,6 +68,15 @@ pub enum Idempotent {}
 #[derive(Clone, Copy, Debug)]
 pub enum Transactional {}
 
+/// A compression level that was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Level {
+    /// The only codec it is for; `None` if it is for whichever is used.
+    pub(super) codec: Option<Compression>,
+    pub(super) level: i32,
+    pub(super) name: String,
+}
+
 /// The same between the builder and `build()`.
 #[derive(Clone, Debug)]
 pub(super) struct ProducerSettings {
@@ -80,6 +90,7 @@ pub(super) struct ProducerSettings {
     pub(super) delivery_timeout: Setting<Duration>,
     pub(super) max_block: Setting<Duration>,
     pub(super) compression: Setting<Compression>,
+    pub(super) compression_levels: Vec<Level>,
     pub(super) partitioner: Setting<Partitioner>,
     pub(super) request_bytes_max: Setting<usize>,
     pub(super) record_bytes_max: Setting<usize>,
@@ -101,6 +112,7 @@ impl Default for ProducerSettings {
             delivery_timeout: Setting::new("delivery_timeout", Duration::from_secs(120)),
             max_block: Setting::new("max_block", Duration::from_secs(60)),
             compression: Setting::new("compression", Compression::None),
+            compression_levels: Vec::new(),
             partitioner: Setting::new("partitioner", Partitioner::ByKey),
             request_bytes_max: Setting::new("request_bytes_max", 1 << 20),
             record_bytes_max: Setting::new("record_bytes_max", 1 << 20),
@@ -275,6 +287,19 @@ impl<Mode> ProducerBuilder<Mode> {
     /// How batches are compressed. Default [`Compression::None`].
     pub fn compression(mut self, compression: Compression) -> Self {
         self.settings.compression.set(compression);
+        self
+    }
+
+    /// The codec's level, where it has levels: gzip 1..=9 (default 6), lz4 1..=17, zstd
+    /// -131,072..=22 (default 3). More is smaller and slower. lz4 and, without the feature
+    /// `zstd-c`, zstd have one level here; theirs is checked and then has no effect.
+    pub fn compression_level(mut self, level: i32) -> Self {
+        let name = "compression_level".to_owned();
+        self.settings.compression_levels.push(Level {
+            codec: None,
+            level,
+            name,
+        });
         self
     }
 

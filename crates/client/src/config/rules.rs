@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use milena_codec::Compression;
+use milena_codec::record::Compressor;
+
 use super::client::{ClientConfig, countable, in_range, positive};
-use super::producer::{ProducerConfig, ProducerSettings, TransactionalProducerConfig};
+use super::producer::{Level, ProducerConfig, ProducerSettings, TransactionalProducerConfig};
 use super::values::Acks;
 use super::{ConfigError, setting::Setting};
 
@@ -16,15 +19,15 @@ pub(super) fn producer(
     client: ClientConfig,
     mut settings: ProducerSettings,
 ) -> Result<ProducerConfig, ConfigError> {
-    resolve(client.request_timeout, &mut settings)?;
-    Ok(checked(client, settings))
+    let compressor = resolve(client.request_timeout, &mut settings)?;
+    Ok(checked(client, settings, compressor))
 }
 
 pub(super) fn transactional_producer(
     client: ClientConfig,
     mut settings: ProducerSettings,
 ) -> Result<TransactionalProducerConfig, ConfigError> {
-    resolve(client.request_timeout, &mut settings)?;
+    let compressor = resolve(client.request_timeout, &mut settings)?;
     let transactional_id = settings
         .transactional_id
         .value()
@@ -32,7 +35,7 @@ pub(super) fn transactional_producer(
         .unwrap_or_default()
         .into();
     let transaction_timeout = *settings.transaction_timeout.value();
-    let producer = checked(client, settings);
+    let producer = checked(client, settings, compressor);
     Ok(TransactionalProducerConfig {
         producer,
         transactional_id,
@@ -40,7 +43,11 @@ pub(super) fn transactional_producer(
     })
 }
 
-fn checked(client: ClientConfig, settings: ProducerSettings) -> ProducerConfig {
+fn checked(
+    client: ClientConfig,
+    settings: ProducerSettings,
+    compression: Compressor,
+) -> ProducerConfig {
     ProducerConfig {
         client,
         acks: settings.acks.into_value(),
@@ -52,7 +59,7 @@ fn checked(client: ClientConfig, settings: ProducerSettings) -> ProducerConfig {
         buffer_memory: settings.buffer_memory.into_value(),
         delivery_timeout: settings.delivery_timeout.into_value(),
         max_block: settings.max_block.into_value(),
-        compression: settings.compression.into_value(),
+        compression,
         partitioner: settings.partitioner.into_value(),
         request_bytes_max: settings.request_bytes_max.into_value(),
         record_bytes_max: settings.record_bytes_max.into_value(),
@@ -63,7 +70,7 @@ fn checked(client: ClientConfig, settings: ProducerSettings) -> ProducerConfig {
 pub(super) fn resolve(
     request_timeout: Duration,
     settings: &mut ProducerSettings,
-) -> Result<(), ConfigError> {
+) -> Result<Compressor, ConfigError> {
     if let Some(guarantee) = *settings.delivery_guarantee.value() {
         guarantee.apply(settings)?;
     }
@@ -71,7 +78,38 @@ pub(super) fn resolve(
     idempotence(settings)?;
     in_flight(settings)?;
     sizes(settings)?;
-    times(request_timeout, settings)
+    times(request_timeout, settings)?;
+    compressor(settings)
+}
+
+/// The codec with the last level that is for it. A level for another codec has to exist too, as it
+/// would surprise on the day that codec is chosen.
+fn compressor(settings: &ProducerSettings) -> Result<Compressor, ConfigError> {
+    let codec = *settings.compression.value();
+    let mut chosen = Compressor::from(codec);
+    for Level {
+        codec: only,
+        level,
+        name,
+    } in &settings.compression_levels
+    {
+        let for_codec = only.unwrap_or(codec);
+        if for_codec == Compression::None {
+            continue;
+        }
+        let compressor = Compressor::with_level(for_codec, *level).map_err(|error| {
+            ConfigError::new(
+                name,
+                level,
+                error.to_string(),
+                "choose another, or leave it unset",
+            )
+        })?;
+        if for_codec == codec {
+            chosen = compressor;
+        }
+    }
+    Ok(chosen)
 }
 
 fn transactional_id(settings: &ProducerSettings) -> Result<(), ConfigError> {

@@ -39,7 +39,7 @@ fn the_defaults_work() {
 
 #[test]
 fn build_names_the_setting_that_cannot_work() {
-    use milena_codec::Limits;
+    use milena_codec::{Compression, Limits};
     type Change = fn(ProducerBuilder) -> ProducerBuilder;
     let table: &[(&str, Change)] = &[
         ("client_id", |b| b.client_id("x".repeat(40_000))),
@@ -95,6 +95,12 @@ fn build_names_the_setting_that_cannot_work() {
             b.batch_bytes(64 << 10).buffer_memory(32 << 10)
         }),
         ("buffer_memory", |b| b.buffer_memory(100)),
+        ("compression_level", |b| {
+            b.compression(Compression::Gzip).compression_level(10)
+        }),
+        ("compression_level", |b| {
+            b.compression(Compression::Snappy).compression_level(1)
+        }),
         // presets
         ("retries", |b| {
             b.delivery_guarantee(DeliveryGuarantee::AtMostOnce)
@@ -297,5 +303,23 @@ fn a_refusal_is_one_line_with_name_value_reason_and_remedy() {
         error.to_string(),
         "max_in_flight = 6 cannot work: brokers recognise a repeated batch among the last 5 of a \
          producer only (P-23); choose 1..=5, or switch idempotence off"
+    );
+}
+
+#[test]
+fn a_level_reaches_its_own_codec_only() {
+    use milena_codec::Compression;
+    use milena_codec::record::Compressor;
+    let pairs = [
+        ("bootstrap.servers", "localhost:9092"),
+        ("compression.zstd.level", "7"),
+        ("compression.gzip.level", "9"),
+        ("compression.type", "gzip"),
+    ];
+    let read = ProducerBuilder::<Idempotent>::from_properties(pairs).unwrap();
+    let config = read.builder.build().unwrap();
+    assert_eq!(
+        config.compression,
+        Compressor::with_level(Compression::Gzip, 9).unwrap()
     );
 }

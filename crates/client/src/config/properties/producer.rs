@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use milena_codec::Compression;
 
 use super::super::client::ClientSettings;
-use super::super::producer::{Idempotent, ProducerBuilder, ProducerSettings, Transactional};
+use super::super::producer::{Idempotent, Level, ProducerBuilder, ProducerSettings, Transactional};
 use super::super::rules;
 use super::super::values::{Acks, Partitioner};
 use super::{ConfigError, FromProperties, Known, Property, apply_all, client};
@@ -125,6 +125,10 @@ fn apply(settings: &mut ProducerSettings, property: Property<'_>) -> Result<Know
         "max.request.size" | "message.max.bytes" => {
             settings.request_bytes_max.set_as(key, property.number()?)?;
         }
+        "compression.level" => level(settings, property, None)?,
+        "compression.gzip.level" => level(settings, property, Some(Compression::Gzip))?,
+        "compression.lz4.level" => level(settings, property, Some(Compression::Lz4))?,
+        "compression.zstd.level" => level(settings, property, Some(Compression::Zstd))?,
         "partitioner.ignore.keys" => settings.partitioner.set_as(key, ignore_keys(property)?)?,
         "transactional.id" => {
             settings
@@ -162,6 +166,22 @@ fn compression(property: Property<'_>) -> Result<Compression, ConfigError> {
             "write one of them",
         )),
     }
+}
+
+fn level(
+    settings: &mut ProducerSettings,
+    property: Property<'_>,
+    codec: Option<Compression>,
+) -> Result<(), ConfigError> {
+    let level = property.number()?;
+    // Both name the default so; to zstd it is a level of its own.
+    if level != -1 || codec == Some(Compression::Zstd) {
+        let name = property.key.to_owned();
+        settings
+            .compression_levels
+            .push(Level { codec, level, name });
+    }
+    Ok(())
 }
 
 fn delivery_timeout(property: Property<'_>) -> Result<std::time::Duration, ConfigError> {
@@ -215,9 +235,6 @@ fn out_of_reach(property: Property<'_>) -> Result<Known, ConfigError> {
             "partitions are not set aside by age of their queue here",
             "leave it unset",
         ),
-        "compression.level" | "compression.gzip.level" => level(property, "-1"),
-        "compression.lz4.level" => level(property, "9"),
-        "compression.zstd.level" => level(property, "3"),
         "transaction.two.phase.commit.enable" => property.only(
             &["false"],
             "two-phase commit (KIP-939) is not built yet",
@@ -230,13 +247,4 @@ fn out_of_reach(property: Property<'_>) -> Result<Known, ConfigError> {
         ),
         _ => Ok(Known::No),
     }
-}
-
-/// A compression level: only the one that Kafka defaults to.
-fn level(property: Property<'_>, default: &str) -> Result<Known, ConfigError> {
-    property.only(
-        &[default],
-        "the codecs here have one level each",
-        "leave it unset",
-    )
 }
