@@ -12,6 +12,7 @@
 //! | write records | [`BatchBuilder`], then [`ClosedBatch`] |
 //! | read records | [`Batches`], [`Batch`], [`Records`] |
 
+pub mod dissect;
 pub mod error;
 pub mod error_code;
 pub mod frame;

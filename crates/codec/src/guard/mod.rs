@@ -27,7 +27,10 @@
 //! the schema: a body that the guard passed can still mislead it. Do not decode those two by type.
 
 mod program;
+pub(crate) mod take;
 mod walk;
+
+pub(crate) use walk::Trouble;
 
 use crate::Limits;
 use crate::schema::{self, Message};

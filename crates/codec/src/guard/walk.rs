@@ -1,6 +1,9 @@
 //! One pass over the bytes, led by a program.
 
 use super::program::{Block, Count, FIRST_TAG_BYTES, KnownTag, Op, Program, TAG_BYTES};
+use super::take::{
+    self, array, bytes, compact_bytes, length, presence, skip, string, utf8, varint, widen,
+};
 use super::{Checked, Fault};
 use crate::Limits;
 
@@ -9,19 +12,29 @@ const DEPTH_MAX: usize = 16;
 
 /// Where the walk stopped, and why.
 #[derive(Debug)]
-pub(super) struct Trouble {
-    pub(super) offset: usize,
-    pub(super) fault: Fault,
+pub(crate) struct Trouble {
+    pub(crate) offset: usize,
+    pub(crate) fault: Fault,
     /// Innermost first; at most [`DEPTH_MAX`].
     steps: Vec<String>,
 }
 
 impl Trouble {
+    #[cold]
+    pub(crate) fn new(offset: usize, fault: Fault) -> Box<Self> {
+        Box::new(Self {
+            offset,
+            fault,
+            steps: Vec::new(),
+        })
+    }
+
     /// The path of the field, outermost first.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let mut path = String::new();
         for step in self.steps.iter().rev().filter(|step| !step.is_empty()) {
-            if !path.is_empty() {
+            // An index belongs to the name in front of it.
+            if !path.is_empty() && !step.starts_with('[') {
                 path.push('.');
             }
             path.push_str(step);
@@ -30,7 +43,7 @@ impl Trouble {
     }
 
     #[cold]
-    fn within(mut self: Box<Self>, step: String) -> Box<Self> {
+    pub(crate) fn within(mut self: Box<Self>, step: String) -> Box<Self> {
         self.steps.push(step);
         self
     }
@@ -224,7 +237,7 @@ impl Walk<'_> {
         let mut unknown = false;
         for _ in 0..count {
             let here = rest;
-            let result = self.tag_head(rest, previous);
+            let result = take::tag(rest, previous);
             let (tag, content, after) = self.located(here, result)?;
             previous = Some(tag);
             match self
@@ -244,24 +257,6 @@ impl Walk<'_> {
             rest = after;
         }
         Ok(rest)
-    }
-
-    /// Reads a tag's number and size, and cuts out its content.
-    fn tag_head<'a>(
-        &self,
-        rest: &'a [u8],
-        previous: Option<u32>,
-    ) -> Result<(u32, &'a [u8], &'a [u8]), Fault> {
-        let (tag, rest) = varint(rest)?;
-        if i32::try_from(tag).is_err() {
-            return Err(Fault::TagRange(tag));
-        }
-        if let Some(previous) = previous.filter(|previous| *previous >= tag) {
-            return Err(Fault::TagOrder { tag, previous });
-        }
-        let (size, rest) = varint(rest)?;
-        let (content, rest) = split(rest, widen(size))?;
-        Ok((tag, content, rest))
     }
 
     fn known_tag(
@@ -332,11 +327,7 @@ impl Walk<'_> {
     #[cold]
     fn trouble_at(&self, here: &[u8], fault: Fault) -> Box<Trouble> {
         let offset = self.end.saturating_sub(here.len());
-        Box::new(Trouble {
-            offset,
-            fault,
-            steps: Vec::new(),
-        })
+        Trouble::new(offset, fault)
     }
 }
 
@@ -347,115 +338,4 @@ fn prefix(tags: &str) -> String {
         .unwrap_or(tags)
         .trim_end_matches('.')
         .to_owned()
-}
-
-fn skip(rest: &[u8], bytes: usize) -> Result<&[u8], Fault> {
-    rest.get(bytes..).ok_or(Fault::Truncated {
-        needed: bytes,
-        left: rest.len(),
-    })
-}
-
-fn split(rest: &[u8], bytes: usize) -> Result<(&[u8], &[u8]), Fault> {
-    rest.split_at_checked(bytes).ok_or(Fault::Truncated {
-        needed: bytes,
-        left: rest.len(),
-    })
-}
-
-fn array<const N: usize>(rest: &[u8]) -> Result<([u8; N], &[u8]), Fault> {
-    match rest.split_first_chunk() {
-        Some((bytes, rest)) => Ok((*bytes, rest)),
-        None => Err(Fault::Truncated {
-            needed: N,
-            left: rest.len(),
-        }),
-    }
-}
-
-fn utf8<'a>(text: &[u8], rest: &'a [u8]) -> Result<&'a [u8], Fault> {
-    match std::str::from_utf8(text) {
-        Ok(_) => Ok(rest),
-        Err(_) => Err(Fault::NotUtf8),
-    }
-}
-
-fn string(rest: &[u8], nullable: bool) -> Result<(&[u8], &[u8]), Fault> {
-    let (encoded, rest) = array(rest)?;
-    match length(i16::from_be_bytes(encoded).into(), nullable)? {
-        Some(length) => split(rest, widen(length)),
-        None => Ok((&[], rest)),
-    }
-}
-
-fn bytes(rest: &[u8], nullable: bool) -> Result<&[u8], Fault> {
-    let (encoded, rest) = array(rest)?;
-    match length(i32::from_be_bytes(encoded), nullable)? {
-        Some(length) => skip(rest, widen(length)),
-        None => Ok(rest),
-    }
-}
-
-fn compact_bytes(rest: &[u8], nullable: bool) -> Result<(&[u8], &[u8]), Fault> {
-    let (encoded, rest) = varint(rest)?;
-    match encoded.checked_sub(1) {
-        Some(length) => split(rest, widen(length)),
-        None if nullable => Ok((&[], rest)),
-        None => Err(Fault::NotNullable),
-    }
-}
-
-/// A length that is not compact: -1 is null, and nothing else is below 0.
-fn length(encoded: i32, nullable: bool) -> Result<Option<u32>, Fault> {
-    match u32::try_from(encoded) {
-        Ok(length) => Ok(Some(length)),
-        Err(_) if encoded < -1 => Err(Fault::NegativeLength(encoded)),
-        Err(_) if nullable => Ok(None),
-        Err(_) => Err(Fault::NotNullable),
-    }
-}
-
-fn presence(rest: &[u8]) -> Result<(bool, &[u8]), Fault> {
-    let (byte, rest) = array(rest)?;
-    match i8::from_be_bytes(byte) {
-        1 => Ok((true, rest)),
-        -1 => Ok((false, rest)),
-        other => Err(Fault::PresenceByte(other)),
-    }
-}
-
-#[inline]
-fn varint(rest: &[u8]) -> Result<(u32, &[u8]), Fault> {
-    match rest.split_first() {
-        Some((byte, rest)) if *byte < 0x80 => Ok((u32::from(*byte), rest)),
-        _ => long_varint(rest),
-    }
-}
-
-fn long_varint(rest: &[u8]) -> Result<(u32, &[u8]), Fault> {
-    let mut value = 0_u32;
-    let mut after = rest;
-    for shift in [0, 7, 14, 21, 28] {
-        let Some((byte, tail)) = after.split_first() else {
-            return Err(Fault::Truncated {
-                needed: rest.len() + 1,
-                left: rest.len(),
-            });
-        };
-        // The fifth byte has room for four bits and no continuation.
-        if shift == 28 && *byte > 0x0f {
-            break;
-        }
-        value |= u32::from(byte & 0x7f) << shift;
-        after = tail;
-        if byte & 0x80 == 0 {
-            return Ok((value, after));
-        }
-    }
-    Err(Fault::VarintTooLong)
-}
-
-/// Lossless wherever this crate builds: `usize` has at least 32 bits there.
-fn widen(value: u32) -> usize {
-    usize::try_from(value).unwrap_or(usize::MAX)
 }
