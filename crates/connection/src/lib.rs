@@ -1,1 +1,51 @@
-//! Connections to Kafka brokers.
+//! Connections to Kafka brokers: which broker to ask, in which version, over which connection.
+//!
+//! | to | use |
+//! |---|---|
+//! | reach a cluster | [`Cluster`]: metadata, coordinators, and one connection per broker and [`Lane`] |
+//! | send one request and read its answer | [`Cluster::call`] |
+//! | pipeline requests with bodies of one's own | [`Connection::submit`] |
+//! | know whether a failed request may have had an effect | [`CallError`] |
+//! | plug in another network | [`Connector`] |
+//!
+//! Nothing here repeats a request: what a repetition means is for the caller to know. What can be
+//! asked of any broker without harm (versions, metadata, coordinators) is looked up here, once for all
+//! who wait for it.
+//!
+//! Decisions are in machines without IO ([`link::machine`], [`metadata::machine`],
+//! [`coordinator::machine`], `cluster::dial`); time and seed come in as arguments.
+
+pub mod address;
+mod api;
+pub mod backoff;
+mod clock;
+pub mod cluster;
+pub mod config;
+pub mod coordinator;
+pub mod error;
+pub mod link;
+pub mod metadata;
+pub mod transport;
+pub mod versions;
+
+pub use address::{AddressError, BrokerAddress};
+pub use api::api_name;
+pub use backoff::Backoff;
+pub use cluster::{Answer, CallOptions, Cluster, Lane, Target};
+pub use config::{ClusterConfig, ConfigError, ConnectionConfig};
+pub use coordinator::CoordinatorKind;
+pub use error::{AmbiguousCause, CallError, CallSite, CloseReason, NotSentCause, ProtocolHint};
+pub use link::{Connection, RawRequest, ResponseFuture, SubmitError};
+pub use metadata::{
+    BrokerNode, LeaderHint, MetadataSnapshot, PartitionMetadata, TopicMetadata, TopicsWanted,
+};
+pub use milena_codec::message::Request;
+pub use transport::{BoxTransport, ConnectFuture, Connector, TcpConnector, Transport};
+pub use versions::{ApiVersionRange, ApiVersions, FinalizedFeatures};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks a mutex that no panic can leave half changed: our critical sections only assign.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,226 @@
+//! What the handles and tasks of one cluster share.
+
+use super::Lane;
+use super::pool::{Pool, SlotKey};
+use crate::config::{ClusterConfig, ConnectionConfig};
+use crate::coordinator::{CoordinatorShared, machine as coordinator};
+use crate::error::{CallError, CallSite, NotSentCause};
+use crate::link::Connection;
+use crate::metadata::{MetadataShared, MetadataSnapshot, TopicsWanted, machine as metadata};
+use crate::transport::Connector;
+use crate::versions::{ApiVersions, FinalizedFeatures};
+use crate::{BrokerAddress, clock, lock};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How long one broker may take to connect before the next one is tried beside it.
+const STAGGER: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) config: ConnectionConfig,
+    bootstrap: Vec<Arc<BrokerAddress>>,
+    pub(super) connector: Arc<dyn Connector>,
+    pub(super) metadata: MetadataShared,
+    pub(super) coordinators: CoordinatorShared,
+    pub(super) pool: Mutex<Pool>,
+    /// What each broker said last, by its id.
+    versions: Mutex<HashMap<i32, Arc<ApiVersions>>>,
+    features: Mutex<FinalizedFeatures>,
+    pub(super) random: Mutex<fastrand::Rng>,
+    pub(super) closed: watch::Sender<bool>,
+    pub(super) tasks: Mutex<Tasks>,
+}
+
+/// The two tasks of a cluster handle, which start with its first use.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    pub(super) started: bool,
+    pub(super) handles: Vec<JoinHandle<()>>,
+}
+
+impl Inner {
+    pub(super) fn new(config: ClusterConfig, connector: Arc<dyn Connector>) -> Self {
+        let ClusterConfig {
+            bootstrap,
+            connection: config,
+        } = config;
+        let mut random = match config.seed {
+            Some(seed) => fastrand::Rng::with_seed(seed),
+            None => fastrand::Rng::new(),
+        };
+        Self {
+            metadata: MetadataShared::new(metadata::Settings {
+                backoff: config.refresh_backoff,
+                max_age: config.metadata_max_age,
+                topics_max: config.topics_max,
+                topic_auto_creation: config.topic_auto_creation,
+                seed: random.u64(..),
+            }),
+            coordinators: CoordinatorShared::new(coordinator::Settings {
+                backoff: config.refresh_backoff,
+                coordinators_max: config.coordinators_max,
+                seed: random.u64(..),
+            }),
+            bootstrap: bootstrap.into_iter().map(Arc::new).collect(),
+            connector,
+            pool: Mutex::default(),
+            versions: Mutex::default(),
+            features: Mutex::default(),
+            random: Mutex::new(random),
+            closed: watch::Sender::new(false),
+            tasks: Mutex::default(),
+            config,
+        }
+    }
+
+    /// Remembers what a broker speaks, and the features that it knows of (T-1).
+    pub(super) fn note_versions(&self, broker_id: Option<i32>, versions: &ApiVersions) {
+        lock(&self.features).update(versions.features());
+        if let Some(broker_id) = broker_id {
+            lock(&self.versions).insert(broker_id, Arc::new(versions.clone()));
+        }
+    }
+
+    pub(super) fn features(&self) -> FinalizedFeatures {
+        lock(&self.features).clone()
+    }
+
+    /// What each broker of the cluster said last, as far as there was a connection to it.
+    pub(super) fn versions(&self) -> Vec<Arc<ApiVersions>> {
+        lock(&self.versions).values().map(Arc::clone).collect()
+    }
+
+    pub(super) fn on_metadata(&self, snapshot: &MetadataSnapshot) {
+        self.retarget_pool(snapshot);
+        if snapshot.brokers().len() > 0 {
+            lock(&self.versions).retain(|broker_id, _| snapshot.broker(*broker_id).is_some());
+        }
+    }
+
+    /// The address of a broker, after a look at fresh metadata if it is unknown.
+    pub(super) async fn address(&self, broker_id: i32) -> Result<Arc<BrokerAddress>, CallError> {
+        if let Some(broker) = self.metadata.snapshot().broker(broker_id) {
+            return Ok(Arc::clone(&broker.address));
+        }
+        let snapshot = self.metadata.refresh(TopicsWanted::None).await?;
+        match snapshot.broker(broker_id) {
+            Some(broker) => Ok(Arc::clone(&broker.address)),
+            None => {
+                let site = CallSite {
+                    api: "Connect",
+                    broker_id: Some(broker_id),
+                    address: None,
+                    elapsed: Duration::ZERO,
+                };
+                let cause = NotSentCause::BrokerUnknown { broker_id };
+                Err(CallError::NotSent { site, cause })
+            }
+        }
+    }
+
+    /// A connection to a broker.
+    pub(super) async fn connection(
+        self: &Arc<Self>,
+        broker_id: i32,
+        lane: Lane,
+    ) -> Result<Connection, CallError> {
+        let key = SlotKey::Broker(broker_id, lane);
+        if let Some(connection) = self.try_slot(key) {
+            return Ok(connection);
+        }
+        let address = self.address(broker_id).await?;
+        let result = self.slot(key, address).await;
+        if result.is_err() {
+            // The broker may have moved, or its partitions may have.
+            self.metadata.mark_all_stale();
+        }
+        result
+    }
+
+    /// A connection to any broker: an open one, or else the first that can be opened.
+    pub(super) async fn any_connection(self: &Arc<Self>) -> Result<Connection, CallError> {
+        let started = clock::now();
+        let mut open: Vec<_> = self.open_connections();
+        // Lookups stay off the lanes where a broker may hold an answer back.
+        open.retain(|(key, _)| {
+            matches!(
+                key,
+                SlotKey::Bootstrap(_) | SlotKey::Broker(_, Lane::Coordination)
+            )
+        });
+        if let Some((_, connection)) = lock(&self.random).choice(open) {
+            return Ok(connection);
+        }
+        let mut candidates = self.candidates().into_iter().peekable();
+        let mut dials = FuturesUnordered::new();
+        let mut failures = Vec::new();
+        loop {
+            match candidates.next() {
+                Some((key, address)) => dials.push(self.slot(key, address)),
+                None if dials.is_empty() => break,
+                None => {}
+            }
+            tokio::select! {
+                Some(result) = dials.next() => match result {
+                    Ok(connection) => return Ok(connection),
+                    Err(error) => failures.push(error),
+                },
+                () = tokio::time::sleep(STAGGER), if candidates.peek().is_some() => {}
+            }
+        }
+        if let Some(closed) = failures.iter().find(|error| error.is_cluster_closed()) {
+            return Err(closed.clone());
+        }
+        let elapsed = clock::now().saturating_duration_since(started);
+        let site = CallSite {
+            api: "Connect",
+            broker_id: None,
+            address: None,
+            elapsed,
+        };
+        let cause = NotSentCause::NoBrokerReachable {
+            failures: failures.into(),
+        };
+        Err(CallError::NotSent { site, cause })
+    }
+
+    /// Whom to dial, best first: the brokers known, then the bootstrap list, each in random order, and
+    /// those that failed last behind the others.
+    fn candidates(&self) -> Vec<(SlotKey, Arc<BrokerAddress>)> {
+        let snapshot = self.metadata.snapshot();
+        let mut brokers: Vec<_> = snapshot
+            .brokers()
+            .map(|broker| {
+                let key = SlotKey::Broker(broker.broker_id, Lane::Coordination);
+                (key, Arc::clone(&broker.address))
+            })
+            .collect();
+        let mut bootstrap: Vec<_> = self
+            .bootstrap
+            .iter()
+            .enumerate()
+            .filter(|(_, address)| brokers.iter().all(|(_, known)| known != *address))
+            .map(|(index, address)| (SlotKey::Bootstrap(index), Arc::clone(address)))
+            .collect();
+        {
+            let mut random = lock(&self.random);
+            random.shuffle(&mut brokers);
+            random.shuffle(&mut bootstrap);
+        }
+        brokers.extend(bootstrap);
+        brokers.sort_by_key(|(key, _)| self.not_before(*key));
+        brokers
+    }
+
+    /// When a call with this time must be over.
+    pub(super) fn deadline(&self, timeout: Option<Duration>) -> Instant {
+        let now = clock::now();
+        now.checked_add(timeout.unwrap_or(self.config.request_timeout))
+            .unwrap_or(now)
+    }
+}

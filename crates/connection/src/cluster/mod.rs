@@ -1,0 +1,423 @@
+//! A handle of a cluster: whom to ask, and the connections to ask over.
+
+mod call;
+mod dial;
+mod inner;
+mod pool;
+
+use crate::config::{ClusterConfig, ConfigError};
+use crate::coordinator::{CoordinatorKind, machine::read_response};
+use crate::error::{CallError, CallSite, NotSentCause};
+use crate::link::Connection;
+use crate::metadata::{
+    LeaderHint, MetadataSnapshot, TopicMetadata, TopicsWanted, machine::VERSION_MIN,
+};
+use crate::transport::Connector;
+use crate::versions::{ApiVersionRange, FinalizedFeatures};
+use crate::{BrokerAddress, clock, coordinator, lock};
+use inner::Inner;
+use milena_codec::ErrorCode;
+use milena_codec::message::Request;
+use pool::SlotKey;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Which of the connections to a broker a request takes.
+///
+/// A broker works on one request per connection at a time, so whatever it may hold back needs a
+/// connection of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Lookups, transactions and administration: answered at once.
+    #[default]
+    Coordination,
+    /// Produce: held back until the replicas have it.
+    Data,
+    /// Fetch: held back until there is enough to read.
+    Fetch,
+    /// JoinGroup and what follows: held back until the group is complete.
+    Group,
+}
+
+/// Whom to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Any broker.
+    Any,
+    /// The broker of this id.
+    Broker(i32),
+    /// The controller, or the broker that forwards to it.
+    Controller,
+    /// The coordinator of a group or transactional id.
+    Coordinator(CoordinatorKind, Arc<str>),
+    /// The leader of a partition.
+    Leader {
+        /// The topic.
+        topic: Arc<str>,
+        /// The partition.
+        partition: i32,
+    },
+}
+
+/// How to ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallOptions {
+    /// How long the call may take, lookups and dialling included; `request_timeout` by default.
+    pub timeout: Option<Duration>,
+    /// Over which connection.
+    pub lane: Lane,
+    /// The oldest version that will do; that of the message by default.
+    pub version_min: Option<i16>,
+    /// The newest version that will do; that of the message by default.
+    pub version_max: Option<i16>,
+}
+
+/// An answer, and where it came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer<R> {
+    /// The answer.
+    pub response: R,
+    /// The version in which it was asked and answered.
+    pub version: i16,
+    /// Who answered; `None` from a bootstrap address.
+    pub broker_id: Option<i32>,
+    /// Over which connection.
+    pub connection_id: u64,
+}
+
+/// A handle of a cluster: metadata, coordinators, and one connection per broker and lane. Clones are
+/// handles of the same; when the last one is dropped, its tasks and connections end.
+///
+/// It opens connections when they are needed, and again when they are lost, with back-off. It repeats
+/// lookups, which harm nobody, but never a request of the caller's.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+    _guard: Arc<Guard>,
+}
+
+/// Ends the tasks when the last handle is gone. The tasks have the [`Inner`], not this.
+#[derive(Debug)]
+struct Guard(Arc<Inner>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.shut_down();
+    }
+}
+
+impl Inner {
+    /// Stops everything, without waiting. Returns the connections that were open: they end when they
+    /// are dropped, after what is under way on them.
+    fn shut_down(&self) -> Vec<Connection> {
+        self.closed.send_replace(true);
+        self.metadata.close();
+        self.coordinators.close();
+        self.close_pool()
+    }
+}
+
+impl Cluster {
+    /// A handle of the cluster behind the bootstrap addresses. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first setting that cannot work.
+    pub fn new(config: ClusterConfig, connector: Arc<dyn Connector>) -> Result<Self, ConfigError> {
+        config.connection.check()?;
+        if config.bootstrap.is_empty() {
+            return Err(ConfigError::NoBootstrap);
+        }
+        let inner = Arc::new(Inner::new(config, connector));
+        let guard = Arc::new(Guard(Arc::clone(&inner)));
+        Ok(Self {
+            inner,
+            _guard: guard,
+        })
+    }
+
+    /// What is known about the cluster now; version 0 if nothing is. Never waits.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<MetadataSnapshot> {
+        self.inner.metadata.snapshot()
+    }
+
+    /// Hears of every change of the snapshot, as its [`MetadataSnapshot::version`].
+    #[must_use]
+    pub fn metadata_changed(&self) -> watch::Receiver<u64> {
+        self.inner.metadata.changed()
+    }
+
+    /// Asks for metadata now, and returns what was answered. Calls that wait together share one
+    /// question; a question that was sent before the call does not count, its answer may be old.
+    ///
+    /// # Errors
+    /// If no broker can be reached, at once; or if brokers failed to answer three times in a row.
+    ///
+    /// # Cancel safety
+    /// The refresh goes on without this future.
+    pub async fn refresh(&self, topics: TopicsWanted) -> Result<Arc<MetadataSnapshot>, CallError> {
+        self.start();
+        self.inner.metadata.refresh(topics).await
+    }
+
+    /// The metadata of a topic, waiting until the cluster knows it or `deadline` has passed. The topic
+    /// is tracked from then on.
+    ///
+    /// # Errors
+    /// [`CallError::Broker`] with the code if the topic is refused (TOPIC_AUTHORIZATION_FAILED,
+    /// INVALID_TOPIC_EXCEPTION); [`NotSentCause::TopicUnknown`] if it did not show up in time; what
+    /// [`Cluster::refresh`] returned, at once as long as no broker was ever reached, and at the deadline
+    /// later.
+    ///
+    /// # Cancel safety
+    /// Can be dropped and called again at any time.
+    pub async fn topic(
+        &self,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<Arc<TopicMetadata>, CallError> {
+        let started = clock::now();
+        let mut snapshot = self.snapshot();
+        let mut trouble = None;
+        loop {
+            if let Some(topic) = snapshot.topic(name) {
+                match topic.error {
+                    None if !topic.partitions.is_empty() => return Ok(Arc::clone(topic)),
+                    Some(
+                        code @ (ErrorCode::TopicAuthorizationFailed
+                        | ErrorCode::InvalidTopicException),
+                    ) => {
+                        let site = lookup_site(started);
+                        return Err(CallError::Broker {
+                            site,
+                            code,
+                            message: None,
+                        });
+                    }
+                    None | Some(_) => {}
+                }
+            }
+            let refresh = self.refresh(TopicsWanted::named([name]));
+            match tokio::time::timeout_at(deadline.into(), refresh).await {
+                Ok(Ok(answered)) => {
+                    trouble = None;
+                    snapshot = answered;
+                }
+                Ok(Err(error)) if self.snapshot().version() == 0 || error.is_cluster_closed() => {
+                    return Err(error);
+                }
+                Ok(Err(error)) => trouble = Some(error),
+                Err(_elapsed) => {
+                    let code = snapshot.topic(name).and_then(|topic| topic.error);
+                    let cause = NotSentCause::TopicUnknown {
+                        topic: name.to_owned(),
+                        code,
+                    };
+                    let site = lookup_site(started);
+                    return Err(trouble.unwrap_or(CallError::NotSent { site, cause }));
+                }
+            }
+        }
+    }
+
+    /// Takes over a newer leader that an answer named (KIP-951). Returns whether it was news: hints
+    /// that are not newer than what is known are ignored.
+    pub fn apply_leader_hint(&self, hint: &LeaderHint) -> bool {
+        self.inner.metadata.apply_hint(hint)
+    }
+
+    /// What is known about this topic turned out wrong: asks for a refresh in the background.
+    pub fn mark_stale(&self, topic: &str) {
+        self.inner.metadata.mark_stale(topic);
+    }
+
+    /// A connection to a broker: the open one of this lane, or a new one after the back-off that is
+    /// due.
+    ///
+    /// # Errors
+    /// [`CallError::NotSent`].
+    ///
+    /// # Cancel safety
+    /// The dial goes on without this future, for whoever asks next.
+    pub async fn connection(&self, broker_id: i32, lane: Lane) -> Result<Connection, CallError> {
+        self.start();
+        self.inner.connection(broker_id, lane).await
+    }
+
+    /// The open connection to a broker, if there is one. Never waits and never dials.
+    #[must_use]
+    pub fn try_connection(&self, broker_id: i32, lane: Lane) -> Option<Connection> {
+        self.inner.try_slot(SlotKey::Broker(broker_id, lane))
+    }
+
+    /// Sends one request to one broker, once, in the newest version that both speak.
+    ///
+    /// # Errors
+    /// [`CallError`] says whether the request may have had an effect. Error codes inside the response
+    /// are the caller's to look at.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not take back a request that was sent.
+    pub async fn call<R: Request>(
+        &self,
+        target: Target,
+        request: R,
+        options: CallOptions,
+    ) -> Result<Answer<R::Response>, CallError> {
+        self.call_with(target, options, |_version| request).await
+    }
+
+    /// As [`Cluster::call`], with a request that depends on the version.
+    ///
+    /// # Errors
+    /// As [`Cluster::call`].
+    ///
+    /// # Cancel safety
+    /// As [`Cluster::call`].
+    pub async fn call_with<R: Request>(
+        &self,
+        target: Target,
+        options: CallOptions,
+        build: impl FnOnce(i16) -> R,
+    ) -> Result<Answer<R::Response>, CallError> {
+        self.start();
+        self.inner.call(target, options, build).await
+    }
+
+    /// The broker that coordinates a group or transactional id: the known one, or the one found until
+    /// `deadline`. Codes that pass (COORDINATOR_NOT_AVAILABLE, …) are waited out (T-22).
+    ///
+    /// # Errors
+    /// [`CallError::Broker`] with the code that FindCoordinator gave; [`CallError::NotSent`] if no broker
+    /// can be reached, or none answered in time.
+    ///
+    /// # Cancel safety
+    /// The lookup goes on without this future.
+    pub async fn coordinator(
+        &self,
+        kind: CoordinatorKind,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<i32, CallError> {
+        self.start();
+        self.inner.coordinator(kind, key, deadline).await
+    }
+
+    /// Forgets a coordinator: it answered NOT_COORDINATOR or COORDINATOR_NOT_AVAILABLE, or its
+    /// connection ended (T-21).
+    pub fn forget_coordinator(&self, kind: CoordinatorKind, key: &str) {
+        self.inner.coordinators.forget(kind, key, None);
+    }
+
+    /// The newest features that any broker told of (T-1).
+    #[must_use]
+    pub fn features(&self) -> FinalizedFeatures {
+        self.inner.features()
+    }
+
+    /// The versions of an API that all brokers speak, as far as there was a connection to them (P-91);
+    /// `None` if there is no such version, or no broker was connected yet.
+    #[must_use]
+    pub fn lowest_common(&self, api_key: i16) -> Option<ApiVersionRange> {
+        let brokers = self.inner.versions();
+        let mut ranges = brokers.iter().map(|versions| versions.range(api_key));
+        let first = ranges.next()??;
+        ranges.try_fold(first, |common, range| common.intersect(range?))
+    }
+
+    /// Ends all connections and tasks, and waits for that. Requests under way become ambiguous; every
+    /// later call fails with [`NotSentCause::ClusterClosed`].
+    ///
+    /// # Cancel safety
+    /// The end is under way even if the future is dropped.
+    pub async fn close(&self) {
+        let connections = self.inner.shut_down();
+        for connection in &connections {
+            connection.close();
+        }
+        let tasks = std::mem::take(&mut lock(&self.inner.tasks).handles);
+        for task in tasks {
+            // An error means that the task is gone, which is what we want.
+            let _ = task.await;
+        }
+        for connection in connections {
+            connection.closed().await;
+        }
+    }
+
+    /// Starts the tasks with the first use, which is within a runtime; `new` need not be.
+    fn start(&self) {
+        let mut tasks = lock(&self.inner.tasks);
+        if tasks.started || *self.inner.closed.borrow() {
+            return;
+        }
+        tasks.started = true;
+        let inner = Arc::clone(&self.inner);
+        tasks
+            .handles
+            .push(tokio::spawn(async move { inner.run_metadata().await }));
+        let inner = Arc::clone(&self.inner);
+        tasks
+            .handles
+            .push(tokio::spawn(async move { inner.run_coordinators().await }));
+    }
+}
+
+impl Inner {
+    async fn run_metadata(self: &Arc<Self>) {
+        let ask = |query: crate::metadata::machine::Query| async move {
+            let options = CallOptions {
+                version_min: Some(VERSION_MIN),
+                ..self.lookup_options()
+            };
+            let build = |version| query.request(version);
+            let answer = self.call(Target::Any, options, build).await?;
+            Ok((answer.response, answer.version))
+        };
+        let on_change = |snapshot: &MetadataSnapshot| self.on_metadata(snapshot);
+        self.metadata
+            .run(ask, on_change, self.closed.subscribe())
+            .await;
+    }
+
+    async fn run_coordinators(self: &Arc<Self>) {
+        let ask = |query: coordinator::machine::Query| async move {
+            let version_min = Some(coordinator::machine::version_min(query.kind));
+            let options = CallOptions {
+                version_min,
+                ..self.lookup_options()
+            };
+            let build = |version| query.request(version).0;
+            let answer = self.call(Target::Any, options, build).await?;
+            Ok(read_response(&answer.response, &query, answer.version))
+        };
+        let on_found = |found: &coordinator::machine::Found| {
+            if let Ok(port) = u16::try_from(found.port) {
+                let address = BrokerAddress::new(found.host.as_str(), port);
+                self.metadata.learn_broker(found.broker_id, &address);
+            }
+        };
+        let on_trouble = || self.metadata.mark_all_stale();
+        self.coordinators
+            .run(ask, on_found, on_trouble, self.closed.subscribe())
+            .await;
+    }
+
+    fn lookup_options(&self) -> CallOptions {
+        CallOptions {
+            timeout: Some(self.config.lookup_timeout),
+            ..CallOptions::default()
+        }
+    }
+}
+
+fn lookup_site(started: Instant) -> CallSite {
+    let elapsed = clock::now().saturating_duration_since(started);
+    CallSite {
+        api: "Metadata",
+        broker_id: None,
+        address: None,
+        elapsed,
+    }
+}

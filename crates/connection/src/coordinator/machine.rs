@@ -1,0 +1,406 @@
+//! Which coordinators to look up, and when again; without any IO.
+//!
+//! ```text
+//!            want                  poll             on_answer: a broker
+//!  unknown ───────> wanted{since} ──────> asked ───────────────────────> known ──forget──> unknown
+//!                     ^  poll once the back-off is over │
+//!                     └──── on_answer: retriable code, or on_failure ──┤
+//!                                       any other code, or the deadline passed ──> failed (told once), unknown
+//! ```
+//! One lookup per kind is in flight at most, for all keys that wait, as far as the version can carry
+//! them. What a coordinator answered later is not seen here: whoever gets NOT_COORDINATOR calls
+//! `forget` (T-21).
+
+use super::CoordinatorKind;
+use crate::backoff::Backoff;
+use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
+use kafka_protocol::protocol::StrBytes;
+use milena_codec::ErrorCode;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The first version of FindCoordinator that carries several keys.
+const VERSION_WITH_KEYS: i16 = 4;
+/// Keys in one lookup, at most.
+const KEYS_PER_QUERY_MAX: usize = 100;
+
+/// The oldest version that can look up a coordinator of this kind.
+#[must_use]
+pub fn version_min(kind: CoordinatorKind) -> i16 {
+    match kind {
+        CoordinatorKind::Group => 0,
+        CoordinatorKind::Transaction => 1,
+    }
+}
+
+/// The settings that matter here; see `ConnectionConfig` for what they mean.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `refresh_backoff`
+    pub backoff: Backoff,
+    /// `coordinators_max`
+    pub coordinators_max: usize,
+    /// Decides the jitter.
+    pub seed: u64,
+}
+
+/// A lookup to send to any broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// What the coordinators are for.
+    pub kind: CoordinatorKind,
+    /// The groups or transactional ids, at least one.
+    pub keys: Vec<Arc<str>>,
+}
+
+impl Query {
+    /// The lookup in a version of FindCoordinator, and how many of the keys, from the front, are in it.
+    #[must_use]
+    pub fn request(&self, api_version: i16) -> (FindCoordinatorRequest, usize) {
+        let text = |key: &Arc<str>| StrBytes::from_string(key.to_string());
+        let request = FindCoordinatorRequest::default();
+        if api_version >= VERSION_WITH_KEYS {
+            let keys = self.keys.iter().map(text).collect();
+            let request = request
+                .with_key_type(self.kind.key_type())
+                .with_coordinator_keys(keys);
+            return (request, self.keys.len());
+        }
+        let key = self.keys.first().map(text).unwrap_or_default();
+        // Version 0 has no key type, it is about groups.
+        let key_type = if api_version >= 1 {
+            self.kind.key_type()
+        } else {
+            0
+        };
+        (request.with_key_type(key_type).with_key(key), 1)
+    }
+}
+
+/// A coordinator, as FindCoordinator names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The broker's id.
+    pub broker_id: i32,
+    /// Where it listens.
+    pub host: String,
+    /// Where it listens.
+    pub port: i32,
+}
+
+/// What a lookup found out, key by key.
+#[must_use]
+pub fn read_response(
+    response: &FindCoordinatorResponse,
+    query: &Query,
+    api_version: i16,
+) -> Vec<(Arc<str>, Result<Found, ErrorCode>)> {
+    let outcome = |code: i16, broker_id: i32, host: &str, port: i32| {
+        ErrorCode::from(code).into_result()?;
+        Ok(Found {
+            broker_id,
+            host: host.to_owned(),
+            port,
+        })
+    };
+    if api_version >= VERSION_WITH_KEYS {
+        let answers = response.coordinators.iter().filter_map(|answer| {
+            let key = query.keys.iter().find(|key| ***key == *answer.key)?;
+            let broker_id = answer.node_id.0;
+            Some((
+                Arc::clone(key),
+                outcome(answer.error_code, broker_id, &answer.host, answer.port),
+            ))
+        });
+        return answers.collect();
+    }
+    let answer = outcome(
+        response.error_code,
+        response.node_id.0,
+        &response.host,
+        response.port,
+    );
+    query
+        .keys
+        .first()
+        .map(|key| (Arc::clone(key), answer))
+        .into_iter()
+        .collect()
+}
+
+/// Whether a lookup that got this code is repeated, with back-off (T-22).
+#[must_use]
+pub fn is_retriable(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::CoordinatorNotAvailable
+            | ErrorCode::CoordinatorLoadInProgress
+            | ErrorCode::NotCoordinator
+            | ErrorCode::RequestTimedOut
+            | ErrorCode::NetworkException
+            | ErrorCode::BrokerNotAvailable
+            | ErrorCode::ThrottlingQuotaExceeded
+            | ErrorCode::UnknownTopicOrPartition
+            | ErrorCode::LeaderNotAvailable
+            | ErrorCode::KafkaStorageError
+    )
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Asked,
+    Known {
+        broker_id: i32,
+    },
+    /// Waits to be asked, until `not_before` if there is one. `last` is why the last time failed.
+    Wanted {
+        not_before: Option<Instant>,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    state: State,
+    /// Until when somebody waits for it.
+    deadline: Instant,
+    attempt: u32,
+    last: Option<ErrorCode>,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Nothing, until somebody calls.
+    Idle,
+    /// Send this.
+    Send(Query),
+    /// Nothing, until then.
+    WaitUntil(Instant),
+}
+
+/// A lookup that is over without a coordinator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// What the coordinator is for.
+    pub kind: CoordinatorKind,
+    /// The group or transactional id.
+    pub key: Arc<str>,
+    /// The last code that a broker gave; `None` if none answered.
+    pub code: Option<ErrorCode>,
+}
+
+/// The coordinators that are known, and the lookups of the others.
+#[derive(Debug)]
+pub struct CoordinatorMachine {
+    settings: Settings,
+    random: fastrand::Rng,
+    entries: BTreeMap<(CoordinatorKind, Arc<str>), Entry>,
+    in_flight: BTreeMap<CoordinatorKind, Query>,
+}
+
+impl CoordinatorMachine {
+    /// A machine that knows nothing yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let random = fastrand::Rng::with_seed(settings.seed);
+        Self {
+            settings,
+            random,
+            entries: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+        }
+    }
+
+    /// The coordinator, if it is known.
+    #[must_use]
+    pub fn known(&self, kind: CoordinatorKind, key: &Arc<str>) -> Option<i32> {
+        match self.entries.get(&(kind, Arc::clone(key)))?.state {
+            State::Known { broker_id } => Some(broker_id),
+            State::Asked | State::Wanted { .. } => None,
+        }
+    }
+
+    /// The coordinator, or else a wish to look it up until `deadline`.
+    pub fn want(
+        &mut self,
+        kind: CoordinatorKind,
+        key: &Arc<str>,
+        deadline: Instant,
+    ) -> Option<i32> {
+        if let Some(entry) = self.entries.get_mut(&(kind, Arc::clone(key))) {
+            entry.deadline = entry.deadline.max(deadline);
+            return self.known(kind, key);
+        }
+        self.make_room();
+        let state = State::Wanted { not_before: None };
+        let entry = Entry {
+            state,
+            deadline,
+            attempt: 0,
+            last: None,
+        };
+        self.entries.insert((kind, Arc::clone(key)), entry);
+        None
+    }
+
+    /// The last code that a broker gave instead of a coordinator that is still being looked up.
+    #[must_use]
+    pub fn last_code(&self, kind: CoordinatorKind, key: &Arc<str>) -> Option<ErrorCode> {
+        self.entries.get(&(kind, Arc::clone(key)))?.last
+    }
+
+    /// The coordinator is not this broker any more. Says nothing if another one is known by now: two
+    /// requests that fail together must not undo the lookup in between.
+    pub fn forget(&mut self, kind: CoordinatorKind, key: &Arc<str>, broker_id: Option<i32>) {
+        let at = (kind, Arc::clone(key));
+        if let Some(known) = self.known(kind, key)
+            && broker_id.is_none_or(|wrong| wrong == known)
+        {
+            self.entries.remove(&at);
+        }
+    }
+
+    /// The next thing to do at `now`, and the lookups that are over because nobody waits any longer.
+    pub fn poll(&mut self, now: Instant, failed: &mut Vec<Failed>) -> Output {
+        self.expire(now, failed);
+        for kind in [CoordinatorKind::Group, CoordinatorKind::Transaction] {
+            if self.in_flight.contains_key(&kind) {
+                continue;
+            }
+            let query = self.due(kind, now);
+            if !query.keys.is_empty() {
+                self.in_flight.insert(kind, query.clone());
+                return Output::Send(query);
+            }
+        }
+        let next = self.entries.values().filter_map(|entry| match entry.state {
+            State::Wanted { not_before } => {
+                Some(not_before.unwrap_or(entry.deadline).min(entry.deadline))
+            }
+            State::Asked | State::Known { .. } => None,
+        });
+        next.min().map_or(Output::Idle, Output::WaitUntil)
+    }
+
+    /// Marks the keys of a kind that may be asked for at `now` as asked.
+    fn due(&mut self, kind: CoordinatorKind, now: Instant) -> Query {
+        let mut keys = Vec::new();
+        for ((of, key), entry) in &mut self.entries {
+            let due = match entry.state {
+                State::Wanted { not_before } => not_before.is_none_or(|at| at <= now),
+                State::Asked | State::Known { .. } => false,
+            };
+            if *of == kind && due && keys.len() < KEYS_PER_QUERY_MAX {
+                entry.state = State::Asked;
+                keys.push(Arc::clone(key));
+            }
+        }
+        Query { kind, keys }
+    }
+
+    fn expire(&mut self, now: Instant, failed: &mut Vec<Failed>) {
+        self.entries.retain(|(kind, key), entry| {
+            let over = matches!(entry.state, State::Wanted { .. }) && entry.deadline <= now;
+            if over {
+                failed.push(Failed {
+                    kind: *kind,
+                    key: Arc::clone(key),
+                    code: entry.last,
+                });
+            }
+            !over
+        });
+    }
+
+    /// The answer to the lookup of this kind arrived. Keys that it leaves out are asked for again.
+    pub fn on_answer(
+        &mut self,
+        now: Instant,
+        kind: CoordinatorKind,
+        answers: Vec<(Arc<str>, Result<i32, ErrorCode>)>,
+        failed: &mut Vec<Failed>,
+    ) {
+        let asked = self.in_flight.remove(&kind);
+        for (key, answer) in answers {
+            let at = (kind, Arc::clone(&key));
+            let Some(entry) = self.entries.get_mut(&at) else {
+                continue;
+            };
+            match answer {
+                Ok(broker_id) => {
+                    entry.state = State::Known { broker_id };
+                    entry.attempt = 0;
+                }
+                Err(code) if is_retriable(code) => {
+                    entry.last = Some(code);
+                    back_off(entry, now, &self.settings.backoff, &mut self.random);
+                }
+                Err(code) => {
+                    self.entries.remove(&at);
+                    failed.push(Failed {
+                        kind,
+                        key,
+                        code: Some(code),
+                    });
+                }
+            }
+        }
+        // A version without batches answers one key only; the others wait for no back-off.
+        for key in asked.into_iter().flat_map(|query| query.keys) {
+            if let Some(entry) = self.entries.get_mut(&(kind, key))
+                && entry.state == State::Asked
+            {
+                entry.state = State::Wanted { not_before: None };
+            }
+        }
+    }
+
+    /// The lookup of this kind was not answered. All its keys are asked for again after a back-off.
+    /// Returns them: with `final_failure` they are over instead.
+    pub fn on_failure(
+        &mut self,
+        now: Instant,
+        kind: CoordinatorKind,
+        final_failure: bool,
+    ) -> Vec<Arc<str>> {
+        let keys = self
+            .in_flight
+            .remove(&kind)
+            .map(|query| query.keys)
+            .unwrap_or_default();
+        for key in &keys {
+            let at = (kind, Arc::clone(key));
+            if final_failure {
+                self.entries.remove(&at);
+            } else if let Some(entry) = self.entries.get_mut(&at) {
+                back_off(entry, now, &self.settings.backoff, &mut self.random);
+            }
+        }
+        keys
+    }
+
+    /// Keeps the number of entries bounded. A coordinator that is known can be found again.
+    fn make_room(&mut self) {
+        if self.entries.len() < self.settings.coordinators_max {
+            return;
+        }
+        let known = |entry: &Entry| matches!(entry.state, State::Known { .. });
+        let at = self
+            .entries
+            .iter()
+            .find(|(_, entry)| known(entry))
+            .map(|(at, _)| at.clone());
+        if let Some(at) = at {
+            self.entries.remove(&at);
+        }
+    }
+}
+
+fn back_off(entry: &mut Entry, now: Instant, backoff: &Backoff, random: &mut fastrand::Rng) {
+    entry.attempt = entry.attempt.saturating_add(1);
+    let wait = backoff.delay(entry.attempt, random);
+    entry.state = State::Wanted {
+        not_before: Some(now + wait),
+    };
+}

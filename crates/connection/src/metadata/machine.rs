@@ -1,0 +1,327 @@
+//! When to ask for metadata, and for which topics; without any IO.
+//!
+//! ```text
+//!              want, mark_stale, max age                 on_answer: snapshot moves on, waiters are served
+//!   calm ──────────────────────────────> demand ──poll──> in flight ──┤
+//!     ^                                    ^  collects everything      │ on_failure: demand again, after a
+//!     └────────────────────────────────────┴──────────────────────────┘ back-off; waiters served or failed
+//! ```
+//! There is one question in flight at most. What is wanted meanwhile waits for the next one, because
+//! the answer under way may be older than the reason to ask; all of it goes into that one next
+//! question. A generation numbers the questions, and a waiter waits for its generation.
+
+use super::snapshot::{LeaderHint, MetadataSnapshot, TopicsWanted};
+use crate::BrokerAddress;
+use crate::backoff::Backoff;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The oldest Metadata version that tells "no topics" from "all topics".
+pub const VERSION_MIN: i16 = 1;
+/// The first Metadata version that can say not to create the topics asked for.
+const VERSION_WITH_CREATION_FLAG: i16 = 4;
+/// Failures in a row after which those who wait are told.
+const FAILURES_MAX: u32 = 3;
+/// A refresh later than this many times the longest back-off after the one before starts anew with the
+/// shortest.
+const CALM: u32 = 2;
+
+/// The settings that matter here; see `ConnectionConfig` for what they mean.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `refresh_backoff`
+    pub backoff: Backoff,
+    /// `metadata_max_age`
+    pub max_age: Duration,
+    /// `topics_max`
+    pub topics_max: usize,
+    /// `topic_auto_creation`
+    pub topic_auto_creation: bool,
+    /// Decides the jitter.
+    pub seed: u64,
+}
+
+/// What a question is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Scope {
+    all: bool,
+    tracked: bool,
+    named: BTreeSet<Arc<str>>,
+    /// Whether a topic is in it that nobody asked for before: those are not made to wait for the
+    /// back-off, which is about asking the same again and again.
+    new_topic: bool,
+}
+
+impl Scope {
+    fn merge(&mut self, other: Self) {
+        self.all |= other.all;
+        self.tracked |= other.tracked;
+        self.named.extend(other.named);
+        self.new_topic |= other.new_topic;
+    }
+}
+
+/// A question to send to any broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Its number.
+    pub generation: u64,
+    /// The topics to ask for; `None` for all.
+    topics: Option<Vec<Arc<str>>>,
+    topic_auto_creation: bool,
+}
+
+impl Query {
+    /// The question in a version of Metadata, from [`VERSION_MIN`] on.
+    #[must_use]
+    pub fn request(&self, api_version: i16) -> MetadataRequest {
+        let topics = self.topics.as_ref().map(|names| {
+            let topic = |name: &Arc<str>| {
+                let name = TopicName(StrBytes::from_string(name.to_string()));
+                MetadataRequestTopic::default().with_name(Some(name))
+            };
+            names.iter().map(topic).collect()
+        });
+        let creation = self.topic_auto_creation || api_version < VERSION_WITH_CREATION_FLAG;
+        MetadataRequest::default()
+            .with_topics(topics)
+            .with_allow_auto_topic_creation(creation)
+    }
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Nothing, until somebody calls.
+    Idle,
+    /// Send this.
+    Send(Query),
+    /// Nothing, until then.
+    WaitUntil(Instant),
+}
+
+/// Keeps the snapshot and decides when to renew it.
+#[derive(Debug)]
+pub struct MetadataMachine {
+    settings: Settings,
+    random: fastrand::Rng,
+    snapshot: Arc<MetadataSnapshot>,
+    /// Topics to keep fresh, with the time (counted in wishes) at which each was last wanted.
+    tracked: BTreeMap<Arc<str>, u64>,
+    oldest: BTreeMap<u64, Arc<str>>,
+    wishes: u64,
+    demand: Option<Scope>,
+    in_flight: Option<Scope>,
+    /// The number of the question in flight, or of the last one.
+    generation: u64,
+    /// Repetitions without a calm time between them.
+    attempt: u32,
+    failures: u32,
+    /// When the last question was over.
+    finished: Option<Instant>,
+    /// No repetition before this.
+    not_before: Option<Instant>,
+    answered: Option<Instant>,
+}
+
+impl MetadataMachine {
+    /// A machine that knows nothing yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            random: fastrand::Rng::with_seed(settings.seed),
+            settings,
+            snapshot: Arc::default(),
+            tracked: BTreeMap::new(),
+            oldest: BTreeMap::new(),
+            wishes: 0,
+            demand: None,
+            in_flight: None,
+            generation: 0,
+            attempt: 0,
+            failures: 0,
+            finished: None,
+            not_before: None,
+            answered: None,
+        }
+    }
+
+    /// What is known.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<MetadataSnapshot> {
+        &self.snapshot
+    }
+
+    /// Asks for a refresh, and returns the generation that will serve it.
+    pub fn want(&mut self, wanted: TopicsWanted) -> u64 {
+        let mut scope = Scope::default();
+        match wanted {
+            TopicsWanted::All => scope.all = true,
+            TopicsWanted::None => {}
+            TopicsWanted::Tracked => scope.tracked = true,
+            TopicsWanted::Named(names) => {
+                for name in names {
+                    scope.new_topic |= self.track(&name);
+                    scope.named.insert(name);
+                }
+            }
+        }
+        self.demand.get_or_insert_default().merge(scope);
+        self.generation + 1
+    }
+
+    /// What is known about this topic turned out wrong. Where one leader moved, others have too, so all
+    /// tracked topics are asked for.
+    pub fn mark_stale(&mut self, topic: &str) {
+        if !self.tracked.contains_key(topic) {
+            self.track(&topic.into());
+        }
+        self.demand.get_or_insert_default().tracked = true;
+    }
+
+    /// Takes over a newer leader. Returns whether anything changed.
+    pub fn apply_hint(&mut self, hint: &LeaderHint) -> bool {
+        let next = self.snapshot.hinted(hint);
+        self.replace(next)
+    }
+
+    /// Takes over a broker that another answer named. Returns whether anything changed.
+    pub fn learn_broker(&mut self, broker_id: i32, address: &BrokerAddress) -> bool {
+        let next = self.snapshot.with_broker(broker_id, address);
+        self.replace(next)
+    }
+
+    fn replace(&mut self, next: Option<MetadataSnapshot>) -> bool {
+        let changed = next.is_some();
+        if let Some(next) = next {
+            self.snapshot = Arc::new(next);
+        }
+        changed
+    }
+
+    /// The next thing to do at `now`.
+    pub fn poll(&mut self, now: Instant) -> Output {
+        if self.in_flight.is_some() {
+            return Output::Idle;
+        }
+        if self.demand.is_none() {
+            let Some(answered) = self.answered else {
+                return Output::Idle;
+            };
+            let due = answered + self.settings.max_age;
+            if now < due {
+                return Output::WaitUntil(due);
+            }
+            self.demand = Some(Scope {
+                tracked: true,
+                ..Scope::default()
+            });
+        }
+        // After a failure even a new topic waits: the brokers are not to be hammered (L-26).
+        let at_once = self.failures == 0
+            && self
+                .demand
+                .as_ref()
+                .is_some_and(|demand| demand.new_topic || demand.all);
+        if let Some(not_before) = self.not_before.filter(|at| *at > now && !at_once) {
+            return Output::WaitUntil(not_before);
+        }
+        let Some(scope) = self.demand.take() else {
+            return Output::Idle;
+        };
+        self.generation += 1;
+        let query = self.query(&scope);
+        self.in_flight = Some(scope);
+        let calm = self.settings.backoff.max * CALM;
+        if self.failures == 0 && self.finished.is_none_or(|at| now >= at + calm) {
+            self.attempt = 0;
+        }
+        Output::Send(query)
+    }
+
+    fn query(&self, scope: &Scope) -> Query {
+        let topics = if scope.all {
+            None
+        } else if scope.tracked {
+            let named = scope
+                .named
+                .iter()
+                .filter(|name| !self.tracked.contains_key(*name));
+            Some(self.tracked.keys().chain(named).map(Arc::clone).collect())
+        } else {
+            Some(scope.named.iter().map(Arc::clone).collect())
+        };
+        Query {
+            generation: self.generation,
+            topics,
+            topic_auto_creation: self.settings.topic_auto_creation,
+        }
+    }
+
+    /// The answer arrived. Returns the snapshot for those who asked, which can hold topics that are
+    /// not tracked; [`MetadataMachine::snapshot`] does not keep those.
+    pub fn on_answer(
+        &mut self,
+        now: Instant,
+        response: &MetadataResponse,
+        api_version: i16,
+    ) -> Arc<MetadataSnapshot> {
+        self.in_flight = None;
+        self.failures = 0;
+        self.answered = Some(now);
+        self.finish(now);
+        let mut next = self.snapshot.updated(response, api_version);
+        let full = Arc::new(next.clone());
+        next.retain_topics(|name| self.tracked.contains_key(name));
+        // Those who watch for changes are not woken for an answer that says nothing new.
+        if !next.says_the_same_as(&self.snapshot) {
+            self.snapshot = Arc::new(next);
+        }
+        full
+    }
+
+    /// The question could not be answered. Returns true if those who wait for this generation, or an
+    /// earlier one, shall be told; otherwise it is asked again for them.
+    ///
+    /// `final_failure` says that asking again at once is pointless: no broker could be reached at all.
+    pub fn on_failure(&mut self, now: Instant, final_failure: bool) -> bool {
+        self.failures = self.failures.saturating_add(1);
+        self.finish(now);
+        let Some(scope) = self.in_flight.take() else {
+            return false;
+        };
+        let give_up = final_failure || self.failures >= FAILURES_MAX;
+        // Before the first answer there is nothing to keep fresh: whoever is told decides whether to
+        // go on, and a wrong address is not dialled for ever. Later the search goes on by itself.
+        if !give_up || self.answered.is_some() {
+            self.demand.get_or_insert_default().merge(scope);
+        }
+        give_up
+    }
+
+    fn finish(&mut self, now: Instant) {
+        self.finished = Some(now);
+        self.attempt = self.attempt.saturating_add(1);
+        let wait = self.settings.backoff.delay(self.attempt, &mut self.random);
+        self.not_before = Some(now + wait);
+    }
+
+    /// Tracks a topic, as the one wanted last. Returns whether it was not tracked before.
+    fn track(&mut self, name: &Arc<str>) -> bool {
+        self.wishes += 1;
+        let before = self.tracked.insert(Arc::clone(name), self.wishes);
+        self.oldest.insert(self.wishes, Arc::clone(name));
+        if let Some(wish) = before {
+            self.oldest.remove(&wish);
+        } else if self.tracked.len() > self.settings.topics_max
+            && let Some((_, forgotten)) = self.oldest.pop_first()
+        {
+            self.tracked.remove(&forgotten);
+        }
+        before.is_none()
+    }
+}
