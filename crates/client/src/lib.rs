@@ -9,6 +9,7 @@
 pub mod config;
 pub mod consumer;
 mod error;
+mod transaction;
 
 pub use config::{
     Acks, ClientConfig, ConfigError, DeliveryGuarantee, Partitioner, ProducerBuilder,

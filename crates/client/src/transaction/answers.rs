@@ -1,0 +1,433 @@
+//! What the answers of the transaction coordinator do, EndTxn excepted.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use milena_codec::{ErrorCode, ProducerIdentity};
+
+use super::change::outcome_unknown;
+use super::errors::{self, Verdict};
+use super::machine::TransactionMachine;
+use super::open::Supersession;
+use super::request::{Api, CoordinatorKind, Event, NotSent, Reply, TopicPartition};
+use super::state::{Direction, Operation, Phase, Step};
+use super::version::TransactionVersion;
+use crate::error::Error;
+
+impl TransactionMachine {
+    /// FindCoordinator: the broker id of the coordinator of this kind (T-20 to T-23).
+    pub(crate) fn handle_find_coordinator(
+        &mut self,
+        kind: CoordinatorKind,
+        reply: Reply<i32>,
+        now: Instant,
+    ) {
+        let lane = match kind {
+            CoordinatorKind::Group => &mut self.group_coordinator,
+            CoordinatorKind::Transaction => &mut self.coordinator,
+        };
+        if lane.answered(Api::FindCoordinator).is_none() {
+            return;
+        }
+        let (verdict, cause) = match reply {
+            Reply::Answered(broker) => {
+                lane.broker = Some(broker);
+                return;
+            }
+            Reply::Refused(code) => {
+                let cause = Error::broker(code, Api::FindCoordinator.name(), None);
+                (errors::find_coordinator(code, kind), cause)
+            }
+            Reply::NotSent(NotSent::VersionUnsupported) => (
+                Verdict::Fatal,
+                version_unsupported(Api::FindCoordinator, None),
+            ),
+            Reply::NotSent(NotSent::Unreachable) | Reply::Ambiguous => {
+                lane.retry.later(now, &mut self.pace);
+                return;
+            }
+        };
+        match verdict {
+            Verdict::Done
+            | Verdict::Retry
+            | Verdict::RetryConcurrent
+            | Verdict::FindCoordinator => {
+                lane.retry.later(now, &mut self.pace);
+            }
+            Verdict::Abortable if kind == CoordinatorKind::Group => self.spoil(cause, true),
+            Verdict::Abortable => self.spoil_or_end(cause, now),
+            Verdict::Refused | Verdict::Fenced | Verdict::FindOut | Verdict::Fatal => {
+                self.end_life(Phase::Fatal(cause.into_fatal()));
+            }
+        }
+    }
+
+    /// InitProducerId: the new identity (T-40 to T-44).
+    pub(crate) fn handle_init_producer_id(&mut self, reply: Reply<ProducerIdentity>, now: Instant) {
+        if self.coordinator.answered(Api::InitProducerId).is_none() || self.phase.is_terminal() {
+            return;
+        }
+        let is_first = matches!(self.phase, Phase::Initializing);
+        match reply {
+            Reply::Answered(identity) => {
+                self.coordinator.retry.reset();
+                // P-26: an epoch that was not raised must not start its sequences again.
+                if !identity.is_some() || !is_first && identity == self.identity {
+                    let cause = malformed(Api::InitProducerId, self.coordinator.broker);
+                    return self.end_life(Phase::Fatal(cause.into_fatal()));
+                }
+                self.identified(identity);
+            }
+            Reply::Refused(code) => self.init_refused(code, is_first, now),
+            Reply::NotSent(NotSent::Unreachable) => {
+                self.coordinator.lose_broker(now, &mut self.pace);
+            }
+            Reply::NotSent(NotSent::VersionUnsupported) => {
+                let cause = version_unsupported(Api::InitProducerId, self.coordinator.broker);
+                self.end_life(Phase::Fatal(cause.into_fatal()));
+            }
+            Reply::Ambiguous => {
+                self.raise_in_doubt |= !is_first;
+                self.coordinator.lose_broker(now, &mut self.pace);
+            }
+        }
+    }
+
+    fn init_refused(&mut self, code: ErrorCode, is_first: bool, now: Instant) {
+        let cause = self.refused(Api::InitProducerId, code);
+        match errors::init_producer_id(code) {
+            Verdict::Done | Verdict::Retry => self.coordinator.retry.later(now, &mut self.pace),
+            // T-40: what an earlier instance left open is being ended.
+            Verdict::RetryConcurrent => self.coordinator.retry.concurrent(now, &mut self.pace),
+            Verdict::FindCoordinator => self.coordinator.lose_broker(now, &mut self.pace),
+            Verdict::Fenced => self.fence(cause),
+            Verdict::Refused if is_first => self.refuse_init(cause),
+            Verdict::Refused | Verdict::Abortable | Verdict::FindOut | Verdict::Fatal => {
+                self.end_life(Phase::Fatal(cause.into_fatal()));
+            }
+        }
+    }
+
+    fn refuse_init(&mut self, cause: Error) {
+        self.phase = Phase::Uninitialized;
+        self.end_operation(Operation::Init, Err(cause));
+    }
+
+    fn identified(&mut self, identity: ProducerIdentity) {
+        match self.phase {
+            Phase::Initializing => {
+                self.adopt(identity);
+                self.version = self.facts.transaction_version();
+                self.phase = Phase::Ready;
+                self.end_operation(Operation::Init, Ok(()));
+            }
+            Phase::Ending(direction, Step::RaisingEpoch) => {
+                self.adopt(identity);
+                self.next_version = self.facts.transaction_version();
+                // A copy of an earlier attempt may still come. As long as its epoch is the last but one
+                // the coordinator would take it for a repetition, and if a transaction is open then,
+                // abort that. One more epoch, and the copy is refused.
+                if !std::mem::take(&mut self.raise_in_doubt) {
+                    self.complete(direction);
+                }
+            }
+            Phase::Abortable(_) | Phase::Ending(_, Step::Settling)
+                if self.transaction.supersession == Supersession::Suspected =>
+            {
+                self.timed_out_at_coordinator(identity);
+            }
+            Phase::Uninitialized
+            | Phase::Ready
+            | Phase::InTransaction
+            | Phase::Abortable(_)
+            | Phase::Ending(..)
+            | Phase::Fenced(_)
+            | Phase::Fatal(_)
+            | Phase::Closed => {}
+        }
+    }
+
+    /// The epoch was refused because the coordinator aborted the transaction at its time-out (T-71): no
+    /// newer producer has the id, or this one would have been refused again.
+    fn timed_out_at_coordinator(&mut self, identity: ProducerIdentity) {
+        self.transaction.supersession = Supersession::TimedOut(identity);
+        if !matches!(self.phase, Phase::Ending(Direction::Commit, _)) {
+            return;
+        }
+        let cause = self.timed_out();
+        // What was aborted is this transaction - unless its commit was applied before, and a late copy of
+        // a registration then opened another one for the coordinator to abort.
+        if self.transaction.end_in_doubt && self.transaction.registration_in_doubt {
+            self.transaction.outcome_unknown = true;
+            self.phase = Phase::Ending(Direction::Abort, Step::Settling);
+            self.end_operation(Operation::Commit, Err(outcome_unknown(cause)));
+        } else {
+            self.spoil(cause, false);
+        }
+    }
+
+    /// The coordinator does not accept the epoch any more: a newer producer, or its own time-out. Under
+    /// the first protocol one answer stands for both, so it is asked again in a way that tells (T-71,
+    /// KIP-588; Java: fenced). Under the second it only means the former.
+    pub(super) fn suspect(&mut self, cause: Error) {
+        let can_ask = self.version == TransactionVersion::One && self.facts.can_raise_epoch();
+        if !can_ask || self.transaction.supersession != Supersession::None {
+            return self.fence(cause);
+        }
+        self.coordinator.retry.reset();
+        self.transaction.supersession = Supersession::Suspected;
+        match self.phase {
+            // The outcome waits for the answer: fenced or aborted.
+            Phase::Ending(direction, _) => {
+                self.drop_unsent(&cause.into_abortable());
+                self.phase = Phase::Ending(direction, Step::Settling);
+            }
+            Phase::Uninitialized
+            | Phase::Initializing
+            | Phase::Ready
+            | Phase::InTransaction
+            | Phase::Abortable(_)
+            | Phase::Fenced(_)
+            | Phase::Fatal(_)
+            | Phase::Closed => self.spoil(cause, false),
+        }
+    }
+
+    /// AddPartitionsToTxn: each partition's code (§2.6). A request that was refused as a whole counts as
+    /// refused for each partition.
+    pub(crate) fn handle_add_partitions(
+        &mut self,
+        reply: Reply<Vec<(TopicPartition, ErrorCode)>>,
+        now: Instant,
+    ) {
+        if self.coordinator.answered(Api::AddPartitionsToTxn).is_none() || self.phase.is_terminal()
+        {
+            return;
+        }
+        match reply {
+            Reply::Answered(results) => self.partitions_answered(&results, now),
+            Reply::Refused(code) => {
+                let asked = std::mem::take(&mut self.transaction.adding);
+                let results: Vec<_> = asked.iter().map(|asked| (asked.clone(), code)).collect();
+                self.transaction.adding = asked;
+                self.partitions_answered(&results, now);
+            }
+            Reply::NotSent(NotSent::Unreachable) => {
+                self.coordinator.lose_broker(now, &mut self.pace);
+            }
+            Reply::NotSent(NotSent::VersionUnsupported) => {
+                let cause = version_unsupported(Api::AddPartitionsToTxn, self.coordinator.broker);
+                self.end_life(Phase::Fatal(cause.into_fatal()));
+            }
+            Reply::Ambiguous => {
+                self.transaction.registration_in_doubt = true;
+                self.coordinator.lose_broker(now, &mut self.pace);
+            }
+        }
+        self.transaction.put_back_adding();
+        if !self.may_register() {
+            // Not asked for again, so nothing has to wait for the next attempt either (T-36).
+            self.transaction.to_add.clear();
+            if self.coordinator.broker.is_some() {
+                self.coordinator.retry.reset();
+            }
+        }
+    }
+
+    fn partitions_answered(&mut self, results: &[(TopicPartition, ErrorCode)], now: Instant) {
+        // The first addition of a transaction meets the markers of the one before, any other does not.
+        let is_first = !self.transaction.is_registered();
+        let mut added = Vec::new();
+        for partition in &self.transaction.adding {
+            let code = results.iter().find(|(answered, _)| answered == partition);
+            if code.is_some_and(|(_, code)| code.is_none()) {
+                added.push(partition.clone());
+            }
+        }
+        let is_complete = added.len() == self.transaction.adding.len();
+        self.transaction.added.extend(added.iter().cloned());
+        if !added.is_empty() && self.may_register() {
+            self.push(Event::PartitionsAdded(added));
+        }
+        let Some((partition, code)) = first_error(results) else {
+            if is_complete {
+                self.coordinator.retry.reset();
+            } else {
+                self.coordinator.retry.later(now, &mut self.pace);
+            }
+            return;
+        };
+        self.transaction.registration_in_doubt |= errors::may_be_applied(*code);
+        let cause = self.partition_refused(partition, *code, results);
+        self.registration_refused(errors::add_partitions(*code), cause, is_first, now);
+    }
+
+    /// AddOffsetsToTxn (§2.7).
+    pub(crate) fn handle_add_offsets(&mut self, reply: Reply<()>, now: Instant) {
+        if self.coordinator.answered(Api::AddOffsetsToTxn).is_none() || self.phase.is_terminal() {
+            return;
+        }
+        match reply {
+            Reply::Answered(()) => {
+                self.coordinator.retry.reset();
+                // Also if the offsets were given up meanwhile: EndTxn is due all the same (T-51).
+                self.transaction
+                    .groups_added
+                    .extend(self.transaction.adding_group.take());
+            }
+            Reply::Refused(code) => {
+                self.transaction.registration_in_doubt |= errors::may_be_applied(code);
+                let is_first = !self.transaction.is_registered();
+                let cause = self.refused(Api::AddOffsetsToTxn, code);
+                self.registration_refused(errors::add_offsets(code), cause, is_first, now);
+            }
+            Reply::NotSent(NotSent::Unreachable) => {
+                self.coordinator.lose_broker(now, &mut self.pace);
+            }
+            Reply::NotSent(NotSent::VersionUnsupported) => {
+                let cause = version_unsupported(Api::AddOffsetsToTxn, self.coordinator.broker);
+                self.end_life(Phase::Fatal(cause.into_fatal()));
+            }
+            Reply::Ambiguous => {
+                self.transaction.registration_in_doubt = true;
+                self.coordinator.lose_broker(now, &mut self.pace);
+            }
+        }
+    }
+
+    fn registration_refused(&mut self, verdict: Verdict, cause: Error, first: bool, now: Instant) {
+        match verdict {
+            Verdict::RetryConcurrent if first => {
+                self.coordinator.retry.concurrent(now, &mut self.pace);
+            }
+            Verdict::Done | Verdict::Retry | Verdict::RetryConcurrent => {
+                self.coordinator.retry.later(now, &mut self.pace);
+            }
+            Verdict::FindCoordinator => self.coordinator.lose_broker(now, &mut self.pace),
+            Verdict::Fenced => self.suspect(cause),
+            Verdict::Abortable | Verdict::Refused => {
+                self.coordinator.retry.reset();
+                self.spoil(cause, true);
+            }
+            Verdict::FindOut | Verdict::Fatal => {
+                self.end_life(Phase::Fatal(cause.into_fatal()));
+            }
+        }
+    }
+
+    /// The coordinator cannot even be looked for, for a reason that an abort should mend.
+    fn spoil_or_end(&mut self, cause: Error, now: Instant) {
+        match self.phase {
+            Phase::Initializing => self.refuse_init(cause),
+            Phase::InTransaction
+            | Phase::Abortable(_)
+            | Phase::Ending(Direction::Commit, Step::Settling) => {
+                self.coordinator.retry.later(now, &mut self.pace);
+                self.spoil(cause, true);
+            }
+            Phase::Ending(Direction::Commit, Step::Asking | Step::FindingOut)
+                if self.transaction.end_in_doubt =>
+            {
+                // T-64: no abort while the commit may have been applied.
+                self.coordinator.retry.later(now, &mut self.pace);
+            }
+            Phase::Ending(Direction::Commit, Step::Asking | Step::FindingOut) => {
+                self.commit_failed(cause, true);
+            }
+            // Abortable again would abort for ever.
+            Phase::Ending(..) => self.end_life(Phase::Fatal(cause.into_fatal())),
+            Phase::Uninitialized
+            | Phase::Ready
+            | Phase::Fenced(_)
+            | Phase::Fatal(_)
+            | Phase::Closed => {}
+        }
+    }
+
+    fn may_register(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::InTransaction | Phase::Ending(Direction::Commit, Step::Settling)
+        )
+    }
+
+    /// T-50: one partition is to blame, the others only came along. Names all topics that were denied.
+    fn partition_refused(
+        &self,
+        partition: &TopicPartition,
+        code: ErrorCode,
+        results: &[(TopicPartition, ErrorCode)],
+    ) -> Error {
+        let mut denied: Vec<&str> = results
+            .iter()
+            .filter(|(_, code)| *code == ErrorCode::TopicAuthorizationFailed)
+            .map(|(partition, _)| &*partition.topic)
+            .collect();
+        denied.sort_unstable();
+        denied.dedup();
+        let message = (denied.len() > 1)
+            .then(|| format!("no right to write to the topics {}", denied.join(", ")).into());
+        Error::Broker {
+            code,
+            request: Api::AddPartitionsToTxn.name(),
+            broker: self.coordinator.broker,
+            topic: Some(Arc::clone(&partition.topic)),
+            partition: Some(partition.partition),
+            message,
+        }
+    }
+
+    pub(super) fn refused(&self, api: Api, code: ErrorCode) -> Error {
+        Error::broker(code, api.name(), self.coordinator.broker)
+    }
+
+    pub(super) fn timed_out(&self) -> Error {
+        said(
+            ErrorCode::ProducerFenced,
+            Api::EndTxn,
+            self.coordinator.broker,
+            "the coordinator aborted the transaction at its timeout",
+        )
+    }
+}
+
+/// The code to act on: the first one that is not merely "left out because of another" (T-50).
+fn first_error(results: &[(TopicPartition, ErrorCode)]) -> Option<&(TopicPartition, ErrorCode)> {
+    let refused = || results.iter().filter(|(_, code)| !code.is_none());
+    refused()
+        .find(|(_, code)| *code != ErrorCode::OperationNotAttempted)
+        .or_else(|| refused().next())
+}
+
+pub(super) fn version_unsupported(api: Api, broker: Option<i32>) -> Error {
+    said(
+        ErrorCode::UnsupportedVersion,
+        api,
+        broker,
+        "it speaks no version of the request that may be used here",
+    )
+}
+
+pub(super) fn said(code: ErrorCode, api: Api, broker: Option<i32>, message: &'static str) -> Error {
+    Error::Broker {
+        code,
+        request: api.name(),
+        broker,
+        topic: None,
+        partition: None,
+        message: Some(message.into()),
+    }
+}
+
+fn malformed(api: Api, broker: Option<i32>) -> Error {
+    Error::Malformed {
+        request: api.name(),
+        broker,
+        cause: Arc::new(NotANewIdentity),
+    }
+}
+
+/// The answer carries no producer id, or the one and the epoch that were to be replaced.
+#[derive(Debug, thiserror::Error)]
+#[error("it names no new producer id and epoch")]
+struct NotANewIdentity;

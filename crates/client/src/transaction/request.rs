@@ -1,0 +1,283 @@
+//! What goes in and out of the machine: requests, answers, events.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use milena_codec::{ErrorCode, ProducerIdentity};
+
+use super::state::{Direction, Operation};
+use crate::error::Error;
+
+/// One partition of one topic.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TopicPartition {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+}
+
+impl fmt::Debug for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// An offset to commit with the transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OffsetToCommit {
+    pub(crate) partition: TopicPartition,
+    /// The offset of the *next* record to process (T-55).
+    pub(crate) offset: i64,
+    /// The leader epoch of the record before it, where known.
+    pub(crate) leader_epoch: Option<i32>,
+    pub(crate) metadata: Option<Arc<str>>,
+}
+
+/// The consumer whose offsets are committed, as it is at the moment of the call (T-56).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GroupMetadata {
+    pub(crate) group_id: Arc<str>,
+    /// `None` commits without a check of membership: a zombie of the group is not shut out.
+    pub(crate) member: Option<GroupMember>,
+}
+
+/// A member of a group in one of its terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GroupMember {
+    pub(crate) member_id: Arc<str>,
+    /// The classic generation or the KIP-848 member epoch.
+    pub(crate) generation_or_member_epoch: i32,
+    pub(crate) group_instance_id: Option<Arc<str>>,
+}
+
+/// The requests of a transactional id, by name only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Api {
+    AddOffsetsToTxn,
+    AddPartitionsToTxn,
+    DescribeTransactions,
+    EndTxn,
+    FindCoordinator,
+    InitProducerId,
+    TxnOffsetCommit,
+}
+
+impl Api {
+    /// Kafka's name of the request.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::AddOffsetsToTxn => "AddOffsetsToTxn",
+            Self::AddPartitionsToTxn => "AddPartitionsToTxn",
+            Self::DescribeTransactions => "DescribeTransactions",
+            Self::EndTxn => "EndTxn",
+            Self::FindCoordinator => "FindCoordinator",
+            Self::InitProducerId => "InitProducerId",
+            Self::TxnOffsetCommit => "TxnOffsetCommit",
+        }
+    }
+}
+
+/// Which of the two coordinators (T-20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum CoordinatorKind {
+    Group,
+    Transaction,
+}
+
+/// One request to send, now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// The broker with this id; `None` for any broker.
+    pub(crate) broker: Option<i32>,
+    /// The versions it may be sent in. If the broker speaks none of them it is not sent, and the
+    /// reply is [`NotSent::VersionUnsupported`].
+    pub(crate) versions: RangeInclusive<i16>,
+    pub(crate) request: Request,
+}
+
+/// The transactional id goes into all of them but FindCoordinator for a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    AddOffsetsToTxn {
+        producer: ProducerIdentity,
+        group_id: Arc<str>,
+    },
+    AddPartitionsToTxn {
+        producer: ProducerIdentity,
+        /// In order, without duplicates.
+        partitions: Vec<TopicPartition>,
+    },
+    DescribeTransactions,
+    EndTxn {
+        producer: ProducerIdentity,
+        direction: Direction,
+    },
+    /// Must ask the cluster; what is remembered of earlier answers is known to be stale.
+    FindCoordinator {
+        kind: CoordinatorKind,
+        key: Arc<str>,
+    },
+    InitProducerId {
+        /// [`ProducerIdentity::NONE`] on the first init, which takes the id over (T-40).
+        producer: ProducerIdentity,
+        transaction_timeout: Duration,
+    },
+    TxnOffsetCommit {
+        producer: ProducerIdentity,
+        group: GroupMetadata,
+        offsets: Vec<OffsetToCommit>,
+    },
+}
+
+impl Request {
+    pub(crate) const fn api(&self) -> Api {
+        match self {
+            Self::AddOffsetsToTxn { .. } => Api::AddOffsetsToTxn,
+            Self::AddPartitionsToTxn { .. } => Api::AddPartitionsToTxn,
+            Self::DescribeTransactions => Api::DescribeTransactions,
+            Self::EndTxn { .. } => Api::EndTxn,
+            Self::FindCoordinator { .. } => Api::FindCoordinator,
+            Self::InitProducerId { .. } => Api::InitProducerId,
+            Self::TxnOffsetCommit { .. } => Api::TxnOffsetCommit,
+        }
+    }
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply<T> {
+    /// The broker answered, without an error for the request as a whole.
+    Answered(T),
+    /// The broker answered with an error code for the request as a whole.
+    Refused(ErrorCode),
+    /// Not a byte of it reached the broker.
+    NotSent(NotSent),
+    /// It may have been processed, may be processed later, or not at all: the connection was lost or
+    /// timed out after the write began, or the answer could not be read.
+    Ambiguous,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotSent {
+    /// No connection to the broker.
+    Unreachable,
+    /// The broker speaks none of [`Call::versions`].
+    VersionUnsupported,
+}
+
+/// What the transaction coordinator knows of the id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DescribedTransaction {
+    pub(crate) state: DescribedState,
+    pub(crate) producer: ProducerIdentity,
+}
+
+/// The coordinator's state names, as DescribeTransactions spells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum DescribedState {
+    CompleteAbort,
+    CompleteCommit,
+    Empty,
+    Ongoing,
+    PrepareAbort,
+    PrepareCommit,
+    /// `PrepareEpochFence`, `Dead`, and whatever else there may come to be.
+    Other,
+}
+
+impl From<&str> for DescribedState {
+    fn from(name: &str) -> Self {
+        match name {
+            "CompleteAbort" => Self::CompleteAbort,
+            "CompleteCommit" => Self::CompleteCommit,
+            "Empty" => Self::Empty,
+            "Ongoing" => Self::Ongoing,
+            "PrepareAbort" => Self::PrepareAbort,
+            "PrepareCommit" => Self::PrepareCommit,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The next thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Output {
+    /// Send this and poll again at once: the other coordinator may have a request too.
+    Send(Call),
+    /// Nothing before this moment, or the next input.
+    WaitUntil(Instant),
+    /// Nothing until the next input.
+    Idle,
+}
+
+/// What the sender of batches still has to do for the transaction.
+///
+/// A failed batch must be reported before it stops being counted here, or a commit could slip
+/// through between the two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SenderStatus {
+    /// Batches that have no sequence yet.
+    pub(crate) undrained_batches: usize,
+    /// Batches that were sent, or are being sent, and whose outcome is not definite; those that
+    /// wait for a repetition count too. A batch that timed out is reported as failed with an
+    /// unknown outcome and counts no longer.
+    pub(crate) unresolved_batches: usize,
+}
+
+impl SenderStatus {
+    pub(super) const fn is_settled(self) -> bool {
+        self.undrained_batches == 0 && self.unresolved_batches == 0
+    }
+}
+
+/// Whether the log may hold a batch that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BatchOutcome {
+    /// It is proved that no attempt was appended.
+    NotAppended,
+    /// Some attempt may have been appended, or may yet be.
+    Unknown,
+}
+
+/// Whether a batch of a partition may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MaySend {
+    /// Any batch.
+    Now,
+    /// Any batch, from this moment on (L-23).
+    NotBefore(Instant),
+    /// None until [`Event::PartitionsAdded`] names the partition (T-31).
+    WhenAdded,
+    /// Only batches that were sent before and wait to be sent again (T-36, T-37).
+    RepetitionsOnly,
+    /// None.
+    No,
+}
+
+/// What others need to know.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// Batches drained from now on carry this, with sequences from 0 (P-64). Never comes while a
+    /// transaction is open.
+    IdentityChanged(ProducerIdentity),
+    /// These may be sent to now (T-31).
+    PartitionsAdded(Vec<TopicPartition>),
+    /// Whatever is buffered is to be sent without lingering (T-35).
+    Flush,
+    /// Batches that have no sequence yet fail with this error (T-36, T-37). They are not to be
+    /// reported as failed: the transaction knows. Those already sent are carried on.
+    FailUndrained(Error),
+    /// The transaction can only be aborted, for this reason.
+    Abortable(Error),
+    /// The transaction ended this way; `None` if the coordinator does not tell which. The next one may
+    /// begin once the state is [`State::Ready`](super::State::Ready).
+    TransactionEnded(Option<Direction>),
+    /// The outcome of the operation is there to be taken.
+    OperationEnded(Operation),
+    /// The producer has reached a terminal state: everything fails with this error.
+    Fatal(Error),
+    /// Closing is done; nothing more is sent.
+    Closed,
+}
