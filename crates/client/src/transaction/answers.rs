@@ -9,9 +9,10 @@ use super::change::outcome_unknown;
 use super::errors::{self, Verdict};
 use super::machine::TransactionMachine;
 use super::open::Supersession;
-use super::request::{Api, CoordinatorKind, Event, NotSent, Reply, TopicPartition};
+use super::request::{Api, CoordinatorKind, Event, NotSent, Reply};
 use super::state::{Direction, Operation, Phase, Step};
 use super::version::TransactionVersion;
+use crate::consumer::TopicPartition;
 use crate::error::Error;
 
 impl TransactionMachine {
@@ -361,7 +362,7 @@ impl TransactionMachine {
         let mut denied: Vec<&str> = results
             .iter()
             .filter(|(_, code)| *code == ErrorCode::TopicAuthorizationFailed)
-            .map(|(partition, _)| &*partition.topic)
+            .map(|(partition, _)| partition.topic())
             .collect();
         denied.sort_unstable();
         denied.dedup();
@@ -371,8 +372,8 @@ impl TransactionMachine {
             code,
             request: Api::AddPartitionsToTxn.name(),
             broker: self.coordinator.broker,
-            topic: Some(Arc::clone(&partition.topic)),
-            partition: Some(partition.partition),
+            topic: Some(Arc::clone(partition.topic_shared())),
+            partition: Some(partition.partition()),
             message,
         }
     }

@@ -12,12 +12,11 @@ use milena_codec::ProducerIdentity;
 use super::errors::{self, BatchVerdict};
 use super::open::{OffsetsJob, OpenTransaction};
 use super::pause::Pause;
-use super::request::{
-    Api, BatchOutcome, Event, GroupMetadata, MaySend, OffsetToCommit, TopicPartition,
-};
+use super::request::{Api, BatchOutcome, Event, GroupMetadata, MaySend, OffsetToCommit};
 use super::retry::{Pace, Retry};
 use super::state::{Attachment, Close, Direction, Operation, Phase, State, Step};
 use super::version::{ClusterFacts, TransactionVersion};
+use crate::consumer::TopicPartition;
 use crate::error::Error;
 
 /// What does not change in the life of the machine.

@@ -86,7 +86,7 @@ pub(crate) use machine::{TransactionConfig, TransactionMachine};
 pub(crate) use request::{
     Api, BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event,
     GroupMember, GroupMetadata, MaySend, NotSent, OffsetToCommit, Output, Reply, Request,
-    SenderStatus, TopicPartition,
+    SenderStatus,
 };
 pub(crate) use state::{Attachment, Close, Direction, Operation, State};
 pub(crate) use version::{ClusterFacts, TransactionVersion};

@@ -7,8 +7,9 @@ use milena_codec::ErrorCode;
 use super::answers::version_unsupported;
 use super::errors::{self, Verdict};
 use super::machine::TransactionMachine;
-use super::request::{Api, NotSent, Reply, TopicPartition};
+use super::request::{Api, NotSent, Reply};
 use super::state::Phase;
+use crate::consumer::TopicPartition;
 use crate::error::Error;
 
 impl TransactionMachine {
@@ -82,8 +83,8 @@ impl TransactionMachine {
             code,
             Api::TxnOffsetCommit.name(),
             self.group_coordinator.broker,
-            partition.topic.clone(),
-            partition.partition,
+            partition.topic_shared().clone(),
+            partition.partition(),
         );
         match errors::txn_offset_commit(code) {
             // Done: of the partitions asked for, some were not answered.

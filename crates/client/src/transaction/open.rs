@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use milena_codec::ProducerIdentity;
 
-use super::request::{GroupMetadata, OffsetToCommit, TopicPartition};
+use super::request::{GroupMetadata, OffsetToCommit};
 use super::version::TransactionVersion;
+use crate::consumer::TopicPartition;
 
 /// The open transaction. Its default is one in which nothing has happened.
 #[derive(Clone, Debug, Default)]

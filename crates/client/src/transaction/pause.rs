@@ -11,9 +11,8 @@
 //! application did not itself wait much longer than the pause, which would prove nothing. The two
 //! steps balance where about one transaction in 400 is stalled.
 
+use crate::consumer::TopicPartition;
 use std::time::{Duration, Instant};
-
-use super::request::TopicPartition;
 
 /// The pause of one producer, and what it learns from.
 #[derive(Clone, Debug)]

@@ -1,6 +1,5 @@
 //! What goes in and out of the machine: requests, answers, events.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,20 +7,8 @@ use std::time::{Duration, Instant};
 use milena_codec::{ErrorCode, ProducerIdentity};
 
 use super::state::{Direction, Operation};
+use crate::consumer::TopicPartition;
 use crate::error::Error;
-
-/// One partition of one topic.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct TopicPartition {
-    pub(crate) topic: Arc<str>,
-    pub(crate) partition: i32,
-}
-
-impl fmt::Debug for TopicPartition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.topic, self.partition)
-    }
-}
 
 /// An offset to commit with the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use super::errors::{self, BatchVerdict};
 use super::machine::TransactionMachine;
-use super::request::{BatchOutcome, MaySend, TopicPartition};
+use super::request::{BatchOutcome, MaySend};
 use super::state::{Direction, Phase, Step};
 use super::version::TransactionVersion;
+use crate::consumer::TopicPartition;
 use crate::error::Error;
 
 impl TransactionMachine {

@@ -21,10 +21,7 @@ impl Brokers {
         Self {
             now: Instant::now(),
             pause: Pause::new(),
-            partition: TopicPartition {
-                topic: "t".into(),
-                partition: 0,
-            },
+            partition: TopicPartition::new("t", 0),
             produce: ROUND_TRIP,
         }
     }
@@ -129,10 +126,7 @@ fn a_slow_produce_that_no_pause_shortens_is_not_paused_for() {
 #[test]
 fn concurrent_transactions_on_the_first_produce_lengthen_the_pause() {
     let (mut pause, now) = (Pause::new(), Instant::now());
-    let partition = TopicPartition {
-        topic: "t".into(),
-        partition: 0,
-    };
+    let partition = TopicPartition::new("t", 0);
     pause.ended(None, now);
     pause.attempted(&partition, now + INITIAL);
     pause.answered(&partition, true, now + 2 * INITIAL);
@@ -143,10 +137,7 @@ fn concurrent_transactions_on_the_first_produce_lengthen_the_pause() {
 #[test]
 fn only_the_first_produce_of_a_transaction_is_delayed_and_judged() {
     let (mut pause, now) = (Pause::new(), Instant::now());
-    let partition = |partition| TopicPartition {
-        topic: "t".into(),
-        partition,
-    };
+    let partition = |partition| TopicPartition::new("t", partition);
     assert_eq!(pause.not_before(), None, "nothing has ended yet");
     pause.ended(Some(now), now + ROUND_TRIP);
     assert_eq!(pause.not_before(), Some(now + ROUND_TRIP + INITIAL));
