@@ -11,6 +11,7 @@
 //! The classes never overlap. An operation that may have been applied is never reported as failed:
 //! a timed-out write, commit or abort is *outcome unknown* (P-75, T-66).
 
+mod connection;
 mod recovery;
 
 use std::sync::Arc;
@@ -237,15 +238,43 @@ pub enum Error {
     #[error("not sent: the transaction was aborted")]
     TransactionAborted,
 
-    /// No connection carried the request: dialling failed, or no broker is known for it. Nothing
-    /// was changed, or nothing could be (the request only reads).
-    #[error("{request} could not be sent{}", display::to(address.as_deref()))]
+    /// The request was not answered, or could not be sent at all: dialling failed, no broker is
+    /// known for it, the connection ended, the time ran out.
+    ///
+    /// If it was not sent nothing was changed. If it was, a request that only reads may be repeated,
+    /// and any other has an unknown outcome.
+    #[error("{request}{} {}", display::to(address.as_deref()), display::unanswered(*sent))]
     Transport {
         /// Kafka's name of the request.
         request: &'static str,
-        /// Where it should have gone, `host:port`; `None` if there was nowhere to send it.
+        /// Where it went or should have gone, `host:port`; `None` if there was nowhere to send it.
         address: Option<Arc<str>>,
+        /// Whether any byte of it may have reached the broker.
+        sent: bool,
         /// What failed.
+        #[source]
+        cause: Cause,
+    },
+
+    /// The broker speaks no version of the request that this client (or this use) needs.
+    #[error("{} is too old or too new for {request}", display::peer(*broker))]
+    UnsupportedVersion {
+        /// Kafka's name of the request.
+        request: &'static str,
+        /// The id of the broker, where known.
+        broker: Option<i32>,
+        /// Which versions there are and which are needed.
+        #[source]
+        cause: Cause,
+    },
+
+    /// Something listens there, but it does not speak Kafka's protocol in the clear: TLS, HTTP, or
+    /// something else.
+    #[error("no Kafka listener without encryption{}", display::at(address.as_deref()))]
+    WrongListener {
+        /// Where, `host:port`.
+        address: Option<Arc<str>>,
+        /// What was found instead.
         #[source]
         cause: Cause,
     },
@@ -257,6 +286,13 @@ impl Error {
     pub fn recovery(&self) -> Recovery {
         match self {
             Self::Broker { code, request, .. } => recovery::recovery_of_answer(request, *code),
+            // The request was carried out, or may have been; to repeat a look-up is harmless.
+            Self::Malformed { request, .. }
+            | Self::Transport {
+                request,
+                sent: true,
+                ..
+            } if recovery::repetition_matters(request) => Recovery::OutcomeUnknown,
             Self::DeliveryTimeout {
                 reached_the_wire: true,
                 ..
@@ -273,7 +309,9 @@ impl Error {
             Self::Closed { .. } | Self::Fatal { .. } | Self::Fenced { .. } => {
                 Recovery::RecreateProducer
             }
-            Self::Configuration { .. } => Recovery::FixConfiguration,
+            Self::Configuration { .. }
+            | Self::UnsupportedVersion { .. }
+            | Self::WrongListener { .. } => Recovery::FixConfiguration,
             Self::CorruptRecords { .. }
             | Self::LogTruncated { .. }
             | Self::Malformed { .. }
@@ -334,7 +372,9 @@ impl Error {
             | Self::OffsetOutOfRange { .. }
             | Self::RecordTooLarge { .. }
             | Self::TransactionAborted
-            | Self::Transport { .. } => None,
+            | Self::Transport { .. }
+            | Self::UnsupportedVersion { .. }
+            | Self::WrongListener { .. } => None,
         }
     }
 }
@@ -445,6 +485,20 @@ mod display {
         address
             .map(|address| format!(" to {address}"))
             .unwrap_or_default()
+    }
+
+    pub(super) fn at(address: Option<&str>) -> String {
+        address
+            .map(|address| format!(" at {address}"))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn unanswered(sent: bool) -> &'static str {
+        if sent {
+            "was not answered"
+        } else {
+            "could not be sent"
+        }
     }
 
     pub(super) fn written(reached_the_wire: bool) -> &'static str {

@@ -6,11 +6,14 @@
     reason = "until producer, transaction and consumer have landed"
 )]
 
+pub mod admin;
 pub mod config;
 pub mod consumer;
 mod error;
+mod runtime;
 mod transaction;
 
+pub use admin::Admin;
 pub use config::{
     Acks, ClientConfig, ConfigError, DeliveryGuarantee, Partitioner, ProducerBuilder,
     ProducerConfig, TransactionalProducerConfig,

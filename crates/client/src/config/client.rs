@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use milena_codec::Limits;
+use milena_connection::BrokerAddress;
 
 use super::ConfigError;
 use super::setting::{Setting, Shown};
@@ -82,7 +83,7 @@ pub(super) use client_setters;
 #[non_exhaustive]
 pub struct ClientConfig {
     /// Brokers asked first, in this order; at least one.
-    pub bootstrap: Vec<String>,
+    pub bootstrap: Vec<BrokerAddress>,
     /// Named in every request.
     pub client_id: String,
     /// How long an answer may take.
@@ -199,7 +200,7 @@ impl ClientSettings {
         Ok(())
     }
 
-    fn addresses(&self) -> Result<Vec<String>, ConfigError> {
+    fn addresses(&self) -> Result<Vec<BrokerAddress>, ConfigError> {
         let written = self.bootstrap.value().iter();
         let each = written.flat_map(|list| list.split(',')).map(str::trim);
         let addresses = each
@@ -215,19 +216,15 @@ impl ClientSettings {
         Ok(addresses)
     }
 
-    fn address(&self, written: &str) -> Result<String, ConfigError> {
-        let port = written
-            .rsplit_once(':')
-            .and_then(|(_, port)| port.parse::<u16>().ok());
-        if port.is_some() {
-            return Ok(written.to_owned());
-        }
-        Err(ConfigError::new(
-            self.bootstrap.name(),
-            written,
-            "it is not the address of a broker",
-            "write host:port, such as localhost:9092 or [::1]:9092",
-        ))
+    fn address(&self, written: &str) -> Result<BrokerAddress, ConfigError> {
+        written.parse::<BrokerAddress>().map_err(|error| {
+            ConfigError::new(
+                self.bootstrap.name(),
+                written,
+                error.to_string(),
+                "write host:port, such as localhost:9092 or [::1]:9092",
+            )
+        })
     }
 }
 

@@ -81,6 +81,7 @@ fn every_variant() -> Vec<Error> {
         Error::Transport {
             request: "Metadata",
             address: None,
+            sent: false,
             cause: cause(),
         },
     ];

@@ -1,0 +1,70 @@
+//! Topics and transactions, looked at and changed.
+//!
+//! Thin: each method is one kind of request, repeated while the answer says that nothing was
+//! changed and the cause passes. Methods that take several names give one result per name, in the
+//! order asked for: one missing topic does not hide the others.
+
+mod call;
+mod producers;
+mod topics;
+mod transactions;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use milena_connection::{Cluster, Connector, TcpConnector};
+
+use crate::config::ClientConfig;
+use crate::error::Error;
+
+pub use producers::ActiveProducer;
+pub use topics::{
+    CreatedTopic, NewTopic, TopicDescription, TopicListing, TopicPartitionDescription,
+};
+pub use transactions::{TransactionDescription, TransactionListing};
+
+/// How long one method may take with all its repetitions: Kafka's `default.api.timeout.ms`.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Looks at topics and transactions, creates and deletes topics.
+///
+/// Cheap to clone; the clones share connections.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    cluster: Cluster,
+    config: Arc<ClientConfig>,
+}
+
+impl Admin {
+    /// An admin client that speaks TCP. Nothing is sent before the first call.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] if the settings cannot work, [`Error::Misuse`] outside a runtime.
+    pub fn new(config: ClientConfig) -> Result<Self, Error> {
+        Self::with_connector(config, Arc::new(TcpConnector::default()))
+    }
+
+    /// An admin client on a transport of the caller's.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_connector(
+        config: ClientConfig,
+        connector: Arc<dyn Connector>,
+    ) -> Result<Self, Error> {
+        crate::runtime::runtime()?;
+        let cluster = crate::runtime::cluster(&config, connector)?;
+        Ok(Self {
+            cluster,
+            config: Arc::new(config),
+        })
+    }
+
+    /// Closes the connections, for all clones; calls that are under way fail.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the connections close in the background.
+    pub async fn close(self) {
+        self.cluster.close().await;
+    }
+}

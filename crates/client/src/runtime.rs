@@ -1,0 +1,46 @@
+//! From checked settings to a running cluster handle.
+
+use std::sync::Arc;
+
+use milena_connection::{Backoff, Cluster, ClusterConfig, ConnectionConfig, Connector};
+
+use crate::config::ClientConfig;
+use crate::error::Error;
+
+/// A cluster handle with these settings; it dials when first used.
+pub(crate) fn cluster(
+    config: &ClientConfig,
+    connector: Arc<dyn Connector>,
+) -> Result<Cluster, Error> {
+    let mut connection = ConnectionConfig::default();
+    connection.client_id = config.client_id.clone();
+    connection.request_timeout = config.request_timeout;
+    connection.connect_timeout = config.connect_timeout;
+    connection.in_flight_requests_max = config.in_flight_requests_max;
+    connection.metadata_max_age = config.metadata_max_age;
+    connection.limits = config.limits;
+    connection.reconnect_backoff = Backoff {
+        initial: config.reconnect_backoff,
+        max: config.reconnect_backoff_max,
+        ..Backoff::default()
+    };
+    connection.refresh_backoff = Backoff {
+        initial: config.retry_backoff,
+        max: config.retry_backoff_max,
+        ..Backoff::default()
+    };
+    let cluster = ClusterConfig {
+        bootstrap: config.bootstrap.clone(),
+        connection,
+    };
+    Ok(Cluster::new(cluster, connector)?)
+}
+
+/// The runtime that the caller runs in.
+pub(crate) fn runtime() -> Result<tokio::runtime::Handle, Error> {
+    tokio::runtime::Handle::try_current().map_err(|_| {
+        Error::misuse(
+            "no tokio runtime here: start milena's handles inside one, as in #[tokio::main]",
+        )
+    })
+}
