@@ -1,1 +1,39 @@
-//! Tests of the promises.
+//! The harness that puts milena's promises to the test on real Apache Kafka.
+//!
+//! Kafka's jars come from Maven ([`jars`]), its brokers run on loopback in this process's care
+//! ([`Kafka`]), and Kafka's own clients and tools say what the other side saw ([`java`]).
+//!
+//! ```no_run
+//! use milena_protocol_tests::{Isolation, Kafka, conformance};
+//!
+//! /// A promise is an async function; its name is the claim.
+//! async fn a_new_topic_is_empty(kafka: &Kafka) {
+//!     let topic = kafka.topic(4);
+//!     assert!(kafka.java_consume(&topic, Isolation::ReadCommitted).is_empty());
+//! }
+//!
+//! // One test per broker at hand: `a_new_topic_is_empty::kafka_4_3_1_tv2` and so on.
+//! conformance!(a_new_topic_is_empty);
+//! # fn main() {}
+//! ```
+//!
+//! A broker takes two seconds and most of a core to start, so the tests of one binary share one of
+//! each [`Flavour`] and keep apart by topic names. A test that has to kill, freeze or configure a
+//! broker starts its own with [`Kafka::start`]: only an owned [`Kafka`] has those methods.
+//!
+//! Every wait in here has a limit, and whatever goes wrong fails the test that asked: the methods of
+//! [`Kafka`] panic with the reason and the end of the broker's log instead of returning errors.
+
+pub mod cluster;
+pub mod failure;
+pub mod flavour;
+pub mod jars;
+pub mod java;
+pub mod port;
+pub mod process;
+pub mod scratch;
+pub mod skip;
+
+pub use cluster::{Kafka, KafkaConfig};
+pub use failure::Failure;
+pub use flavour::Flavour;
