@@ -16,6 +16,7 @@ pub mod dissect;
 pub mod error;
 pub mod error_code;
 pub mod frame;
+pub mod generate;
 pub mod guard;
 pub mod header;
 pub mod ids;

@@ -94,6 +94,7 @@ impl Block {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KnownTag {
     pub(super) number: u32,
+    pub(super) name: &'static str,
     /// How to read the content; `None` in versions that do not have the tag.
     pub(super) block: Option<usize>,
 }
@@ -252,6 +253,7 @@ impl Compiler {
                 valid.then(|| self.block_of(|compiler, block| compiler.field(block, field, "")));
             table.push(KnownTag {
                 number: tag.number,
+                name: field.name(),
                 block,
             });
         }

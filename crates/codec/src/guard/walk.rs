@@ -283,8 +283,7 @@ impl Walk<'_> {
                 declared: content.len(),
                 read,
             };
-            let field = block.field(0).to_owned();
-            return Err(self.trouble_at(rest, fault).within(field));
+            return Err(self.trouble_at(rest, fault).within(known.name.to_owned()));
         }
         self.end = outer_end;
         Ok(())
