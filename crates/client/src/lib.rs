@@ -15,8 +15,8 @@ mod transaction;
 
 pub use admin::Admin;
 pub use config::{
-    Acks, ClientConfig, ConfigError, DeliveryGuarantee, Partitioner, ProducerBuilder,
-    ProducerConfig, TransactionalProducerConfig,
+    Acks, ClientConfig, ConfigError, ConsumerBuilder, ConsumerConfig, DeliveryGuarantee,
+    Partitioner, ProducerBuilder, ProducerConfig, TransactionalProducerConfig,
 };
 pub use error::{Cause, Error, Recovery, recovery_of};
 pub use milena_codec::ErrorCode;

@@ -6,11 +6,12 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | set by methods | [`ProducerBuilder`], [`ClientBuilder`] |
+//! | set by methods | [`ProducerBuilder`], [`ConsumerBuilder`], [`ClientBuilder`] |
 //! | set by the key names of the Java client or librdkafka | their `from_properties` |
 //! | set a promise and let the settings follow | [`ProducerBuilder::delivery_guarantee`] |
 
 mod client;
+mod consumer;
 mod delivery;
 mod error;
 mod producer;
@@ -22,6 +23,7 @@ mod tests;
 mod values;
 
 pub use client::{ClientBuilder, ClientConfig};
+pub use consumer::{ConsumerBuilder, ConsumerConfig};
 pub use delivery::DeliveryGuarantee;
 pub use error::ConfigError;
 pub use producer::{

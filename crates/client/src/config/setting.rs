@@ -84,7 +84,7 @@ impl<T> Setting<T> {
 }
 
 /// How a value is shown in a refusal.
-pub(super) trait Shown {
+pub(crate) trait Shown {
     fn shown(&self) -> String;
 }
 

@@ -323,3 +323,38 @@ fn a_level_reaches_its_own_codec_only() {
         Compressor::with_level(Compression::Gzip, 9).unwrap()
     );
 }
+
+#[test]
+fn a_consumers_build_names_the_setting_that_cannot_work() {
+    use crate::consumer::IsolationLevel::ReadUncommitted;
+    type Change = fn(ConsumerBuilder) -> ConsumerBuilder;
+    let table: &[(&str, Change)] = &[
+        ("fetch_bytes_min", |b| b.fetch_bytes_min(0)),
+        ("fetch_bytes_max", |b| b.fetch_bytes_max(-1)),
+        ("partition_fetch_bytes_max", |b| {
+            b.partition_fetch_bytes_max(0)
+        }),
+        ("poll_records_max", |b| b.poll_records_max(0)),
+        ("prefetch_bytes_max", |b| b.prefetch_bytes_max(0)),
+        ("fetch_wait_max", |b| b.fetch_wait_max(seconds(30))),
+        ("fetch_wait_max", |b| {
+            b.request_timeout(Duration::from_millis(400))
+        }),
+        ("rack", |b| b.rack("r".repeat(40_000))),
+        ("request_timeout", |b| b.request_timeout(Duration::ZERO)),
+        ("isolation_level", |b| {
+            b.delivery_guarantee(DeliveryGuarantee::ExactlyOnce)
+                .isolation_level(ReadUncommitted)
+        }),
+    ];
+    for (row, (setting, change)) in table.iter().enumerate() {
+        assert_eq!(
+            refused(change(ConsumerBuilder::new(HERE)).build()),
+            *setting,
+            "row {row}"
+        );
+    }
+    let exactly_once =
+        ConsumerBuilder::new(HERE).delivery_guarantee(DeliveryGuarantee::ExactlyOnce);
+    assert!(exactly_once.build().is_ok());
+}

@@ -5,6 +5,7 @@
 //! encryption must not run without; or it is not known, and is listed for the caller to look at.
 
 mod client;
+mod consumer;
 mod producer;
 #[cfg(test)]
 mod tests;

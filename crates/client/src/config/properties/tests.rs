@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{
-    Acks, ClientBuilder, Idempotent, Partitioner, ProducerBuilder, ProducerConfig, Transactional,
+    Acks, ClientBuilder, ConsumerBuilder, ConsumerConfig, Idempotent, Partitioner, ProducerBuilder,
+    ProducerConfig, Transactional,
 };
 use milena_codec::Compression;
 
@@ -278,4 +279,84 @@ fn a_refusal_never_shows_a_secret() {
         let error = producer(&[(key, "hunter2")]).unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
+}
+
+fn consumer(pairs: &[(&str, &str)]) -> Result<(ConsumerConfig, Vec<String>), ConfigError> {
+    let here = [("bootstrap.servers", "localhost:9092")];
+    let read = ConsumerBuilder::from_properties(here.iter().chain(pairs).copied())?;
+    Ok((read.builder.build()?, read.unknown))
+}
+
+#[test]
+fn a_consumer_takes_java_and_librdkafka_names() {
+    use crate::consumer::{IsolationLevel, OffsetReset};
+    type Holds = fn(&ConsumerConfig) -> bool;
+    let table: &[(&[&str], &str, Holds)] = &[
+        (&["isolation.level"], "read_uncommitted", |c| {
+            c.isolation_level == IsolationLevel::ReadUncommitted
+        }),
+        (&["auto.offset.reset"], "latest", |c| {
+            c.offset_reset == OffsetReset::Latest
+        }),
+        (&["auto.offset.reset"], "beginning", |c| {
+            c.offset_reset == OffsetReset::Earliest
+        }),
+        (&["auto.offset.reset"], "none", |c| {
+            c.offset_reset == OffsetReset::Error
+        }),
+        (&["fetch.min.bytes"], "0", |c| c.fetch_bytes_min == 1),
+        (&["fetch.max.bytes"], "1000", |c| c.fetch_bytes_max == 1000),
+        (&["fetch.max.wait.ms", "fetch.wait.max.ms"], "70", |c| {
+            c.fetch_wait_max.as_millis() == 70
+        }),
+        (
+            &["max.partition.fetch.bytes", "fetch.message.max.bytes"],
+            "99",
+            |c| c.partition_fetch_bytes_max == 99,
+        ),
+        (&["queued.max.messages.kbytes"], "2048", |c| {
+            c.prefetch_bytes_max == 2 << 20
+        }),
+        (&["max.poll.records"], "7", |c| c.poll_records_max == 7),
+        (&["client.rack"], "a", |c| c.rack == "a"),
+        (&["request.timeout.ms"], "9000", |c| {
+            c.client.request_timeout.as_secs() == 9
+        }),
+        (&["enable.auto.commit"], "false", |_| true),
+        (&["check.crcs"], "true", |_| true),
+    ];
+    for (keys, value, holds) in table {
+        for key in *keys {
+            let (config, unknown) = consumer(&[(key, value)]).unwrap();
+            assert!(holds(&config), "{key}={value}: {config:?}");
+            assert!(unknown.is_empty(), "{key}: {unknown:?}");
+        }
+    }
+}
+
+#[test]
+fn a_consumers_refusal_names_the_key() {
+    let table: &[(&str, Pairs)] = &[
+        ("isolation.level", &[("isolation.level", "committed")]),
+        (
+            "auto.offset.reset",
+            &[("auto.offset.reset", "by_duration:PT1H")],
+        ),
+        ("fetch.wait.max.ms", &[("fetch.wait.max.ms", "60000")]),
+        ("fetch.max.bytes", &[("fetch.max.bytes", "-1")]),
+        ("group.id", &[("group.id", "g")]),
+        ("enable.auto.commit", &[("enable.auto.commit", "true")]),
+        ("check.crcs", &[("check.crcs", "false")]),
+        (
+            "allow.auto.create.topics",
+            &[("allow.auto.create.topics", "true")],
+        ),
+        ("value.deserializer", &[("value.deserializer", "a.B")]),
+        ("security.protocol", &[("security.protocol", "SASL_SSL")]),
+    ];
+    for (key, pairs) in table {
+        assert_eq!(consumer(pairs).unwrap_err().setting(), *key);
+    }
+    let (_, unknown) = consumer(&[("acks", "all"), ("session.timeout.ms", "1")]).unwrap();
+    assert_eq!(unknown, ["acks", "session.timeout.ms"]);
 }
