@@ -10,7 +10,6 @@ use std::time::Instant;
 use milena_codec::{ErrorCode, ProducerIdentity};
 
 use super::answers::version_unsupported;
-use super::change::outcome_unknown;
 use super::errors::{self, Verdict};
 use super::machine::TransactionMachine;
 use super::outcome::{self, Conclusion};

@@ -1,7 +1,7 @@
-//! The machine itself: what the application and the sender tell it, and what it tells them.
+//! The machine itself, and what the application does with it.
 //!
-//! What it asks the coordinators is in `asking`, what their answers do in `answers` and `offsets`, and
-//! how a transaction ends in `ending`.
+//! What the sender of batches has to do with it is in `sender`, what it asks the coordinators in
+//! `asking`, what their answers do in `answers` and `offsets`, and how a transaction ends in `ending`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use milena_codec::ProducerIdentity;
 
-use super::errors::{self, BatchVerdict};
 use super::open::{OffsetsJob, OpenTransaction};
 use super::pause::Pause;
-use super::request::{Api, BatchOutcome, Event, GroupMetadata, MaySend, OffsetToCommit};
+use super::request::{Api, Event, GroupMetadata, OffsetToCommit};
 use super::retry::{Pace, Retry};
 use super::state::{Attachment, Close, Direction, Operation, Phase, State, Step};
 use super::version::{ClusterFacts, TransactionVersion};

@@ -11,8 +11,9 @@
 //! application did not itself wait much longer than the pause, which would prove nothing. The two
 //! steps balance where about one transaction in 400 is stalled.
 
-use crate::consumer::TopicPartition;
 use std::time::{Duration, Instant};
+
+use crate::consumer::TopicPartition;
 
 /// The pause of one producer, and what it learns from.
 #[derive(Clone, Debug)]
