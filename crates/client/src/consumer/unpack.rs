@@ -109,3 +109,148 @@ fn corrupt(at: NextOffset, cause: BatchError) -> Fault {
         cause,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use milena_codec::Batches;
+
+    use super::super::test_log::RawBatch;
+    use super::*;
+
+    fn buffered(batch: &RawBatch, from: i64) -> (Buffered, NextOffset) {
+        let batch = Batches::new(batch.encode().into()).next().unwrap().unwrap();
+        let next = NextOffset {
+            offset: batch.next_offset(),
+            leader_epoch: Some(0),
+        };
+        let before = NextOffset {
+            offset: from,
+            leader_epoch: Some(7),
+        };
+        (
+            Buffered {
+                batch,
+                rest: None,
+                from,
+                next,
+            },
+            before,
+        )
+    }
+
+    fn open(
+        batch: &RawBatch,
+        from: i64,
+        records_max: usize,
+    ) -> Result<Unpacked, (NextOffset, Fault)> {
+        let (buffered, before) = buffered(batch, from);
+        unpack(buffered, before, records_max, &Limits::default())
+    }
+
+    fn offsets(unpacked: &Unpacked) -> Vec<i64> {
+        let records = unpacked.records.iter().take(unpacked.count);
+        records.map(|record| record.unwrap().offset).collect()
+    }
+
+    #[test]
+    fn records_below_the_position_are_passed_over() {
+        //
+        let unpacked = open(&RawBatch::plain(10, &[0, 1, 2, 3]), 12, usize::MAX).unwrap();
+        assert_eq!(offsets(&unpacked), [12, 13]);
+    }
+
+    #[test]
+    fn gaps_are_normal() {
+        //
+        let unpacked = open(&RawBatch::plain(10, &[1, 4, 9]), 10, usize::MAX).unwrap();
+        assert_eq!(offsets(&unpacked), [11, 14, 19]);
+    }
+
+    #[test]
+    fn what_a_poll_does_not_take_is_gone_on_with() {
+        let unpacked = open(&RawBatch::plain(0, &[0, 2, 4, 6, 8]), 1, 2).unwrap();
+        assert_eq!(offsets(&unpacked), [2, 4]);
+        let End::Cut { next, rest } = unpacked.end else {
+            panic!("{:?}", unpacked.end)
+        };
+        assert_eq!(
+            next,
+            NextOffset {
+                offset: 5,
+                leader_epoch: Some(0)
+            }
+        );
+        assert_eq!(rest.records_max(), 2);
+        let unpacked = unpack(rest, next, 2, &Limits::default()).unwrap();
+        assert_eq!(offsets(&unpacked), [6, 8]);
+        assert!(matches!(unpacked.end, End::Whole));
+    }
+
+    #[test]
+    fn a_count_that_lies_gives_no_record_at_all() {
+        // L-27
+        for record_count in [1, 3, -1, i32::MAX] {
+            let batch = RawBatch {
+                record_count,
+                ..RawBatch::plain(5, &[0, 1])
+            };
+            let (at, fault) = open(&batch, 5, usize::MAX).unwrap_err();
+            assert_eq!(
+                at,
+                NextOffset {
+                    offset: 5,
+                    leader_epoch: Some(7)
+                }
+            );
+            assert!(
+                matches!(fault, Fault::Corrupt { offset: 5, .. }),
+                "{fault:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn records_before_an_unreadable_one_are_given_out() {
+        // R-39a: the third record's value reaches beyond its end.
+        let mut batch = RawBatch::plain(0, &[0, 1, 2]);
+        let record = batch.records.len() / 3;
+        batch.records[2 * record + 6] = 100;
+        let unpacked = open(&batch, 0, usize::MAX).unwrap();
+        assert_eq!(offsets(&unpacked), [0, 1]);
+        let End::Broken { next, fault } = unpacked.end else {
+            panic!("{:?}", unpacked.end)
+        };
+        assert_eq!(
+            next,
+            NextOffset {
+                offset: 2,
+                leader_epoch: Some(0)
+            }
+        );
+        assert!(matches!(fault, Fault::Corrupt { offset: 2, .. }));
+    }
+
+    #[test]
+    fn offsets_that_fall_or_leave_the_batch_are_an_error() {
+        let falling = RawBatch {
+            last_offset_delta: 9,
+            ..RawBatch::plain(0, &[0, 5, 3])
+        };
+        let twice = RawBatch::plain(0, &[0, 5, 5]);
+        let outside = RawBatch {
+            last_offset_delta: 4,
+            ..RawBatch::plain(0, &[0, 3, 5])
+        };
+        for (batch, good) in [(falling, [0, 5]), (twice, [0, 5]), (outside, [0, 3])] {
+            let unpacked = open(&batch, 0, usize::MAX).unwrap();
+            assert_eq!(offsets(&unpacked), good);
+            assert!(matches!(
+                unpacked.end,
+                End::Broken {
+                    fault: Fault::Disordered { .. },
+                    ..
+                }
+            ));
+        }
+    }
+}

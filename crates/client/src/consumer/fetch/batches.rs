@@ -144,3 +144,171 @@ fn judge(
 pub(crate) fn leader_epoch(batch: &Batch) -> Option<i32> {
     Some(batch.partition_leader_epoch()).filter(|epoch| *epoch >= 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::test_log::{Log, Outcome, RawBatch};
+    use super::super::super::types::IsolationLevel;
+    use super::*;
+
+    fn read_committed(records: Vec<u8>, fetch_offset: i64) -> Reading {
+        let filter = Filter::new(IsolationLevel::ReadCommitted, []);
+        read(Bytes::from(records), fetch_offset, filter, true)
+    }
+
+    fn log(log: &Log, fetch_offset: i64) -> Reading {
+        let level = IsolationLevel::ReadCommitted;
+        let filter = Filter::new(level, log.aborted(fetch_offset));
+        read(
+            log.fetch(level, fetch_offset, usize::MAX),
+            fetch_offset,
+            filter,
+            true,
+        )
+    }
+
+    fn at(next: Option<NextOffset>) -> Option<i64> {
+        next.map(|next| next.offset)
+    }
+
+    #[test]
+    fn hidden_batches_move_the_position_with_the_batch_before_them() {
+        // 0 and 1 are shown, 2 is their marker, 3 and 4 were aborted.
+        let mut built = Log::default();
+        built.append(1, 2, true);
+        built.end(1, Outcome::Commit);
+        built.append(1, 1, true);
+        built.end(1, Outcome::Abort);
+        let reading = log(&built, 0);
+        assert_eq!(reading.batches.len(), 1);
+        assert_eq!(at(reading.next()), Some(5));
+        assert_eq!(reading.skipped_to, None);
+    }
+
+    #[test]
+    fn hidden_batches_in_front_move_the_position_at_once() {
+        //
+        let mut built = Log::default();
+        built.append(1, 3, true);
+        built.end(1, Outcome::Abort);
+        let reading = log(&built, 0);
+        assert!(reading.batches.is_empty());
+        assert_eq!(at(reading.skipped_to), Some(4));
+        assert_eq!(at(reading.next()), Some(4));
+    }
+
+    #[test]
+    fn a_batch_emptied_by_compaction_moves_the_position() {
+        //
+        let empty = RawBatch {
+            last_offset_delta: 7,
+            ..RawBatch::plain(10, &[])
+        };
+        let reading = read_committed(empty.encode(), 10);
+        assert_eq!(at(reading.skipped_to), Some(18));
+    }
+
+    #[test]
+    fn a_batch_that_lost_its_last_record_moves_the_position_behind_it() {
+        //
+        let batch = RawBatch {
+            last_offset_delta: 9,
+            ..RawBatch::plain(10, &[0, 3])
+        };
+        let reading = read_committed(batch.encode(), 10);
+        assert_eq!(at(reading.next()), Some(20));
+    }
+
+    #[test]
+    fn a_batch_cut_off_at_the_end_is_ignored() {
+        //
+        let mut records = RawBatch::plain(0, &[0, 1]).encode();
+        let whole = records.len();
+        records.extend(RawBatch::plain(2, &[0, 1]).encode());
+        for cut in whole..records.len() {
+            let reading = read_committed(records[..cut].to_vec(), 0);
+            assert_eq!(
+                (reading.batches.len(), at(reading.next())),
+                (1, Some(2)),
+                "cut at {cut}"
+            );
+            assert_eq!(reading.fault, None);
+        }
+    }
+
+    #[test]
+    fn an_answer_without_one_whole_batch_is_an_error() {
+        //
+        let records = RawBatch::plain(5, &[0, 1]).encode();
+        let reading = read_committed(records[..40].to_vec(), 5);
+        assert_eq!(at(reading.next()), None);
+        let need = records.len();
+        assert_eq!(
+            reading.fault,
+            Some(Fault::NoWholeBatch {
+                offset: 5,
+                have: 40,
+                need
+            })
+        );
+    }
+
+    #[test]
+    fn what_came_before_a_damaged_batch_is_kept() {
+        // R-39a; the error is at the position where the damaged batch begins.
+        let mut records = RawBatch::plain(0, &[0, 1]).encode();
+        let mut damaged = RawBatch::plain(2, &[0, 1]).encode();
+        *damaged.last_mut().unwrap() ^= 1;
+        records.extend(damaged);
+        let reading = read_committed(records, 0);
+        assert_eq!((reading.batches.len(), at(reading.next())), (1, Some(2)));
+        assert!(matches!(
+            reading.fault,
+            Some(Fault::Corrupt { offset: 2, .. })
+        ));
+    }
+
+    #[test]
+    fn a_hidden_batch_is_checked_too() {
+        //
+        let mut built = Log::default();
+        built.append(1, 1, true);
+        built.end(1, Outcome::Abort);
+        let level = IsolationLevel::ReadCommitted;
+        let mut records = built.fetch(level, 0, usize::MAX).to_vec();
+        records[75] ^= 1;
+        for (check_crcs, is_refused) in [(true, true), (false, false)] {
+            let filter = Filter::new(level, built.aborted(0));
+            let reading = read(Bytes::from(records.clone()), 0, filter, check_crcs);
+            assert_eq!(reading.fault.is_some(), is_refused);
+        }
+    }
+
+    #[test]
+    fn lengths_and_formats_that_cannot_be_are_errors() {
+        // R-39, R-39b: a negative length, and magic 1 and 3.
+        let good = RawBatch::plain(0, &[0]).encode();
+        let wrong = |at: usize, value: u8| {
+            let mut bytes = good.clone();
+            bytes[at] = value;
+            read_committed(bytes, 0)
+        };
+        for reading in [wrong(8, 0xff), wrong(16, 1), wrong(16, 3)] {
+            assert!(matches!(
+                reading.fault,
+                Some(Fault::Corrupt { offset: 0, .. })
+            ));
+            assert_eq!(at(reading.next()), None);
+        }
+    }
+
+    #[test]
+    fn batches_out_of_order_never_take_the_position_back() {
+        let mut records = RawBatch::plain(10, &[0, 1]).encode();
+        records.extend(RawBatch::plain(4, &[0, 1]).encode());
+        records.extend(RawBatch::plain(11, &[0, 1]).encode());
+        let reading = read_committed(records, 10);
+        let froms: Vec<_> = reading.batches.iter().map(|batch| batch.from).collect();
+        assert_eq!((froms, at(reading.next())), (vec![10, 12], Some(13)));
+    }
+}

@@ -6,8 +6,12 @@ pub(crate) mod batches;
 pub(crate) mod deliver;
 pub(crate) mod errors;
 pub(crate) mod fault;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod lookup;
 pub(crate) mod machine;
 pub(crate) mod partition;
 pub(crate) mod session;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wire;

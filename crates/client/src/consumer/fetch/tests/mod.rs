@@ -1,0 +1,88 @@
+//! The machine on virtual time: each rule alone, and the table of every situation with every answer.
+
+mod asking;
+mod delivering;
+mod errors;
+mod lookups;
+mod pace;
+mod replicas;
+mod table;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use milena_codec::ErrorCode;
+
+use super::super::position::EpochEnd;
+use super::super::test_log::RawBatch;
+use super::super::types::{NextOffset, OffsetReset, Position, ResetTarget};
+use super::answer::{FetchAnswer, PartitionAnswer};
+use super::fault::{Fault, Request};
+use super::fixture::{
+    Fixture, WAIT, data, known, nothing, offset, redirected, refused, settings, tp,
+};
+use super::lookup::{EpochAnswer, OffsetAnswer, ResetPlan, ValidationPlan};
+use super::machine::{FetchPlan, FetchSupport, Machine, PartitionView, Settings};
+use super::partition::Watermarks;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A batch with the records `from..to`.
+fn batch(from: i64, to: i64) -> Vec<u8> {
+    let deltas: Vec<i64> = (0..to - from).collect();
+    RawBatch::plain(from, &deltas).encode()
+}
+
+fn one() -> Fixture {
+    Fixture::at_zero(settings(), 1)
+}
+
+/// What is left of `fixture` once the first fetch was answered with `answer`.
+fn answered(mut fixture: Fixture, answer: PartitionAnswer) -> Fixture {
+    let plan = fixture.begin(1);
+    fixture.answer(&plan, vec![(0, answer)]);
+    fixture
+}
+
+fn told(settings: Settings) -> Settings {
+    Settings {
+        offset_reset: OffsetReset::Error,
+        ..settings
+    }
+}
+
+#[test]
+fn ends_of_the_log_are_remembered_and_unknown_ones_ignored() {
+    //
+    let seen = |high_watermark, last_stable_offset, log_start_offset| {
+        let watermarks = Watermarks {
+            high_watermark,
+            last_stable_offset,
+            log_start_offset,
+        };
+        PartitionAnswer {
+            watermarks,
+            ..nothing()
+        }
+    };
+    let mut fixture = answered(one(), seen(Some(9), Some(7), Some(1)));
+    fixture.advance(SECOND);
+    let plan = fixture.begin(1);
+    fixture.answer(&plan, vec![(0, seen(Some(12), None, None))]);
+    let expected = Watermarks {
+        high_watermark: Some(12),
+        last_stable_offset: Some(7),
+        log_start_offset: Some(1),
+    };
+    assert_eq!(
+        fixture.machine.partition(&tp(0)).unwrap().watermarks,
+        expected
+    );
+}
+
+fn support() -> FetchSupport {
+    FetchSupport {
+        sessions: true,
+        topic_ids: true,
+    }
+}
