@@ -10,6 +10,7 @@ pub mod admin;
 pub mod config;
 pub mod consumer;
 mod error;
+pub mod producer;
 mod runtime;
 mod transaction;
 
@@ -19,4 +20,9 @@ pub use config::{
     Partitioner, ProducerBuilder, ProducerConfig, TransactionalProducerConfig,
 };
 pub use error::{Cause, Error, Recovery, recovery_of};
-pub use milena_codec::ErrorCode;
+pub use milena_codec::{ErrorCode, HeaderToWrite};
+pub use producer::{
+    Delivery, Producer, Record, RecordMetadata, Transaction, TransactionOutcome,
+    TransactionalProducer,
+};
+pub use transaction::{GroupMember, GroupMetadata, OffsetToCommit};

@@ -68,6 +68,7 @@
 
 mod answers;
 mod asking;
+pub(crate) mod calls;
 mod change;
 mod ending;
 mod errors;
@@ -84,10 +85,10 @@ mod version;
 
 pub(crate) use machine::{TransactionConfig, TransactionMachine};
 pub(crate) use request::{
-    Api, BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event,
-    GroupMember, GroupMetadata, MaySend, NotSent, OffsetToCommit, Output, Reply, Request,
-    SenderStatus,
+    Api, BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event, MaySend,
+    NotSent, Output, Reply, Request, SenderStatus,
 };
+pub use request::{GroupMember, GroupMetadata, OffsetToCommit};
 pub(crate) use state::{Attachment, Close, Direction, Operation, State};
 pub(crate) use version::{ClusterFacts, TransactionVersion};
 

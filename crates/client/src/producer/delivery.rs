@@ -1,0 +1,251 @@
+//! What a caller holds while its record is on the way: one allocation and one wake-up per batch.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::error::Error;
+
+/// Where an acknowledged record is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordMetadata {
+    /// Its topic.
+    pub topic: Arc<str>,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset; `None` where no broker told it: with `acks` 0, and for a duplicate whose place the
+    /// broker no longer remembers.
+    pub offset: Option<i64>,
+    /// Its timestamp in milliseconds since 1970: the record's own, or the broker's where the topic is
+    /// configured with `message.timestamp.type=LogAppendTime`.
+    pub timestamp: i64,
+}
+
+/// How a batch ended.
+#[derive(Debug)]
+pub(crate) enum BatchOutcome {
+    Appended {
+        base_offset: Option<i64>,
+        log_append_time: Option<i64>,
+    },
+    Failed(Error),
+    /// Cut in smaller batches (P-65): (index of the first record, its batch).
+    Split(Vec<(u32, Arc<BatchCompletion>)>),
+}
+
+/// The shared end of all deliveries of a batch. The first outcome counts (P-45).
+pub(crate) struct BatchCompletion {
+    topic: Arc<str>,
+    partition: i32,
+    outcome: OnceLock<BatchOutcome>,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl BatchCompletion {
+    pub(crate) fn new(topic: Arc<str>, partition: i32) -> Self {
+        Self {
+            topic,
+            partition,
+            outcome: OnceLock::new(),
+            wakers: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// A completion for a part of this batch.
+    pub(crate) fn child(&self) -> Arc<Self> {
+        Arc::new(Self::new(Arc::clone(&self.topic), self.partition))
+    }
+
+    pub(crate) fn complete(&self, outcome: BatchOutcome) {
+        if self.outcome.set(outcome).is_err() {
+            return;
+        }
+        let wakers = {
+            let mut waiting = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *waiting)
+        };
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    /// True when the fate of every record of the batch is known.
+    pub(crate) fn is_complete(&self) -> bool {
+        match self.outcome.get() {
+            None => false,
+            Some(BatchOutcome::Split(parts)) => parts.iter().all(|(_, part)| part.is_complete()),
+            Some(_) => true,
+        }
+    }
+
+    /// The outcome, or `None` after `waker` was registered.
+    fn outcome(&self, slot: &mut Option<usize>, waker: &Waker) -> Option<&BatchOutcome> {
+        if let Some(outcome) = self.outcome.get() {
+            return Some(outcome);
+        }
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outcome) = self.outcome.get() {
+            return Some(outcome);
+        }
+        match slot.and_then(|slot| wakers.get_mut(slot)) {
+            Some(registered) => registered.clone_from(waker),
+            None => {
+                *slot = Some(wakers.len());
+                wakers.push(waker.clone());
+            }
+        }
+        None
+    }
+
+    /// Waits until the fate of every record of the batch is known.
+    pub(crate) async fn wait(self: Arc<Self>) {
+        let mut waiting = vec![self];
+        while let Some(completion) = waiting.pop() {
+            let mut slot = None;
+            let parts = std::future::poll_fn(|context| {
+                match completion.outcome(&mut slot, context.waker()) {
+                    None => Poll::Pending,
+                    Some(BatchOutcome::Split(parts)) => Poll::Ready(parts.clone()),
+                    Some(_) => Poll::Ready(Vec::new()),
+                }
+            })
+            .await;
+            waiting.extend(parts.into_iter().map(|(_, part)| part));
+        }
+    }
+}
+
+impl fmt::Debug for BatchCompletion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchCompletion")
+            .field("topic", &self.topic)
+            .field("partition", &self.partition)
+            .field("complete", &self.is_complete())
+            .finish()
+    }
+}
+
+/// The fate of one record: a future that ends when the broker has answered for it, or when it is given up.
+///
+/// Dropping it changes nothing about the record: it is delivered all the same. A record's failure is
+/// [`Error::is_outcome_unknown`](crate::Error::is_outcome_unknown) when it may be in the log all the same.
+///
+/// # Cancel safety
+///
+/// Cancel safe; it may be awaited again by reference.
+#[must_use = "a record that was refused is only reported here"]
+#[derive(Debug)]
+pub struct Delivery {
+    completion: Arc<BatchCompletion>,
+    index: u32,
+    waker_slot: Option<usize>,
+    timestamp: i64,
+}
+
+impl Delivery {
+    pub(crate) fn new(completion: Arc<BatchCompletion>, index: u32, timestamp: i64) -> Self {
+        Self {
+            completion,
+            index,
+            waker_slot: None,
+            timestamp,
+        }
+    }
+
+    /// The outcome if it is known by now; never waits.
+    #[must_use]
+    pub fn try_result(&self) -> Option<Result<RecordMetadata, Error>> {
+        let mut completion = &self.completion;
+        let mut index = self.index;
+        loop {
+            match completion.outcome.get()? {
+                BatchOutcome::Split(parts) => {
+                    (completion, index) = part_of(parts, index)?;
+                }
+                outcome @ (BatchOutcome::Appended { .. } | BatchOutcome::Failed(_)) => {
+                    return self.resolve(completion, index, outcome);
+                }
+            }
+        }
+    }
+
+    fn resolve(
+        &self,
+        completion: &BatchCompletion,
+        index: u32,
+        outcome: &BatchOutcome,
+    ) -> Option<Result<RecordMetadata, Error>> {
+        match outcome {
+            BatchOutcome::Appended {
+                base_offset,
+                log_append_time,
+            } => Some(Ok(RecordMetadata {
+                topic: Arc::clone(&completion.topic),
+                partition: completion.partition,
+                offset: base_offset.map(|base| base + i64::from(index)),
+                timestamp: log_append_time.unwrap_or(self.timestamp),
+            })),
+            BatchOutcome::Failed(error) => Some(Err(error.clone())),
+            BatchOutcome::Split(_) => None,
+        }
+    }
+}
+
+impl Clone for Delivery {
+    fn clone(&self) -> Self {
+        // A waker's slot belongs to one handle.
+        Self {
+            waker_slot: None,
+            completion: Arc::clone(&self.completion),
+            ..*self
+        }
+    }
+}
+
+/// The part that holds the record at `index`, and its index there.
+fn part_of(
+    parts: &[(u32, Arc<BatchCompletion>)],
+    index: u32,
+) -> Option<(&Arc<BatchCompletion>, u32)> {
+    parts
+        .iter()
+        .rev()
+        .find(|(first, _)| *first <= index)
+        .map(|(first, part)| (part, index - first))
+}
+
+impl Future for Delivery {
+    type Output = Result<RecordMetadata, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut slot = self.waker_slot;
+            let completion = Arc::clone(&self.completion);
+            let outcome = completion.outcome(&mut slot, context.waker());
+            self.waker_slot = slot;
+            match outcome {
+                None => return Poll::Pending,
+                Some(BatchOutcome::Split(parts)) => {
+                    let Some((part, index)) = part_of(parts, self.index) else {
+                        return Poll::Pending;
+                    };
+                    self.completion = Arc::clone(part);
+                    self.index = index;
+                    self.waker_slot = None;
+                }
+                Some(outcome) => {
+                    if let Some(result) = self.resolve(&completion, self.index, outcome) {
+                        return Poll::Ready(result);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Between the sender's terms and the wire's: a Produce request out, its answer back.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest as ProduceMessage};
+use milena_codec::{
+    DecodeError, ErrorCode, Limits, ProducerEpoch, ProducerId, ProducerIdentity, message,
+};
+use milena_connection::{
+    ApiVersionRange, BrokerAddress, CallError, CallOptions, Cluster, Connection, LeaderHint,
+    MetadataSnapshot, NotSentCause, RawRequest, ResponseFuture, Target,
+};
+use uuid::Uuid;
+
+use super::identity::InitAnswer;
+use super::machine::{PartitionAnswer, PartitionId, ProduceAnswer, ProduceRequest};
+use super::queue::PartitionQueue;
+use super::request::{
+    PRODUCE_VERSION_MAX, PRODUCE_VERSION_MIN, PartitionBatch, ProduceHead, TOPIC_IDS, produce_body,
+};
+use super::sealed::SealedBatch;
+use crate::config::{Acks, ProducerConfig};
+
+const PRODUCE: i16 = 0;
+
+/// A partition of a request, as its answer will name it (P-46).
+#[derive(Debug)]
+struct ExpectedPartition {
+    id: PartitionId,
+    topic: Arc<str>,
+    topic_id: Uuid,
+    partition: i32,
+}
+
+/// What is needed to read the answer to a request.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    api_version: i16,
+    partitions: Vec<ExpectedPartition>,
+}
+
+/// The request's body, and how to read its answer.
+///
+/// `topic_id` gives the id of a topic, nil where it is not known; then versions that need one can't be used.
+pub(crate) fn encode(
+    request: &ProduceRequest<SealedBatch>,
+    queues: &[Arc<PartitionQueue>],
+    topic_id: impl Fn(&str) -> Uuid,
+    head: &ProduceHead<'_>,
+) -> (Vec<Bytes>, Expected) {
+    let mut entries: Vec<(ExpectedPartition, PartitionBatch<'_>)> = Vec::new();
+    for outgoing in &request.batches {
+        let Some(queue) = queues.get(outgoing.partition.0 as usize) else {
+            continue;
+        };
+        let expected = ExpectedPartition {
+            id: outgoing.partition,
+            topic: Arc::clone(&queue.topic),
+            topic_id: topic_id(&queue.topic),
+            partition: queue.partition,
+        };
+        let batch = PartitionBatch {
+            topic: &queue.topic,
+            topic_id: expected.topic_id,
+            partition: queue.partition,
+            batch: outgoing.batch.closed(),
+            stamp: outgoing.stamp,
+        };
+        entries.push((expected, batch));
+    }
+    entries.sort_by(|(a, _), (b, _)| a.topic.cmp(&b.topic));
+    let (partitions, batches): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+    let body = produce_body(head, &batches);
+    (
+        body,
+        Expected {
+            api_version: head.api_version,
+            partitions,
+        },
+    )
+}
+
+/// Reads an answer: the fate of each partition, and where leaders moved to (KIP-951).
+pub(crate) fn decode(
+    body: Bytes,
+    expected: &Expected,
+    limits: &Limits,
+) -> Result<(ProduceAnswer, Vec<LeaderHint>), DecodeError> {
+    let response = message::decode_response::<ProduceMessage>(body, expected.api_version, limits)?;
+    let mut partitions = Vec::with_capacity(expected.partitions.len());
+    let mut hints = Vec::new();
+    for topic in &response.responses {
+        for answer in &topic.partition_responses {
+            let named = expected.partitions.iter().find(|e| {
+                let same_topic = if expected.api_version >= TOPIC_IDS {
+                    e.topic_id == topic.topic_id
+                } else {
+                    *e.topic == *topic.name.0
+                };
+                same_topic && e.partition == answer.index
+            });
+            // An answer about something that was not asked proves nothing.
+            let Some(named) = named else { continue };
+            let known = |value: i64| (value >= 0).then_some(value);
+            let leader = &answer.current_leader;
+            if leader.leader_id.0 >= 0 {
+                let endpoint = response
+                    .node_endpoints
+                    .iter()
+                    .find(|e| e.node_id == leader.leader_id);
+                hints.push(LeaderHint {
+                    topic: Arc::clone(&named.topic),
+                    partition: named.partition,
+                    leader_id: leader.leader_id.0,
+                    leader_epoch: leader.leader_epoch,
+                    endpoint: endpoint.and_then(|e| {
+                        let port = u16::try_from(e.port).ok()?;
+                        Some(BrokerAddress::new(e.host.as_str(), port))
+                    }),
+                });
+            }
+            partitions.push((
+                named.id,
+                PartitionAnswer {
+                    code: ErrorCode::from(answer.error_code),
+                    message: answer.error_message.as_ref().map(ToString::to_string),
+                    base_offset: known(answer.base_offset),
+                    log_append_time: known(answer.log_append_time_ms),
+                    log_start_offset: known(answer.log_start_offset),
+                },
+            ));
+        }
+    }
+    let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
+    Ok((
+        ProduceAnswer::Answered {
+            partitions,
+            throttle: Duration::from_millis(throttle),
+        },
+        hints,
+    ))
+}
+
+/// The Produce versions of a producer without transactions (P-90).
+pub(crate) const ANY_VERSION: RangeInclusive<i16> = PRODUCE_VERSION_MIN..=PRODUCE_VERSION_MAX;
+
+/// What it takes to send a request.
+pub(crate) struct Sending<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) snapshot: &'a MetadataSnapshot,
+    pub(crate) queues: &'a [Arc<PartitionQueue>],
+    pub(crate) config: &'a ProducerConfig,
+    pub(crate) transactional_id: Option<&'a str>,
+    pub(crate) versions: RangeInclusive<i16>,
+}
+
+impl Sending<'_> {
+    /// Hands the request to the connection. Requests of one connection leave in the order of these calls.
+    pub(crate) fn submit(
+        &self,
+        request: &ProduceRequest<SealedBatch>,
+    ) -> Result<(ResponseFuture, Expected), NotSentCause> {
+        let topic_id = |name: &str| {
+            let topic = self.snapshot.topic(name);
+            topic
+                .and_then(|topic| topic.topic_id)
+                .unwrap_or(Uuid::nil())
+        };
+        let named = request
+            .batches
+            .iter()
+            .filter_map(|b| self.queues.get(b.partition.0 as usize));
+        let has_ids = named
+            .into_iter()
+            .all(|queue| !topic_id(&queue.topic).is_nil());
+        let newest = if has_ids {
+            *self.versions.end()
+        } else {
+            TOPIC_IDS - 1
+        };
+        let ours = *self.versions.start()..=newest.min(*self.versions.end());
+        let api_version = self.connection.versions().highest(PRODUCE, ours.clone());
+        let api_version = api_version.ok_or_else(|| NotSentCause::NoCommonVersion {
+            ours: ApiVersionRange {
+                min: *ours.start(),
+                max: *ours.end(),
+            },
+            theirs: self.connection.versions().range(PRODUCE),
+        })?;
+        let timeout = self.config.client.request_timeout;
+        let head = ProduceHead {
+            api_version,
+            transactional_id: self.transactional_id,
+            acks: self.config.acks.code(),
+            timeout_ms: i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX),
+        };
+        let (body, expected) = encode(request, self.queues, topic_id, &head);
+        let answer = self.connection.submit(RawRequest {
+            api_key: PRODUCE,
+            api_version,
+            body,
+            timeout,
+            expects_response: self.config.acks != Acks::NoneMayLose,
+        })?;
+        Ok((answer, expected))
+    }
+}
+
+/// Asks any broker for a producer id (P-10).
+pub(crate) async fn init_producer_id(
+    cluster: &Cluster,
+) -> Result<(ErrorCode, ProducerIdentity), CallError> {
+    let request = InitProducerIdRequest::default()
+        .with_transactional_id(None)
+        .with_transaction_timeout_ms(i32::MAX)
+        .with_producer_id((-1).into())
+        .with_producer_epoch(-1);
+    let answer = cluster
+        .call(Target::Any, request, CallOptions::default())
+        .await?
+        .response;
+    let identity = ProducerIdentity::new(
+        ProducerId(answer.producer_id.0),
+        ProducerEpoch(answer.producer_epoch),
+    );
+    Ok((ErrorCode::from(answer.error_code), identity))
+}
+
+/// The answer in the terms of [`super::identity`], with the identity it gives.
+pub(crate) fn init_answer(
+    result: Result<(ErrorCode, ProducerIdentity), CallError>,
+) -> (InitAnswer, ProducerIdentity) {
+    match result {
+        // A producer id that is none can't be worked with; another broker may do better.
+        Ok((ErrorCode::None, identity)) if !identity.is_some() => {
+            (InitAnswer::NoAnswer, ProducerIdentity::NONE)
+        }
+        Ok((code, identity)) => (InitAnswer::Code(code), identity),
+        Err(CallError::NotSent {
+            cause: NotSentCause::NoCommonVersion { .. },
+            ..
+        }) => (InitAnswer::Unsupported, ProducerIdentity::NONE),
+        Err(cause) => {
+            tracing::debug!(%cause, "no producer id yet");
+            (InitAnswer::NoAnswer, ProducerIdentity::NONE)
+        }
+    }
+}

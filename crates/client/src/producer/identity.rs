@@ -1,0 +1,136 @@
+//! Getting a producer id without a transactional id: P-10 to P-12. Pure.
+
+use std::time::{Duration, Instant};
+
+use milena_codec::ErrorCode;
+
+/// How an InitProducerId request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InitAnswer {
+    Code(ErrorCode),
+    /// No broker could be asked, or none answered: asking again costs at most an unused producer id.
+    NoAnswer,
+    /// No broker speaks a version of it that we do.
+    Unsupported,
+}
+
+/// What an answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InitVerdict {
+    Granted,
+    /// Ask again, any broker.
+    Retry,
+    /// What waits to be sent is refused; a later send may succeed once the ACLs allow it.
+    Refused(ErrorCode),
+    /// The producer is at its end.
+    Fatal(ErrorCode),
+}
+
+/// When to ask for a producer id.
+#[derive(Debug)]
+pub(crate) struct ProducerIdRequester {
+    asked: bool,
+    not_before: Option<Instant>,
+    failures: u32,
+    backoff: Duration,
+    backoff_max: Duration,
+}
+
+impl ProducerIdRequester {
+    pub(crate) fn new(backoff: Duration, backoff_max: Duration) -> Self {
+        Self {
+            asked: false,
+            not_before: None,
+            failures: 0,
+            backoff,
+            backoff_max,
+        }
+    }
+
+    /// Call when an identity is wanted: true when the request must go out now.
+    pub(crate) fn poll(&mut self, now: Instant) -> bool {
+        let due = !self.asked && self.not_before.is_none_or(|at| at <= now);
+        self.asked |= due;
+        due
+    }
+
+    /// When `poll` may next be true without an answer.
+    pub(crate) fn wait_until(&self) -> Option<Instant> {
+        self.not_before.filter(|_| !self.asked)
+    }
+
+    pub(crate) fn handle(&mut self, now: Instant, answer: InitAnswer) -> InitVerdict {
+        self.asked = false;
+        let verdict = verdict(answer);
+        if verdict == InitVerdict::Granted {
+            self.failures = 0;
+            self.not_before = None;
+        } else {
+            let delay = self.backoff.saturating_mul(1 << self.failures.min(16));
+            self.failures = self.failures.saturating_add(1);
+            self.not_before = Some(now + delay.min(self.backoff_max));
+        }
+        verdict
+    }
+}
+
+/// P-12.
+fn verdict(answer: InitAnswer) -> InitVerdict {
+    let code = match answer {
+        InitAnswer::Code(ErrorCode::None) => return InitVerdict::Granted,
+        InitAnswer::NoAnswer => return InitVerdict::Retry,
+        InitAnswer::Unsupported => ErrorCode::UnsupportedVersion,
+        InitAnswer::Code(code) => code,
+    };
+    if code == ErrorCode::ClusterAuthorizationFailed {
+        InitVerdict::Refused(code)
+    } else if crate::error::recovery_of(code).is_retriable() {
+        InitVerdict::Retry
+    } else {
+        InitVerdict::Fatal(code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requester() -> ProducerIdRequester {
+        ProducerIdRequester::new(Duration::from_millis(100), Duration::from_secs(1))
+    }
+
+    #[test]
+    fn one_request_is_out_at_a_time_and_a_refusal_waits_before_the_next() {
+        let now = Instant::now();
+        let mut requester = requester();
+        assert!(requester.poll(now));
+        assert!(!requester.poll(now));
+        let loading = InitAnswer::Code(ErrorCode::CoordinatorLoadInProgress);
+        assert_eq!(requester.handle(now, loading), InitVerdict::Retry, "P-12");
+        assert!(!requester.poll(now));
+        assert_eq!(
+            requester.wait_until(),
+            Some(now + Duration::from_millis(100))
+        );
+        assert!(requester.poll(now + Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn missing_permission_is_refused_and_may_be_asked_again() {
+        let now = Instant::now();
+        let mut requester = requester();
+        assert!(requester.poll(now));
+        let denied = ErrorCode::ClusterAuthorizationFailed;
+        assert_eq!(
+            requester.handle(now, InitAnswer::Code(denied)),
+            InitVerdict::Refused(denied)
+        );
+        assert!(requester.poll(now + Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_broker_without_producer_ids_is_fatal() {
+        let verdict = requester().handle(Instant::now(), InitAnswer::Unsupported);
+        assert_eq!(verdict, InitVerdict::Fatal(ErrorCode::UnsupportedVersion));
+    }
+}

@@ -1,0 +1,542 @@
+//! The sender: which batch goes to which leader now, and what an answer means for it. Pure.
+//!
+//! ```text
+//!            take (stamp P-20)            answer: appended
+//!  source ───────────────────▶ on the wire ─────────────────▶ done
+//!                                │     ▲
+//!             retriable, unknown │     │ due, and lowest of its partition (P-31)
+//!                                ▼     │
+//!                              waiting ───────▶ failed (refused, or unknown at its deadline P-70)
+//! ```
+//!
+//! Invariants, asserted by the tests beside this file:
+//! * a batch keeps its producer id, epoch, base sequence and record count through every attempt (P-21),
+//!   unless it is proved not to be in the log (P-61);
+//! * at most five batches of a partition have an unknown fate (P-23);
+//! * no sequence is used twice under one epoch (P-26);
+//! * one batch per partition and request (P-5).
+//!
+//! Deviation from P-50 in transactions, on purpose: a refused batch does not renumber its followers.
+//! Every way on from there is an abort that ends in a new epoch, so the followers are refused too.
+
+mod answers;
+mod types;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use milena_codec::ProducerIdentity;
+use milena_codec::record::BatchStamp;
+
+use super::failure::{Failure, Outcome};
+use super::partition::{Flight, PartitionState, Tracked};
+
+pub(crate) use types::{
+    Appended, BatchSource, Event, Gate, Leader, Open, Outgoing, PartitionAnswer, PartitionId,
+    Passage, ProduceAnswer, ProduceRequest, RequestId, Sendable, SenderConfig, Take, Work,
+};
+
+#[derive(Debug, Default)]
+struct BrokerState {
+    connection: Option<u64>,
+    in_flight: usize,
+    throttled_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct InFlightRequest {
+    broker: i32,
+    connection: u64,
+    partitions: Vec<PartitionId>,
+}
+
+/// The sender's state machine.
+#[derive(Debug)]
+pub(crate) struct Sender<B> {
+    config: SenderConfig,
+    identity: ProducerIdentity,
+    /// A fresh identity is wanted; the caller asks for it and answers with `set_identity`.
+    identity_wanted: bool,
+    partitions: Vec<PartitionState<B>>,
+    listed: VecDeque<PartitionId>,
+    brokers: HashMap<i32, BrokerState>,
+    requests: HashMap<RequestId, InFlightRequest>,
+    next_request: u64,
+    events: VecDeque<Event<B>>,
+    fatal: Option<Failure>,
+    jitter: u64,
+    unresolved_batches: usize,
+}
+
+impl<B: Sendable> Sender<B> {
+    pub(crate) fn new(config: SenderConfig) -> Self {
+        let jitter = config.seed;
+        Self {
+            identity_wanted: config.idempotent && !config.transactional,
+            config,
+            identity: ProducerIdentity::NONE,
+            partitions: Vec::new(),
+            listed: VecDeque::new(),
+            brokers: HashMap::new(),
+            requests: HashMap::new(),
+            next_request: 0,
+            events: VecDeque::new(),
+            fatal: None,
+            jitter,
+            unresolved_batches: 0,
+        }
+    }
+
+    /// Adds a partition; ids are given out in order from 0.
+    pub(crate) fn add_partition(&mut self) -> PartitionId {
+        let id = PartitionId(u32::try_from(self.partitions.len()).unwrap_or(u32::MAX));
+        self.partitions.push(PartitionState::new());
+        id
+    }
+
+    /// Batches that have a sequence and no final answer yet (T-34).
+    pub(crate) fn unresolved_batches(&self) -> usize {
+        self.unresolved_batches
+    }
+
+    /// The batches whose caller has not been told yet.
+    pub(crate) fn untold(&self) -> impl Iterator<Item = (PartitionId, &B)> {
+        (0_u32..).zip(&self.partitions).flat_map(|(index, state)| {
+            state
+                .in_flight
+                .iter()
+                .filter(|tracked| !tracked.told)
+                .map(move |tracked| (PartitionId(index), &tracked.batch))
+        })
+    }
+
+    /// The identity that new batches are stamped with.
+    pub(crate) fn identity(&self) -> ProducerIdentity {
+        self.identity
+    }
+
+    /// A new (producer id, epoch): partitions move to it as they drain (P-14, P-64).
+    pub(crate) fn set_identity(&mut self, identity: ProducerIdentity) {
+        self.identity = identity;
+        self.identity_wanted = false;
+    }
+
+    /// Records wait in this partition's queue.
+    pub(crate) fn on_records(&mut self, partition: PartitionId) {
+        if let Some(state) = self.partitions.get_mut(partition.0 as usize)
+            && !state.listed
+        {
+            state.listed = true;
+            self.listed.push_back(partition);
+        }
+    }
+
+    /// Fresh metadata names this leader, or none. A newer epoch ends the back-off of waiting batches (P-41).
+    pub(crate) fn set_leader(
+        &mut self,
+        now: Instant,
+        partition: PartitionId,
+        leader: Option<Leader>,
+    ) {
+        let Some(state) = self.partitions.get_mut(partition.0 as usize) else {
+            return;
+        };
+        if let (Some(old), Some(new)) = (state.leader, leader)
+            && new.leader_epoch > old.leader_epoch
+        {
+            for tracked in &mut state.in_flight {
+                if let Flight::Waiting(retry_at) = &mut tracked.flight {
+                    *retry_at = now.min(*retry_at);
+                }
+            }
+        }
+        state.leader = leader;
+        state.leader_stale = false;
+    }
+
+    /// A connection to `broker` can be written to; each has an id of its own.
+    pub(crate) fn on_connected(&mut self, broker: i32, connection: u64) {
+        self.brokers.entry(broker).or_default().connection = Some(connection);
+    }
+
+    /// There is no connection to `broker` any more. Its requests are answered one by one.
+    pub(crate) fn on_disconnected(&mut self, broker: i32) {
+        if let Some(state) = self.brokers.get_mut(&broker) {
+            state.connection = None;
+        }
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<Event<B>> {
+        self.events.pop_front()
+    }
+
+    /// Ends everything: every batch is told `failure`, unknown where it was on the wire (P-76).
+    pub(crate) fn fail_all(&mut self, failure: &Failure) {
+        if self.fatal.is_none() {
+            self.fatal = Some(failure.clone());
+        }
+        for index in 0..self.partitions.len() {
+            let partition = PartitionId(u32::try_from(index).unwrap_or(u32::MAX));
+            let state = &mut self.partitions[index];
+            self.unresolved_batches -= state.in_flight.len();
+            for tracked in std::mem::take(&mut state.in_flight) {
+                if !tracked.told {
+                    let unknown = tracked.ambiguous || tracked.is_on_wire();
+                    let outcome = if unknown {
+                        Outcome::Unknown
+                    } else {
+                        Outcome::Refused
+                    };
+                    let result = Err(failure.clone().with_outcome(outcome));
+                    self.events.push_back(Event::Completed {
+                        partition,
+                        batch: tracked.batch,
+                        result,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Everything that can be sent at `now`, at most one request per broker: call until it is empty.
+    pub(crate) fn drain(
+        &mut self,
+        now: Instant,
+        source: &mut impl BatchSource<B>,
+        gate: &impl Gate,
+    ) -> Work<B> {
+        let mut work = Work {
+            requests: Vec::new(),
+            connect: Vec::new(),
+            refresh_metadata: false,
+            init_producer_id: false,
+            wait_until: None,
+        };
+        for _ in 0..self.listed.len() {
+            let Some(partition) = self.listed.pop_front() else {
+                break;
+            };
+            self.expire(now, partition, source, &mut work);
+            self.settle(partition);
+            self.drain_partition(now, partition, source, gate, &mut work);
+            let idle = self.partitions[partition.0 as usize].in_flight.is_empty()
+                && source.oldest(partition).is_none();
+            if idle {
+                self.partitions[partition.0 as usize].listed = false;
+            } else {
+                self.listed.push_back(partition);
+            }
+        }
+        work.init_producer_id = self.identity_wanted && !self.listed.is_empty();
+        work
+    }
+
+    fn drain_partition(
+        &mut self,
+        now: Instant,
+        partition: PartitionId,
+        source: &mut impl BatchSource<B>,
+        gate: &impl Gate,
+        work: &mut Work<B>,
+    ) {
+        let state = &mut self.partitions[partition.0 as usize];
+        if self.fatal.is_some() {
+            return;
+        }
+        let Some(leader) = state.leader.filter(|_| !state.leader_stale) else {
+            work.refresh_metadata = true;
+            return;
+        };
+        let broker = self.brokers.entry(leader.broker).or_default();
+        let Some(connection) = broker.connection else {
+            if !work.connect.contains(&leader.broker) {
+                work.connect.push(leader.broker);
+            }
+            return;
+        };
+        if let Some(until) = broker.throttled_until.filter(|until| *until > now) {
+            work.wait_at_most(until);
+            return;
+        }
+        let open = work.requests.iter().position(|r| r.broker == leader.broker);
+        let has_room = match open {
+            None => broker.in_flight < self.config.in_flight_max,
+            Some(open) => {
+                work.requests[open].bytes + self.config.batch_bytes_max
+                    <= self.config.request_bytes_max
+            }
+        };
+        if !has_room {
+            return;
+        }
+        let chosen = match choose_waiting(state, now, &self.config, work) {
+            Choice::Resend(index) => index,
+            Choice::Hold => return,
+            Choice::Fresh => {
+                if !may_take(state, self.identity, connection, &self.config) {
+                    return;
+                }
+                match gate.passage(partition, now) {
+                    Passage::Open => {}
+                    Passage::NotBefore(at) => return work.wait_at_most(at),
+                    Passage::Closed => return,
+                }
+                match source.take(partition, now) {
+                    Take::Empty => return,
+                    Take::NotBefore(at) => return work.wait_at_most(at),
+                    Take::Batch(batch) => {
+                        self.unresolved_batches += 1;
+                        stamp(state, self.identity, self.config.idempotent, now, batch)
+                    }
+                }
+            }
+        };
+        let open = open.unwrap_or_else(|| {
+            let id = RequestId(self.next_request);
+            self.next_request += 1;
+            broker.in_flight += 1;
+            self.requests.insert(
+                id,
+                InFlightRequest {
+                    broker: leader.broker,
+                    connection,
+                    partitions: Vec::new(),
+                },
+            );
+            work.requests.push(ProduceRequest {
+                id,
+                broker: leader.broker,
+                batches: Vec::new(),
+                bytes: 0,
+            });
+            work.requests.len() - 1
+        });
+        let request = &mut work.requests[open];
+        let tracked = &mut state.in_flight[chosen];
+        tracked.flight = Flight::OnWire(request.id);
+        request.bytes += tracked.batch.wire_size();
+        request.batches.push(Outgoing {
+            partition,
+            batch: tracked.batch.clone(),
+            stamp: BatchStamp {
+                producer: state.identity,
+                base_sequence: tracked.base_sequence,
+                transactional: self.config.transactional,
+            },
+        });
+        if let Some(in_flight) = self.requests.get_mut(&request.id) {
+            in_flight.partitions.push(partition);
+        }
+    }
+
+    /// Closes a hole in a partition's sequences once everything before it is resolved.
+    fn settle(&mut self, partition: PartitionId) {
+        let state = &mut self.partitions[partition.0 as usize];
+        if state.in_flight.is_empty()
+            && let Some(unresolved) = state.unresolved.take()
+        {
+            state.note_gap(unresolved); // P-74: no later batch proved that it was appended.
+        }
+        if state.gap.is_none() {
+            return;
+        }
+        if self.config.transactional && !state.restart {
+            return self.refuse_behind_gap(partition);
+        }
+        if !state.is_ready_to_renumber() {
+            return;
+        }
+        self.give_up_ambiguous(partition);
+        let state = &mut self.partitions[partition.0 as usize];
+        if state.restart {
+            state.restart = false;
+            let identity = state.identity;
+            return state.renumber(identity);
+        }
+        if state.identity == self.identity {
+            match self.identity.producer_epoch.next() {
+                Some(producer_epoch) => self.identity.producer_epoch = producer_epoch,
+                // P-62: the epoch is used up; a new producer id is asked for, the partition waits.
+                None => {
+                    self.identity_wanted = true;
+                    return;
+                }
+            }
+        }
+        state.renumber(self.identity);
+    }
+
+    /// Gives up the batches that must not be renumbered: a copy of an attempt that was never answered may still
+    /// reach the leader, and be appended there before the new epoch shuts it out (P-61).
+    fn give_up_ambiguous(&mut self, partition: PartitionId) {
+        loop {
+            let state = &self.partitions[partition.0 as usize];
+            let Some(index) = state.in_flight.iter().position(|t| t.ambiguous) else {
+                return;
+            };
+            self.give_up(partition, index, Failure::sequence_lost());
+        }
+    }
+
+    /// In a transaction nothing behind a gap can be appended, and the abort that must follow waits for a
+    /// definite result of every batch (T-34): that result is here.
+    fn refuse_behind_gap(&mut self, partition: PartitionId) {
+        loop {
+            let state = &mut self.partitions[partition.0 as usize];
+            let behind = state.in_flight.iter().position(|t| {
+                !t.is_on_wire() && state.gap.is_some_and(|gap| !t.base_sequence.is_before(gap))
+            });
+            let Some(index) = behind else { return };
+            self.give_up(partition, index, Failure::earlier_batch_failed());
+        }
+    }
+
+    /// Tells the callers whose deadline has passed (P-70 to P-75).
+    fn expire(
+        &mut self,
+        now: Instant,
+        partition: PartitionId,
+        source: &mut impl BatchSource<B>,
+        work: &mut Work<B>,
+    ) {
+        let timeout = self.config.delivery_timeout;
+        let mut index = 0;
+        loop {
+            let state = &mut self.partitions[partition.0 as usize];
+            let Some(tracked) = state.in_flight.get_mut(index) else {
+                break;
+            };
+            let deadline = tracked.batch.created() + timeout;
+            if tracked.told {
+                index += 1;
+            } else if deadline > now {
+                work.wait_at_most(deadline);
+                index += 1;
+            } else if tracked.is_on_wire() {
+                tracked.told = true;
+                tracked.ambiguous = true;
+                let end = tracked.end_sequence();
+                let batch = tracked.batch.clone();
+                if self.config.idempotent {
+                    state.note_unresolved(end);
+                }
+                let result = Err(Failure::delivery_timeout().with_outcome(Outcome::Unknown));
+                self.events.push_back(Event::Completed {
+                    partition,
+                    batch,
+                    result,
+                });
+                index += 1;
+            } else {
+                self.give_up(partition, index, Failure::delivery_timeout());
+            }
+        }
+        match source.oldest(partition).map(|created| created + timeout) {
+            Some(deadline) if deadline <= now => {
+                let created_until = now.checked_sub(timeout).unwrap_or(now);
+                source.expire(partition, created_until);
+            }
+            Some(deadline) => work.wait_at_most(deadline),
+            None => {}
+        }
+    }
+}
+
+impl<B> Work<B> {
+    fn wait_at_most(&mut self, until: Instant) {
+        self.wait_until = Some(self.wait_until.map_or(until, |at| at.min(until)));
+    }
+}
+
+enum Choice {
+    Resend(usize),
+    Fresh,
+    Hold,
+}
+
+/// A batch that waits goes before a fresh one; of an idempotent partition only the lowest (P-30, P-31).
+fn choose_waiting<B: Sendable>(
+    state: &PartitionState<B>,
+    now: Instant,
+    config: &SenderConfig,
+    work: &mut Work<B>,
+) -> Choice {
+    let waiting = state
+        .in_flight
+        .iter()
+        .enumerate()
+        .find_map(|(index, tracked)| match tracked.flight {
+            Flight::Waiting(retry_at) => Some((index, retry_at)),
+            Flight::OnWire(_) => None,
+        });
+    let Some((index, retry_at)) = waiting else {
+        return Choice::Fresh;
+    };
+    let lowest = index == 0 || !config.idempotent;
+    if !lowest || state.is_behind_gap(state.in_flight[index].base_sequence) {
+        return Choice::Hold;
+    }
+    if retry_at > now {
+        work.wait_at_most(retry_at);
+        return Choice::Hold;
+    }
+    if !config.idempotent && state.on_wire_count() >= config.in_flight_max {
+        return Choice::Hold;
+    }
+    Choice::Resend(index)
+}
+
+/// Whether a fresh batch may get a sequence now.
+fn may_take<B: Sendable>(
+    state: &mut PartitionState<B>,
+    identity: ProducerIdentity,
+    connection: u64,
+    config: &SenderConfig,
+) -> bool {
+    if !config.idempotent {
+        return state.on_wire_count() < config.in_flight_max;
+    }
+    if !identity.is_some() {
+        return false; // P-11
+    }
+    if state.identity != identity {
+        if !state.in_flight.is_empty() {
+            return false; // P-14
+        }
+        state.adopt(identity);
+    }
+    if state.gap.is_some() || state.unresolved.is_some() {
+        return false; // P-73
+    }
+    let pipelined = state.confirmed_connection == Some(connection);
+    state.in_flight.len() < if pipelined { config.in_flight_max } else { 1 } // P-23, P-35
+}
+
+fn stamp<B: Sendable>(
+    state: &mut PartitionState<B>,
+    identity: ProducerIdentity,
+    idempotent: bool,
+    now: Instant,
+    batch: B,
+) -> usize {
+    let base_sequence = if idempotent {
+        debug_assert_eq!(state.identity, identity);
+        let base = state.next_sequence;
+        state.next_sequence = base.advance(batch.record_count());
+        base
+    } else {
+        milena_codec::Sequence::NONE
+    };
+    state.in_flight.push_back(Tracked {
+        batch,
+        base_sequence,
+        flight: Flight::Waiting(now),
+        attempts: 0,
+        ambiguous: false,
+        told: false,
+    });
+    state.in_flight.len() - 1
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,407 @@
+//! What an answer does to the batches of its request: §1.6 to §1.9.
+
+use std::time::{Duration, Instant};
+
+use milena_codec::ErrorCode;
+
+use super::super::failure::{Failure, Outcome};
+use super::super::partition::{Flight, Tracked};
+use super::super::verdict::{Verdict, verdict};
+use super::Sender;
+use super::types::{
+    Appended, Event, PartitionAnswer, PartitionId, ProduceAnswer, RequestId, Sendable, SenderConfig,
+};
+
+pub(super) struct Retry {
+    ambiguous: bool,
+    /// Uses up one of the caller's retries (P-36).
+    counts: bool,
+    delay: Option<Duration>,
+}
+
+impl<B: Sendable> Sender<B> {
+    /// The answer to a Produce request, or what happened instead.
+    pub(crate) fn handle_answer(&mut self, now: Instant, id: RequestId, answer: ProduceAnswer) {
+        let Some(request) = self.requests.remove(&id) else {
+            return;
+        };
+        if let Some(broker) = self.brokers.get_mut(&request.broker) {
+            broker.in_flight = broker.in_flight.saturating_sub(1);
+            if let ProduceAnswer::Answered { throttle, .. } = &answer
+                && !throttle.is_zero()
+            {
+                broker.throttled_until = Some(now + *throttle);
+            }
+        }
+        let mut answers = match answer {
+            ProduceAnswer::Answered { partitions, .. } => partitions,
+            ProduceAnswer::Written => {
+                let written = PartitionAnswer::of(ErrorCode::None);
+                request
+                    .partitions
+                    .iter()
+                    .map(|p| (*p, written.clone()))
+                    .collect()
+            }
+            ProduceAnswer::NotSent => {
+                for partition in request.partitions {
+                    self.retry(
+                        now,
+                        partition,
+                        id,
+                        Retry {
+                            ambiguous: false,
+                            counts: false,
+                            delay: None,
+                        },
+                    );
+                }
+                return;
+            }
+            ProduceAnswer::Unknown => Vec::new(),
+        };
+        for partition in request.partitions {
+            let found = answers.iter().position(|(p, _)| *p == partition);
+            match found.map(|index| answers.swap_remove(index).1) {
+                Some(answer) => {
+                    self.handle_partition(now, partition, id, request.connection, answer)
+                }
+                // A partition the answer does not name is as unknown as one without an answer.
+                None => self.retry(
+                    now,
+                    partition,
+                    id,
+                    Retry {
+                        ambiguous: true,
+                        counts: true,
+                        delay: None,
+                    },
+                ),
+            }
+        }
+    }
+
+    pub(super) fn handle_partition(
+        &mut self,
+        now: Instant,
+        partition: PartitionId,
+        id: RequestId,
+        connection: u64,
+        answer: PartitionAnswer,
+    ) {
+        let Some(index) = self.partitions[partition.0 as usize].position_of(id) else {
+            return;
+        };
+        match verdict(answer.code) {
+            Verdict::Appended => {
+                let appended = Appended {
+                    base_offset: answer.base_offset,
+                    log_append_time: answer.log_append_time,
+                };
+                self.appended(partition, index, connection, appended);
+            }
+            Verdict::AppendedOffsetUnknown => {
+                let appended = Appended {
+                    base_offset: None,
+                    log_append_time: None,
+                };
+                self.appended(partition, index, connection, appended);
+            }
+            Verdict::Retry { refresh, ambiguous } => {
+                if refresh {
+                    self.partitions[partition.0 as usize].leader_stale = true;
+                }
+                // The broker has waited already; the last markers are a matter of a millisecond (peers.md).
+                let concurrent = answer.code == ErrorCode::ConcurrentTransactions;
+                let delay = concurrent.then_some(Duration::from_millis(1));
+                self.retry(
+                    now,
+                    partition,
+                    id,
+                    Retry {
+                        ambiguous,
+                        counts: !concurrent,
+                        delay,
+                    },
+                );
+            }
+            Verdict::TooLarge => self.too_large(now, partition, index, &answer),
+            Verdict::Refused => self.refused(partition, index, Failure::broker(&answer)),
+            Verdict::OutOfOrderSequence => {
+                self.out_of_order(now, partition, index, connection, &answer);
+            }
+            Verdict::UnknownProducerId => {
+                self.unknown_producer(now, partition, index, connection, &answer);
+            }
+            Verdict::RaiseEpoch { ambiguous } => {
+                let tracked = &mut self.partitions[partition.0 as usize].in_flight[index];
+                tracked.ambiguous |= ambiguous;
+                self.refused(partition, index, Failure::broker(&answer));
+            }
+            Verdict::Fatal => {
+                let failure = Failure::broker(&answer);
+                self.refused(partition, index, failure.clone());
+                self.fail_all(&failure);
+                self.events.push_back(Event::Fatal(failure));
+            }
+        }
+    }
+
+    pub(super) fn appended(
+        &mut self,
+        partition: PartitionId,
+        index: usize,
+        connection: u64,
+        appended: Appended,
+    ) {
+        let state = &mut self.partitions[partition.0 as usize];
+        let Some(tracked) = state.in_flight.remove(index) else {
+            return;
+        };
+        self.unresolved_batches -= 1;
+        let count = i64::from(tracked.batch.record_count());
+        let last_offset = appended.base_offset.map(|base| base + count - 1);
+        state.acknowledge(tracked.end_sequence(), last_offset);
+        state.confirmed_connection = Some(connection);
+        if !tracked.told {
+            let batch = tracked.batch;
+            self.events.push_back(Event::Completed {
+                partition,
+                batch,
+                result: Ok(appended),
+            });
+        }
+    }
+
+    /// Sends the batch again later, or gives up when its retries are used up (P-40).
+    pub(super) fn retry(
+        &mut self,
+        now: Instant,
+        partition: PartitionId,
+        id: RequestId,
+        retry: Retry,
+    ) {
+        let jitter = self.next_jitter();
+        let state = &mut self.partitions[partition.0 as usize];
+        let Some(index) = state.position_of(id) else {
+            return;
+        };
+        let Some(tracked) = state.in_flight.get_mut(index) else {
+            return;
+        };
+        tracked.ambiguous |= retry.ambiguous;
+        if retry.counts {
+            tracked.attempts += 1;
+        }
+        if tracked.told {
+            return self.forget_told(partition, index);
+        }
+        if tracked.attempts > self.config.retries_max {
+            return self.give_up(partition, index, Failure::retries_exhausted());
+        }
+        let delay = retry
+            .delay
+            .unwrap_or_else(|| backoff(&self.config, tracked.attempts.max(1), jitter));
+        tracked.flight = Flight::Waiting(now + delay);
+    }
+
+    /// A batch that its caller no longer waits for needs no second attempt; its sequence stays in doubt.
+    pub(super) fn forget_told(&mut self, partition: PartitionId, index: usize) {
+        let state = &mut self.partitions[partition.0 as usize];
+        if state.in_flight.remove(index).is_some() {
+            self.unresolved_batches -= 1;
+        }
+    }
+
+    /// The caller is told; the sequence may have been used (P-51, P-72).
+    pub(super) fn give_up(&mut self, partition: PartitionId, index: usize, failure: Failure) {
+        let state = &mut self.partitions[partition.0 as usize];
+        let Some(tracked) = state.in_flight.remove(index) else {
+            return;
+        };
+        self.unresolved_batches -= 1;
+        let outcome = if tracked.ambiguous {
+            Outcome::Unknown
+        } else {
+            Outcome::Refused
+        };
+        if self.config.idempotent {
+            if tracked.ambiguous {
+                state.note_unresolved(tracked.end_sequence());
+            } else {
+                state.note_gap(tracked.base_sequence);
+            }
+        }
+        if !tracked.told {
+            let result = Err(failure.with_outcome(outcome));
+            self.events.push_back(Event::Completed {
+                partition,
+                batch: tracked.batch,
+                result,
+            });
+        }
+    }
+
+    /// Proved not appended by this attempt, and no other will be (P-50, P-52).
+    pub(super) fn refused(&mut self, partition: PartitionId, index: usize, failure: Failure) {
+        let state = &mut self.partitions[partition.0 as usize];
+        let Some(tracked) = state.in_flight.get(index) else {
+            return;
+        };
+        let base = tracked.base_sequence;
+        let ambiguous = tracked.ambiguous;
+        self.give_up(partition, index, failure);
+        let state = &mut self.partitions[partition.0 as usize];
+        // An earlier attempt may be in the log: then the followers are in sequence after all (P-52).
+        if self.config.idempotent && !ambiguous {
+            state.note_gap(base);
+        }
+    }
+
+    pub(super) fn too_large(
+        &mut self,
+        now: Instant,
+        partition: PartitionId,
+        index: usize,
+        answer: &PartitionAnswer,
+    ) {
+        let limit = self.config.batch_bytes_max;
+        let state = &mut self.partitions[partition.0 as usize];
+        let Some(tracked) = state.in_flight.get(index) else {
+            return;
+        };
+        // Cutting changes the sequence ranges that the broker compares: only on proof (P-66, P-67).
+        let may_split = tracked.batch.record_count() > 1 && !tracked.ambiguous && !tracked.told;
+        let half = (tracked.batch.wire_size() / 2).max(1);
+        let children = if may_split {
+            tracked.batch.split(limit.min(half))
+        } else {
+            None
+        };
+        let Some(children) = children.filter(|children| children.len() > 1) else {
+            return self.refused(partition, index, Failure::broker(answer));
+        };
+        let Some(parent) = state.in_flight.remove(index) else {
+            return;
+        };
+        let mut base_sequence = parent.base_sequence;
+        for (offset, child) in children.iter().enumerate() {
+            let end = base_sequence.advance(child.record_count());
+            let tracked = Tracked {
+                batch: child.clone(),
+                base_sequence,
+                flight: Flight::Waiting(now),
+                attempts: parent.attempts,
+                ambiguous: false,
+                told: false,
+            };
+            state.in_flight.insert(index + offset, tracked);
+            base_sequence = end;
+        }
+        self.unresolved_batches += children.len() - 1;
+        self.events.push_back(Event::Split {
+            batch: parent.batch,
+            children,
+        });
+    }
+
+    /// §1.7, P-55 to P-58.
+    pub(super) fn out_of_order(
+        &mut self,
+        now: Instant,
+        partition: PartitionId,
+        index: usize,
+        connection: u64,
+        answer: &PartitionAnswer,
+    ) {
+        let state = &mut self.partitions[partition.0 as usize];
+        let Some(tracked) = state.in_flight.get_mut(index) else {
+            return;
+        };
+        let (base, ambiguous) = (tracked.base_sequence, tracked.ambiguous);
+        if tracked.told {
+            return self.forget_told(partition, index);
+        }
+        if base.is_before(state.acknowledged_end) {
+            // A later batch of this epoch was appended, so this one was (P-33); the broker no longer
+            // remembers where (P-53).
+            let appended = Appended {
+                base_offset: None,
+                log_append_time: None,
+            };
+            return self.appended(partition, index, connection, appended);
+        }
+        if index > 0 || state.is_behind_gap(base) {
+            // An earlier batch is still to be resolved, or the hole before this one is being closed: no
+            // attempt is used up (P-36, P-55, P-58).
+            state.in_flight[index].flight = Flight::Waiting(now);
+            return;
+        }
+        let lost = state.unresolved.is_none();
+        state.note_gap(base);
+        if self.config.transactional || ambiguous {
+            self.give_up(partition, index, Failure::broker(answer)); // P-53, P-56, P-57
+        } else {
+            state.in_flight[index].flight = Flight::Waiting(now);
+        }
+        if lost {
+            self.events
+                .push_back(Event::DataLossSuspected { partition });
+        }
+    }
+
+    /// §1.8, P-59.
+    pub(super) fn unknown_producer(
+        &mut self,
+        now: Instant,
+        partition: PartitionId,
+        index: usize,
+        connection: u64,
+        answer: &PartitionAnswer,
+    ) {
+        let state = &mut self.partitions[partition.0 as usize];
+        let Some(tracked) = state.in_flight.get_mut(index) else {
+            return;
+        };
+        let (base, flight) = (tracked.base_sequence, tracked.flight);
+        match (answer.log_start_offset, state.last_acknowledged_offset) {
+            (None, _) => {
+                // P-59a: no verdict before the log start is known.
+                let Flight::OnWire(id) = flight else { return };
+                let retry = Retry {
+                    ambiguous: false,
+                    counts: true,
+                    delay: None,
+                };
+                self.retry(now, partition, id, retry);
+            }
+            (Some(log_start_offset), Some(last)) if last < log_start_offset => {
+                // P-59c: retention took what the broker knew of us, not the records in doubt.
+                tracked.flight = Flight::Waiting(now);
+                state.note_gap(base);
+                state.restart = self.config.transactional;
+            }
+            (Some(_), _) => self.out_of_order(now, partition, index, connection, answer), // P-59d
+        }
+    }
+
+    pub(super) fn next_jitter(&mut self) -> u64 {
+        // Xorshift: enough to spread retries, and a seed replays it.
+        let mut x = self.jitter | 1;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.jitter = x;
+        x
+    }
+}
+
+/// Exponential, with a fifth of jitter (P-41).
+fn backoff(config: &SenderConfig, attempt: u32, jitter: u64) -> Duration {
+    let doubled = config
+        .retry_backoff
+        .saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    let delay = doubled.min(config.retry_backoff_max);
+    let permille = u32::try_from(jitter % 400).unwrap_or(0);
+    delay.mul_f64(0.8 + f64::from(permille) / 1000.0)
+}

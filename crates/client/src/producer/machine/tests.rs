@@ -1,0 +1,877 @@
+//! The sender against a model of the broker's half of the rules (P-24), with faults, from a seed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, Sequence};
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct TestBatch {
+    id: u64,
+    records: u32,
+    bytes: usize,
+    created: Instant,
+}
+
+impl Sendable for TestBatch {
+    fn record_count(&self) -> u32 {
+        self.records
+    }
+
+    fn wire_size(&self) -> usize {
+        self.bytes
+    }
+
+    fn created(&self) -> Instant {
+        self.created
+    }
+
+    fn split(&self, _: usize) -> Option<Vec<Self>> {
+        let half = self.records / 2;
+        let part = |id, records| Self {
+            id,
+            records,
+            bytes: self.bytes / 2,
+            ..self.clone()
+        };
+        (half > 0).then(|| vec![part(self.id, half), part(self.id + 1, self.records - half)])
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue(BTreeMap<PartitionId, VecDeque<TestBatch>>, Vec<TestBatch>);
+
+impl BatchSource<TestBatch> for Queue {
+    fn take(&mut self, partition: PartitionId, _: Instant) -> Take<TestBatch> {
+        let queue = self.0.entry(partition).or_default();
+        queue.pop_front().map_or(Take::Empty, Take::Batch)
+    }
+
+    fn oldest(&mut self, partition: PartitionId) -> Option<Instant> {
+        self.0
+            .get(&partition)
+            .and_then(|queue| queue.front())
+            .map(|batch| batch.created)
+    }
+
+    fn expire(&mut self, partition: PartitionId, until: Instant) -> usize {
+        let queue = self.0.entry(partition).or_default();
+        let expired = queue
+            .iter()
+            .take_while(|batch| batch.created <= until)
+            .count();
+        self.1.extend(queue.drain(..expired));
+        expired
+    }
+}
+
+fn config() -> SenderConfig {
+    SenderConfig {
+        idempotent: true,
+        transactional: false,
+        in_flight_max: 5,
+        retries_max: u32::MAX,
+        delivery_timeout: Duration::from_secs(120),
+        retry_backoff: Duration::from_millis(100),
+        retry_backoff_max: Duration::from_secs(1),
+        batch_bytes_max: 1_000,
+        request_bytes_max: 10_000,
+        seed: 1,
+    }
+}
+
+fn identity(producer_epoch: i16) -> ProducerIdentity {
+    ProducerIdentity {
+        producer_id: ProducerId(7),
+        producer_epoch: ProducerEpoch(producer_epoch),
+    }
+}
+
+const P0: PartitionId = PartitionId(0);
+const LEADER: Leader = Leader {
+    broker: 1,
+    leader_epoch: 3,
+};
+
+/// One partition, its leader connected, an identity at hand.
+struct Bench {
+    sender: Sender<TestBatch>,
+    queue: Queue,
+    now: Instant,
+    next_id: u64,
+    next_offset: i64,
+}
+
+impl Bench {
+    fn new(config: SenderConfig) -> Self {
+        let now = Instant::now();
+        let mut sender = Sender::new(config);
+        assert_eq!(sender.add_partition(), P0);
+        sender.set_leader(now, P0, Some(LEADER));
+        sender.on_connected(1, 10);
+        sender.set_identity(identity(0));
+        Self {
+            sender,
+            queue: Queue::default(),
+            now,
+            next_id: 0,
+            next_offset: 0,
+        }
+    }
+
+    /// As `new`, with the pipeline opened by a first acknowledged record.
+    fn confirmed(config: SenderConfig) -> Self {
+        let mut bench = Self::new(config);
+        bench.put(1);
+        let first = bench.send_one();
+        bench.acknowledge(first.id);
+        bench.events();
+        bench
+    }
+
+    fn put(&mut self, records: u32) -> u64 {
+        self.next_id += 10;
+        let batch = TestBatch {
+            id: self.next_id,
+            records,
+            bytes: 100,
+            created: self.now,
+        };
+        self.queue.0.entry(P0).or_default().push_back(batch);
+        self.sender.on_records(P0);
+        self.next_id
+    }
+
+    fn drain(&mut self) -> Vec<ProduceRequest<TestBatch>> {
+        let mut requests = Vec::new();
+        loop {
+            let work = self.sender.drain(self.now, &mut self.queue, &Open);
+            if work.requests.is_empty() {
+                return requests;
+            }
+            requests.extend(work.requests);
+        }
+    }
+
+    fn send_one(&mut self) -> ProduceRequest<TestBatch> {
+        let mut requests = self.drain();
+        assert_eq!(requests.len(), 1, "{requests:?}");
+        requests.remove(0)
+    }
+
+    fn answer(&mut self, id: RequestId, answer: PartitionAnswer) {
+        let partitions = vec![(P0, answer)];
+        let answer = ProduceAnswer::Answered {
+            partitions,
+            throttle: Duration::ZERO,
+        };
+        self.sender.handle_answer(self.now, id, answer);
+    }
+
+    fn refuse(&mut self, id: RequestId, code: ErrorCode) {
+        self.answer(id, PartitionAnswer::of(code));
+    }
+
+    fn acknowledge(&mut self, id: RequestId) {
+        let base_offset = Some(self.next_offset);
+        self.next_offset += 100;
+        self.answer(
+            id,
+            PartitionAnswer {
+                base_offset,
+                ..PartitionAnswer::of(ErrorCode::None)
+            },
+        );
+    }
+
+    fn lose(&mut self, id: RequestId) {
+        self.sender
+            .handle_answer(self.now, id, ProduceAnswer::Unknown);
+    }
+
+    fn wait(&mut self, millis: u64) {
+        self.now += Duration::from_millis(millis);
+    }
+
+    fn events(&mut self) -> Vec<Event<TestBatch>> {
+        std::iter::from_fn(|| self.sender.poll_event()).collect()
+    }
+}
+
+fn sequences(requests: &[ProduceRequest<TestBatch>]) -> Vec<(i16, i32)> {
+    requests
+        .iter()
+        .flat_map(|r| &r.batches)
+        .map(|b| (b.stamp.producer.producer_epoch.0, b.stamp.base_sequence.0))
+        .collect()
+}
+
+#[test]
+fn nothing_is_drained_before_there_is_a_producer_id() {
+    let mut bench = Bench::new(config());
+    bench.sender.identity = ProducerIdentity::NONE;
+    bench.sender.identity_wanted = true;
+    bench.put(1);
+    let work = bench.sender.drain(bench.now, &mut bench.queue, &Open);
+    assert!(work.requests.is_empty() && work.init_producer_id, "P-11");
+}
+
+#[test]
+fn sequences_follow_the_record_counts_and_five_are_in_flight_after_the_first_answer() {
+    let mut bench = Bench::new(config());
+    for _ in 0..8 {
+        bench.put(3);
+    }
+    let first = bench.send_one();
+    assert_eq!(
+        sequences(&[first]),
+        [(0, 0)],
+        "P-35: one until the connection has answered"
+    );
+    bench.acknowledge(RequestId(0));
+    let pipelined = bench.drain();
+    assert_eq!(
+        sequences(&pipelined),
+        [(0, 3), (0, 6), (0, 9), (0, 12), (0, 15)],
+        "P-20, P-23"
+    );
+}
+
+#[test]
+fn a_retry_keeps_its_sequence_and_goes_before_fresh_batches_one_at_a_time() {
+    let mut bench = Bench::confirmed(config());
+    for _ in 0..3 {
+        bench.put(2);
+    }
+    let sent = bench.drain();
+    let before = sequences(&sent);
+    for request in &sent {
+        bench.lose(request.id);
+    }
+    bench.put(2);
+    assert!(bench.drain().is_empty(), "back-off first (P-41)");
+    bench.wait(200);
+    let again = bench.send_one();
+    assert_eq!(
+        sequences(std::slice::from_ref(&again)),
+        before[..1],
+        "P-21, P-31"
+    );
+    bench.acknowledge(again.id);
+    assert_eq!(sequences(&[bench.send_one()]), before[1..2]);
+}
+
+#[test]
+fn a_gap_left_by_an_earlier_batch_still_in_retry_is_no_loss() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    bench.put(1);
+    let sent = bench.drain();
+    bench.refuse(sent[0].id, ErrorCode::NotEnoughReplicas);
+    bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
+    assert!(bench.events().is_empty(), "P-55");
+    bench.wait(200);
+    let again = bench.send_one();
+    assert_eq!(sequences(std::slice::from_ref(&again)), [(0, 1)]);
+    bench.acknowledge(again.id);
+    assert_eq!(
+        sequences(&bench.drain()),
+        [(0, 2)],
+        "same epoch, same sequence"
+    );
+}
+
+#[test]
+fn a_head_out_of_order_raises_the_epoch_and_numbers_from_zero() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(4);
+    bench.put(2);
+    let sent = bench.drain();
+    for request in &sent {
+        bench.refuse(request.id, ErrorCode::OutOfOrderSequenceNumber);
+    }
+    let events = bench.events();
+    assert!(
+        matches!(events[..], [Event::DataLossSuspected { .. }]),
+        "P-56: {events:?}"
+    );
+    let again = bench.send_one();
+    assert_eq!(sequences(std::slice::from_ref(&again)), [(1, 0)], "P-60");
+    bench.acknowledge(again.id);
+    assert_eq!(sequences(&bench.drain()), [(1, 4)]);
+}
+
+#[test]
+fn a_batch_refused_for_good_raises_the_epoch_only_when_its_followers_are_answered() {
+    let mut bench = Bench::confirmed(config());
+    let refused = bench.put(1);
+    bench.put(1);
+    let sent = bench.drain();
+    bench.refuse(sent[0].id, ErrorCode::InvalidRecord);
+    let events = bench.events();
+    assert!(
+        matches!(&events[..], [Event::Completed { batch, result: Err(failure), .. }]
+            if batch.id == refused && failure.outcome == Outcome::Refused),
+        "{events:?}"
+    );
+    assert!(
+        bench.drain().is_empty(),
+        "P-61: the follower is still on the wire"
+    );
+    bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
+    assert_eq!(sequences(&bench.drain()), [(1, 0)]);
+}
+
+#[test]
+fn a_refusal_after_an_attempt_of_unknown_fate_is_an_unknown_outcome() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    let first = bench.send_one();
+    bench.lose(first.id);
+    bench.wait(200);
+    let second = bench.send_one();
+    bench.refuse(second.id, ErrorCode::InvalidRecord);
+    let events = bench.events();
+    assert!(
+        matches!(&events[..], [Event::Completed { result: Err(f), .. }] if f.outcome == Outcome::Unknown),
+        "P-52: {events:?}"
+    );
+    bench.put(1);
+    assert_eq!(
+        sequences(&bench.drain()),
+        [(1, 0)],
+        "P-74: nothing proved it, so the epoch rises"
+    );
+}
+
+#[test]
+fn a_deadline_on_the_wire_is_unknown_and_holds_the_partition_until_it_is_settled() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    let sent = bench.send_one();
+    bench.wait(120_000);
+    bench.put(1);
+    assert!(bench.drain().is_empty(), "P-73");
+    let events = bench.events();
+    assert!(
+        matches!(&events[..], [Event::Completed { result: Err(f), .. }] if f.outcome == Outcome::Unknown),
+        "P-75: {events:?}"
+    );
+    bench.acknowledge(sent.id);
+    assert!(bench.events().is_empty(), "P-45: told once");
+    assert_eq!(
+        sequences(&bench.drain()),
+        [(0, 2)],
+        "the late answer settled it: no new epoch"
+    );
+}
+
+#[test]
+fn a_deadline_before_the_first_attempt_uses_no_sequence() {
+    let mut bench = Bench::confirmed(config());
+    bench.sender.on_disconnected(1);
+    bench.put(1);
+    bench.wait(120_000);
+    assert!(bench.drain().is_empty());
+    assert_eq!(bench.queue.1.len(), 1, "P-71");
+    assert!(bench.events().is_empty());
+    bench.sender.on_connected(1, 10);
+    bench.put(1);
+    assert_eq!(sequences(&bench.drain()), [(0, 1)]);
+}
+
+/// A copy of an unanswered attempt may arrive after the gap was noticed and before the new epoch.
+#[test]
+fn a_batch_with_an_unanswered_attempt_is_never_renumbered() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    bench.put(1);
+    let lost = bench.put(1);
+    let sent = bench.drain();
+    bench.refuse(sent[0].id, ErrorCode::InvalidRecord);
+    bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
+    bench.lose(sent[2].id);
+    let renumbered = bench.send_one();
+    assert_eq!(sequences(std::slice::from_ref(&renumbered)), [(1, 0)]);
+    let events = bench.events();
+    assert!(
+        matches!(&events[..], [_, Event::Completed { batch, result: Err(failure), .. }]
+            if batch.id == lost && failure.outcome == Outcome::Unknown),
+        "P-61: {events:?}"
+    );
+}
+
+#[test]
+fn another_partition_keeps_its_epoch_until_it_is_drained() {
+    let mut bench = Bench::confirmed(config());
+    let p1 = bench.sender.add_partition();
+    bench.sender.set_leader(
+        bench.now,
+        p1,
+        Some(Leader {
+            broker: 2,
+            leader_epoch: 1,
+        }),
+    );
+    bench.sender.on_connected(2, 20);
+    let batch = |id, created| TestBatch {
+        id,
+        records: 1,
+        bytes: 10,
+        created,
+    };
+    bench
+        .queue
+        .0
+        .entry(p1)
+        .or_default()
+        .push_back(batch(1_000, bench.now));
+    bench.sender.on_records(p1);
+    let other = bench.send_one();
+    bench.put(1);
+    let own = bench.send_one();
+    bench.refuse(own.id, ErrorCode::InvalidRecord);
+    bench.put(1);
+    assert_eq!(sequences(&bench.drain()), [(1, 0)]);
+    bench
+        .queue
+        .0
+        .entry(p1)
+        .or_default()
+        .push_back(batch(1_001, bench.now));
+    assert!(
+        bench.drain().is_empty(),
+        "P-14: the batch of the old epoch is not answered yet"
+    );
+    let lost = ProduceAnswer::Unknown;
+    bench.sender.handle_answer(bench.now, other.id, lost);
+    bench.wait(200);
+    let again = bench.send_one();
+    assert_eq!(
+        sequences(std::slice::from_ref(&again)),
+        [(0, 0)],
+        "its old identity to the end"
+    );
+    let answer = PartitionAnswer {
+        base_offset: Some(0),
+        ..PartitionAnswer::of(ErrorCode::None)
+    };
+    let answer = ProduceAnswer::Answered {
+        partitions: vec![(p1, answer)],
+        throttle: Duration::ZERO,
+    };
+    bench.sender.handle_answer(bench.now, again.id, answer);
+    assert_eq!(sequences(&bench.drain()), [(1, 0)]);
+}
+
+#[test]
+fn an_epoch_that_is_used_up_asks_for_a_new_producer_id() {
+    let mut bench = Bench::confirmed(config());
+    bench.sender.set_identity(identity(i16::MAX));
+    bench.put(1);
+    let sent = bench.send_one();
+    bench.refuse(sent.id, ErrorCode::InvalidRecord);
+    bench.put(1);
+    let work = bench.sender.drain(bench.now, &mut bench.queue, &Open);
+    assert!(work.requests.is_empty() && work.init_producer_id, "P-62");
+    let fresh = ProducerIdentity {
+        producer_id: ProducerId(8),
+        producer_epoch: ProducerEpoch(0),
+    };
+    bench.sender.set_identity(fresh);
+    assert_eq!(bench.send_one().batches[0].stamp.producer, fresh);
+}
+
+#[test]
+fn a_batch_may_straddle_the_end_of_the_sequence_space() {
+    let mut bench = Bench::confirmed(config());
+    bench.sender.partitions[0].next_sequence = Sequence(i32::MAX - 1);
+    bench.sender.partitions[0].acknowledged_end = Sequence(i32::MAX - 1);
+    bench.put(3);
+    bench.put(2);
+    let sent = bench.drain();
+    assert_eq!(sequences(&sent), [(0, i32::MAX - 1), (0, 1)], "P-22");
+    bench.acknowledge(sent[0].id);
+    bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
+    assert_eq!(
+        sequences(&bench.drain()),
+        [(1, 0)],
+        "1 follows the wrap, so this is a real gap"
+    );
+}
+
+#[test]
+fn a_batch_too_large_is_cut_and_its_parts_cover_its_sequences() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(5);
+    bench.put(1);
+    let sent = bench.drain();
+    bench.refuse(sent[0].id, ErrorCode::MessageTooLarge);
+    bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
+    assert!(matches!(&bench.events()[..], [Event::Split { children, .. }] if children.len() == 2));
+    for expected in [(0, 1), (0, 3), (0, 6)] {
+        let part = bench.send_one();
+        assert_eq!(sequences(std::slice::from_ref(&part)), [expected], "P-65");
+        bench.acknowledge(part.id);
+    }
+    assert_eq!(bench.sender.unresolved_batches(), 0);
+}
+
+#[test]
+fn a_single_record_too_large_is_refused() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    let sent = bench.send_one();
+    bench.refuse(sent.id, ErrorCode::MessageTooLarge);
+    assert!(matches!(
+        &bench.events()[..],
+        [Event::Completed { result: Err(_), .. }]
+    ));
+}
+
+#[test]
+fn records_removed_by_retention_are_no_loss_of_the_ones_in_flight() {
+    for (transactional, expected) in [(false, (1, 0)), (true, (0, 0))] {
+        let mut bench = Bench::confirmed(SenderConfig {
+            transactional,
+            ..config()
+        });
+        bench.put(1);
+        let sent = bench.send_one();
+        let unknown = PartitionAnswer::of(ErrorCode::UnknownProducerId);
+        bench.answer(
+            sent.id,
+            PartitionAnswer {
+                log_start_offset: Some(9_999),
+                ..unknown
+            },
+        );
+        assert!(bench.events().is_empty(), "P-59c");
+        assert_eq!(sequences(&bench.drain()), [expected]);
+    }
+}
+
+#[test]
+fn in_a_transaction_a_refused_batch_takes_its_followers_with_it() {
+    let mut bench = Bench::confirmed(SenderConfig {
+        transactional: true,
+        ..config()
+    });
+    for _ in 0..3 {
+        bench.put(1);
+    }
+    let sent = bench.drain();
+    bench.refuse(sent[0].id, ErrorCode::InvalidRecord);
+    bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
+    bench.lose(sent[2].id);
+    assert!(bench.drain().is_empty());
+    let failed = bench.events().len();
+    assert_eq!(
+        (failed, bench.sender.unresolved_batches()),
+        (3, 0),
+        "T-34: all are definite"
+    );
+    bench.sender.set_identity(identity(1));
+    bench.put(1);
+    assert_eq!(sequences(&bench.drain()), [(1, 0)], "P-64");
+}
+
+#[test]
+fn a_fatal_answer_ends_every_batch_and_nothing_is_sent_any_more() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    bench.put(1);
+    let sent = bench.drain();
+    bench.refuse(sent[0].id, ErrorCode::ClusterAuthorizationFailed);
+    let events = bench.events();
+    assert_eq!(events.len(), 3, "{events:?}");
+    assert!(matches!(events.last(), Some(Event::Fatal(_))));
+    bench.put(1);
+    assert!(bench.drain().is_empty());
+}
+
+#[test]
+fn without_idempotence_batches_carry_no_sequence_and_one_in_flight_keeps_the_order() {
+    let one = SenderConfig {
+        idempotent: false,
+        in_flight_max: 1,
+        ..config()
+    };
+    let mut bench = Bench::new(one);
+    bench.put(1);
+    bench.put(1);
+    let sent = bench.send_one();
+    assert_eq!(sent.batches[0].stamp.base_sequence, Sequence::NONE, "P-3");
+    assert!(bench.drain().is_empty(), "P-34");
+    bench.lose(sent.id);
+    bench.wait(200);
+    let again = bench.send_one();
+    assert_eq!(again.batches[0].batch.id, sent.batches[0].batch.id);
+}
+
+#[test]
+fn a_moved_leader_is_asked_at_once_when_its_epoch_is_newer() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    let sent = bench.send_one();
+    bench.refuse(sent.id, ErrorCode::NotLeaderOrFollower);
+    let work = bench.sender.drain(bench.now, &mut bench.queue, &Open);
+    assert!(work.refresh_metadata && work.requests.is_empty());
+    bench.sender.on_connected(2, 20);
+    let moved = Leader {
+        broker: 2,
+        leader_epoch: 4,
+    };
+    bench.sender.set_leader(bench.now, P0, Some(moved));
+    assert_eq!(bench.send_one().broker, 2, "P-41: no back-off");
+}
+
+/// The broker's half: P-24 with the last five batches, one partition.
+#[derive(Debug, Default)]
+struct ModelLog {
+    appended: Vec<u64>,
+    epoch: i16,
+    end: Option<i32>,
+    last_five: VecDeque<(i32, u32)>,
+}
+
+impl ModelLog {
+    fn produce(&mut self, outgoing: &Outgoing<TestBatch>) -> ErrorCode {
+        let epoch = outgoing.stamp.producer.producer_epoch.0;
+        let base = outgoing.stamp.base_sequence.0;
+        let count = outgoing.batch.records;
+        if epoch < self.epoch {
+            return ErrorCode::InvalidProducerEpoch;
+        }
+        if epoch == self.epoch && self.last_five.contains(&(base, count)) {
+            return ErrorCode::None;
+        }
+        let expected = if epoch > self.epoch {
+            Some(0)
+        } else {
+            self.end
+        };
+        if expected.is_some_and(|expected| expected != base) {
+            return ErrorCode::OutOfOrderSequenceNumber;
+        }
+        if epoch > self.epoch {
+            self.epoch = epoch;
+            self.last_five.clear();
+        }
+        self.end = Some(Sequence(base).advance(count).0);
+        self.last_five.push_back((base, count));
+        if self.last_five.len() > 5 {
+            self.last_five.pop_front();
+        }
+        self.appended.push(outgoing.batch.id);
+        ErrorCode::None
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Put(u32),
+    Drain,
+    /// The oldest request on the wire is handled and answered.
+    Answer,
+    /// The oldest request is answered with a refusal without being appended.
+    Refuse(u8),
+    /// The connection is cut: this many of its requests are handled, one more perhaps later.
+    Cut {
+        handled: u8,
+        late: bool,
+    },
+    /// What was late arrives.
+    Late,
+    Wait(u16),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => (1_u32..4).prop_map(Op::Put),
+        6 => Just(Op::Drain),
+        6 => Just(Op::Answer),
+        1 => (0_u8..6).prop_map(Op::Refuse),
+        1 => (0_u8..4, any::<bool>()).prop_map(|(handled, late)| Op::Cut { handled, late }),
+        1 => Just(Op::Late),
+        3 => (1_u16..2_000).prop_map(Op::Wait),
+        1 => Just(Op::Wait(60_000)),
+    ]
+}
+
+struct World {
+    bench: Bench,
+    log: ModelLog,
+    wire: VecDeque<ProduceRequest<TestBatch>>,
+    late: Vec<Outgoing<TestBatch>>,
+    connection: u64,
+    acknowledged: Vec<u64>,
+    refused: Vec<u64>,
+    told: usize,
+    put: usize,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            bench: Bench::new(config()),
+            log: ModelLog::default(),
+            wire: VecDeque::new(),
+            late: Vec::new(),
+            connection: 10,
+            acknowledged: Vec::new(),
+            refused: Vec::new(),
+            told: 0,
+            put: 0,
+        }
+    }
+
+    fn apply(&mut self, op: &Op) {
+        match op {
+            Op::Put(records) => {
+                self.bench.put(*records);
+                self.put += 1;
+            }
+            Op::Drain => {
+                let requests = self.bench.drain();
+                self.wire.extend(requests);
+                assert!(self.bench.sender.unresolved_batches() <= 5, "P-23");
+            }
+            Op::Answer => self.answer(None),
+            Op::Refuse(kind) => {
+                let code = [
+                    ErrorCode::NotEnoughReplicas,
+                    ErrorCode::InvalidRecord,
+                    ErrorCode::RequestTimedOut,
+                    ErrorCode::NotLeaderOrFollower,
+                    ErrorCode::PolicyViolation,
+                    ErrorCode::NotEnoughReplicasAfterAppend,
+                ][usize::from(*kind)];
+                self.answer(Some(code));
+                let leader_epoch = 3 + i32::from(*kind);
+                let leader = Leader {
+                    broker: 1,
+                    leader_epoch,
+                };
+                self.bench
+                    .sender
+                    .set_leader(self.bench.now, P0, Some(leader));
+            }
+            Op::Cut { handled, late } => self.cut(*handled, *late),
+            Op::Late => {
+                for outgoing in std::mem::take(&mut self.late) {
+                    self.log.produce(&outgoing);
+                }
+            }
+            Op::Wait(millis) => self.bench.wait(u64::from(*millis)),
+        }
+        self.listen();
+    }
+
+    fn answer(&mut self, refusal: Option<ErrorCode>) {
+        let Some(request) = self.wire.pop_front() else {
+            return;
+        };
+        let outgoing = &request.batches[0];
+        let appends = matches!(
+            refusal,
+            None | Some(ErrorCode::RequestTimedOut | ErrorCode::NotEnoughReplicasAfterAppend)
+        );
+        let mut code = if appends {
+            self.log.produce(outgoing)
+        } else {
+            ErrorCode::None
+        };
+        if code == ErrorCode::None {
+            code = refusal.unwrap_or(ErrorCode::None);
+        }
+        self.bench.answer(
+            request.id,
+            PartitionAnswer {
+                base_offset: Some(0),
+                ..PartitionAnswer::of(code)
+            },
+        );
+    }
+
+    fn cut(&mut self, handled: u8, late: bool) {
+        for (index, request) in std::mem::take(&mut self.wire).into_iter().enumerate() {
+            if index < usize::from(handled) {
+                self.log.produce(&request.batches[0]);
+            } else if late {
+                self.late.push(request.batches[0].clone());
+            }
+            self.bench.lose(request.id);
+        }
+        self.connection += 1;
+        self.bench.sender.on_connected(1, self.connection);
+    }
+
+    fn listen(&mut self) {
+        let expired = std::mem::take(&mut self.bench.queue.1);
+        self.told += expired.len();
+        self.refused.extend(expired.iter().map(|batch| batch.id));
+        for event in self.bench.events() {
+            match event {
+                Event::Completed { batch, result, .. } => {
+                    self.told += 1;
+                    match result {
+                        Ok(_) => self.acknowledged.push(batch.id),
+                        Err(failure) if failure.outcome == Outcome::Refused => {
+                            self.refused.push(batch.id);
+                        }
+                        Err(_) => {}
+                    }
+                }
+                Event::DataLossSuspected { .. } => panic!("the model lost nothing"),
+                other @ (Event::Split { .. } | Event::Fatal(_)) => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+
+    fn check(&self) {
+        let log = &self.log.appended;
+        assert!(
+            log.is_sorted_by(|a, b| a < b),
+            "each batch once, and in order: {log:?}"
+        );
+        for id in &self.acknowledged {
+            assert!(
+                log.contains(id),
+                "acknowledged {id} is not in the log {log:?}"
+            );
+        }
+        for id in &self.refused {
+            assert!(!log.contains(id), "refused {id} is in the log {log:?}");
+        }
+    }
+
+    /// Without faults from here on, everything is told within the delivery timeout.
+    fn settle(&mut self) {
+        for _ in 0..400 {
+            for op in [Op::Drain, Op::Answer, Op::Wait(500)] {
+                self.apply(&op);
+            }
+        }
+        assert_eq!(self.told, self.put, "every batch has one outcome");
+        assert_eq!(self.bench.sender.unresolved_batches(), 0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_fault_loses_repeats_or_reorders_a_batch(ops in proptest::collection::vec(op(), 1..120)) {
+        let mut world = World::new();
+        for op in &ops {
+            world.apply(op);
+            world.check();
+        }
+        world.settle();
+        world.check();
+    }
+}

@@ -1,0 +1,187 @@
+//! What the sender takes and gives.
+
+use std::time::{Duration, Instant};
+
+use milena_codec::ErrorCode;
+use milena_codec::record::BatchStamp;
+
+use super::super::failure::Failure;
+
+/// Index of a partition within one producer; given out once, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PartitionId(pub(crate) u32);
+
+/// One Produce request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RequestId(pub(crate) u64);
+
+/// Who leads a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Leader {
+    pub(crate) broker: i32,
+    pub(crate) leader_epoch: i32,
+}
+
+/// A closed batch as the sender needs to know it. Cloning is cheap: it shares the bytes.
+pub(crate) trait Sendable: Clone {
+    fn record_count(&self) -> u32;
+    fn wire_size(&self) -> usize;
+    /// When its first record was accepted: its delivery deadline counts from here (P-70).
+    fn created(&self) -> Instant;
+    /// The same records in order as batches of at most `batch_bytes_max`, or `None` if they can't be cut (P-65).
+    fn split(&self, batch_bytes_max: usize) -> Option<Vec<Self>>;
+}
+
+/// What a partition's queue of records has to offer.
+#[derive(Debug)]
+pub(crate) enum Take<B> {
+    /// The oldest batch, now closed.
+    Batch(B),
+    /// There is one, but it lingers until this moment.
+    NotBefore(Instant),
+    Empty,
+}
+
+/// Where closed batches come from: the accumulator, or a list in a test.
+pub(crate) trait BatchSource<B> {
+    fn take(&mut self, partition: PartitionId, now: Instant) -> Take<B>;
+    /// When the oldest waiting batch was created.
+    fn oldest(&mut self, partition: PartitionId) -> Option<Instant>;
+    /// Fails the batches that were created at `created_until` or before, none of which was ever sent
+    /// (P-71), and says how many there were.
+    fn expire(&mut self, partition: PartitionId, created_until: Instant) -> usize;
+}
+
+/// Whether a partition may begin to send a batch that has no sequence yet. What was sent before may always
+/// be sent again (T-36, T-37).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passage {
+    Open,
+    /// Open from this moment on.
+    NotBefore(Instant),
+    /// Closed until something happens.
+    Closed,
+}
+
+/// What a transaction lets pass (T-31, L-23); a plain producer's gate is always open.
+pub(crate) trait Gate {
+    fn passage(&self, partition: PartitionId, now: Instant) -> Passage;
+}
+
+/// The gate of a producer without transactions.
+pub(crate) struct Open;
+
+impl Gate for Open {
+    fn passage(&self, _: PartitionId, _: Instant) -> Passage {
+        Passage::Open
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct SenderConfig {
+    pub(crate) idempotent: bool,
+    pub(crate) transactional: bool,
+    /// Per broker connection and, when idempotent, per partition: 1 to 5 (P-1, P-23).
+    pub(crate) in_flight_max: usize,
+    pub(crate) retries_max: u32,
+    pub(crate) delivery_timeout: Duration,
+    pub(crate) retry_backoff: Duration,
+    pub(crate) retry_backoff_max: Duration,
+    pub(crate) batch_bytes_max: usize,
+    pub(crate) request_bytes_max: usize,
+    /// Seed of the jitter of the back-off.
+    pub(crate) seed: u64,
+}
+
+/// One batch of a Produce request, with the stamp it keeps.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing<B> {
+    pub(crate) partition: PartitionId,
+    pub(crate) batch: B,
+    pub(crate) stamp: BatchStamp,
+}
+
+/// A Produce request to write now.
+#[derive(Debug)]
+pub(crate) struct ProduceRequest<B> {
+    pub(crate) id: RequestId,
+    pub(crate) broker: i32,
+    pub(crate) batches: Vec<Outgoing<B>>,
+    /// Bytes of its batches so far.
+    pub(super) bytes: usize,
+}
+
+/// What [`Sender::drain`] wants done.
+#[derive(Debug)]
+pub(crate) struct Work<B> {
+    pub(crate) requests: Vec<ProduceRequest<B>>,
+    /// Leaders without a connection.
+    pub(crate) connect: Vec<i32>,
+    /// Some partition has no known leader.
+    pub(crate) refresh_metadata: bool,
+    /// A producer id is needed before anything can go out (P-11).
+    pub(crate) init_producer_id: bool,
+    /// Nothing changes before this moment unless an answer or a record arrives.
+    pub(crate) wait_until: Option<Instant>,
+}
+
+/// How one partition of a Produce request was answered.
+#[derive(Debug, Clone)]
+pub(crate) struct PartitionAnswer {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: Option<String>,
+    pub(crate) base_offset: Option<i64>,
+    pub(crate) log_append_time: Option<i64>,
+    pub(crate) log_start_offset: Option<i64>,
+}
+
+/// How a Produce request ended.
+#[derive(Debug)]
+pub(crate) enum ProduceAnswer {
+    Answered {
+        partitions: Vec<(PartitionId, PartitionAnswer)>,
+        throttle: Duration,
+    },
+    /// acks=0: the bytes were handed to the socket (P-3).
+    Written,
+    /// Proved not written.
+    NotSent,
+    /// The connection or the time ran out with the request on it (P-43).
+    Unknown,
+}
+
+/// The place of an appended batch in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Appended {
+    pub(crate) base_offset: Option<i64>,
+    pub(crate) log_append_time: Option<i64>,
+}
+
+/// What the sender tells.
+#[derive(Debug)]
+pub(crate) enum Event<B> {
+    /// The fate of a batch, told once.
+    Completed {
+        partition: PartitionId,
+        batch: B,
+        result: Result<Appended, Failure>,
+    },
+    /// A batch was cut in smaller ones that take its place (P-65).
+    Split { batch: B, children: Vec<B> },
+    /// A leader refused a sequence that must have followed: acknowledged records may be lost (P-56, P-82).
+    DataLossSuspected { partition: PartitionId },
+    /// Nothing more can be sent; told after the state is set (L-8).
+    Fatal(Failure),
+}
+
+impl PartitionAnswer {
+    pub(crate) fn of(code: ErrorCode) -> Self {
+        Self {
+            code,
+            message: None,
+            base_offset: None,
+            log_append_time: None,
+            log_start_offset: None,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Writing records: with the guarantees of idempotence, or in transactions.
+
+pub(crate) mod accumulator;
+mod api;
+pub(crate) mod core;
+pub(crate) mod delivery;
+pub(crate) mod driver;
+mod exchange;
+pub(crate) mod failure;
+mod identity;
+pub(crate) mod machine;
+pub(crate) mod partition;
+mod partitioner;
+mod queue;
+mod record;
+mod request;
+mod sealed;
+mod transacting;
+mod transactional;
+mod verdict;
+
+pub use api::Producer;
+pub use delivery::{Delivery, RecordMetadata};
+pub use record::Record;
+pub use transactional::{Transaction, TransactionOutcome, TransactionalProducer};

@@ -1,0 +1,171 @@
+//! One partition as the sender sees it: its sequence counter and the batches that have one.
+//!
+//! The counter belongs to one (producer id, epoch) (P-13). It moves to a newer one only when nothing of
+//! the old one is left unresolved (P-14), or, for the partition whose gap made the epoch rise, when it is
+//! proved that nothing behind the gap can have been appended (P-60, P-61).
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use milena_codec::{ProducerIdentity, Sequence};
+
+use super::machine::{Leader, RequestId, Sendable};
+
+/// Where a batch that has a sequence stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flight {
+    /// Written, or handed to be written, in this request; no answer yet.
+    OnWire(RequestId),
+    /// Waits to be sent again, not before this moment.
+    Waiting(Instant),
+}
+
+/// A batch from the moment its sequence is stamped (P-20) until its fate is known.
+#[derive(Debug)]
+pub(crate) struct Tracked<B> {
+    pub(crate) batch: B,
+    pub(crate) base_sequence: Sequence,
+    pub(crate) flight: Flight,
+    /// Attempts that used up the caller's retries.
+    pub(crate) attempts: u32,
+    /// Some attempt may have been appended (P-52).
+    pub(crate) ambiguous: bool,
+    /// The caller was already told an outcome (P-45); kept only until the wire has answered.
+    pub(crate) told: bool,
+}
+
+impl<B: Sendable> Tracked<B> {
+    /// The sequence that follows this batch.
+    pub(crate) fn end_sequence(&self) -> Sequence {
+        self.base_sequence.advance(self.batch.record_count())
+    }
+
+    pub(crate) fn is_on_wire(&self) -> bool {
+        matches!(self.flight, Flight::OnWire(_))
+    }
+}
+
+/// Sequence state and unresolved batches of one partition.
+#[derive(Debug)]
+pub(crate) struct PartitionState<B> {
+    pub(crate) leader: Option<Leader>,
+    /// The leader refused us: fresh metadata must name it before it is asked again.
+    pub(crate) leader_stale: bool,
+    /// Whose counter `next_sequence` is (P-13).
+    pub(crate) identity: ProducerIdentity,
+    pub(crate) next_sequence: Sequence,
+    /// The sequence that follows the last acknowledged record of this identity.
+    pub(crate) acknowledged_end: Sequence,
+    /// The offset of the last acknowledged record of this identity (P-25).
+    pub(crate) last_acknowledged_offset: Option<i64>,
+    /// In order of `base_sequence`.
+    pub(crate) in_flight: VecDeque<Tracked<B>>,
+    /// The sequence that follows the last batch whose fate is unknown (P-72).
+    pub(crate) unresolved: Option<Sequence>,
+    /// The first sequence that is proved missing from the log: nothing from here on can be appended
+    /// under `identity`, so once everything before it is resolved the epoch rises (P-60).
+    pub(crate) gap: Option<Sequence>,
+    /// The gap is closed under the same epoch: the broker said that it has no state left (P-59c).
+    pub(crate) restart: bool,
+    /// The connection that acknowledged a batch under `identity`: more than one in flight only there (P-35).
+    pub(crate) confirmed_connection: Option<u64>,
+    /// In the sender's list of partitions with work.
+    pub(crate) listed: bool,
+}
+
+impl<B: Sendable> PartitionState<B> {
+    pub(crate) fn new() -> Self {
+        Self {
+            leader: None,
+            leader_stale: false,
+            identity: ProducerIdentity::NONE,
+            next_sequence: Sequence::ZERO,
+            acknowledged_end: Sequence::ZERO,
+            last_acknowledged_offset: None,
+            in_flight: VecDeque::new(),
+            unresolved: None,
+            gap: None,
+            restart: false,
+            confirmed_connection: None,
+            listed: false,
+        }
+    }
+
+    /// Starts the counter of `identity` at 0 for what is sent next (P-14, P-64).
+    pub(crate) fn adopt(&mut self, identity: ProducerIdentity) {
+        self.identity = identity;
+        self.next_sequence = Sequence::ZERO;
+        self.acknowledged_end = Sequence::ZERO;
+        self.last_acknowledged_offset = None;
+        self.unresolved = None;
+        self.gap = None;
+        self.restart = false;
+        self.confirmed_connection = None;
+    }
+
+    /// Moves the partition to `identity` and numbers what is left from 0, in order (P-60).
+    ///
+    /// Only for batches that are proved not appended, now and later: all behind the gap, none on the wire, and
+    /// none of which an attempt went unanswered (P-61).
+    pub(crate) fn renumber(&mut self, identity: ProducerIdentity) {
+        self.adopt(identity);
+        for tracked in &mut self.in_flight {
+            tracked.base_sequence = self.next_sequence;
+            self.next_sequence = self.next_sequence.advance(tracked.batch.record_count());
+            debug_assert!(!tracked.ambiguous);
+        }
+    }
+
+    /// True when the gap is all that is left: no batch on the wire and none before the gap.
+    pub(crate) fn is_ready_to_renumber(&self) -> bool {
+        let Some(gap) = self.gap else { return false };
+        self.in_flight
+            .iter()
+            .all(|t| !t.is_on_wire() && !t.base_sequence.is_before(gap))
+    }
+
+    /// True when `base` lies behind a proved gap.
+    pub(crate) fn is_behind_gap(&self, base: Sequence) -> bool {
+        self.gap.is_some_and(|gap| !base.is_before(gap))
+    }
+
+    /// Notes a proved gap at `base`; the earliest one counts.
+    pub(crate) fn note_gap(&mut self, base: Sequence) {
+        self.gap = Some(match self.gap {
+            Some(gap) if gap.is_before(base) => gap,
+            _ => base,
+        });
+    }
+
+    /// Notes that the batch that ends at `end` may or may not be in the log (P-72).
+    pub(crate) fn note_unresolved(&mut self, end: Sequence) {
+        self.unresolved = Some(match self.unresolved {
+            Some(unresolved) if end.is_before(unresolved) => unresolved,
+            _ => end,
+        });
+    }
+
+    /// Takes note of an acknowledgement (P-25) and drops a doubt that it settles (P-74).
+    pub(crate) fn acknowledge(&mut self, end: Sequence, last_offset: Option<i64>) {
+        if self.acknowledged_end.is_before(end) {
+            self.acknowledged_end = end;
+            self.last_acknowledged_offset = last_offset.or(self.last_acknowledged_offset);
+        }
+        if self
+            .unresolved
+            .is_some_and(|u| !self.acknowledged_end.is_before(u))
+        {
+            self.unresolved = None;
+        }
+    }
+
+    pub(crate) fn on_wire_count(&self) -> usize {
+        self.in_flight.iter().filter(|t| t.is_on_wire()).count()
+    }
+
+    pub(crate) fn position_of(&self, request: RequestId) -> Option<usize> {
+        self.in_flight
+            .iter()
+            .position(|t| t.flight == Flight::OnWire(request))
+    }
+}

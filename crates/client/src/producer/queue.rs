@@ -1,0 +1,451 @@
+//! What callers and the driver share: topics, one queue per partition, and the room in memory.
+//!
+//! Locks, in order, none held across an await: `topics` (read on every send, written when a topic is first
+//! used or grows), a topic's `sticky`, a partition's `accumulator`, then `flagged`. `buffers` is taken alone.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
+
+use milena_codec::record::{BatchBuilder, RecordToWrite};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use super::accumulator::{Accumulator, PendingBatch};
+use super::delivery::{BatchCompletion, Delivery};
+use super::machine::PartitionId;
+use super::partitioner::{self, Sticky};
+use crate::error::Error;
+
+/// Bytes of the producer's memory that a batch takes, given back on drop.
+#[derive(Debug)]
+pub(crate) struct Room(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
+/// One partition's queue.
+#[derive(Debug)]
+pub(crate) struct PartitionQueue {
+    pub(crate) id: PartitionId,
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    accumulator: Mutex<Accumulator<Room>>,
+    /// Batches that wait, for the choice of a partition (KIP-794); `u32::MAX` without a leader.
+    load: AtomicU32,
+    has_leader: AtomicBool,
+    /// In `Shared::flagged`.
+    flagged: AtomicBool,
+    /// The last transaction that touched this partition.
+    transaction: AtomicU64,
+}
+
+impl PartitionQueue {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Accumulator<Room>> {
+        self.accumulator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_has_leader(&self, has_leader: bool) {
+        self.has_leader.store(has_leader, Ordering::Relaxed);
+    }
+
+    /// Call after taking batches out of `queue`.
+    pub(crate) fn note_load(&self, queue: &Accumulator<Room>) {
+        self.load.store(
+            u32::try_from(queue.len()).unwrap_or(u32::MAX),
+            Ordering::Relaxed,
+        );
+    }
+
+    fn load(&self) -> Option<u32> {
+        self.has_leader
+            .load(Ordering::Relaxed)
+            .then(|| self.load.load(Ordering::Relaxed))
+    }
+}
+
+#[derive(Debug)]
+struct Topic {
+    name: Arc<str>,
+    partitions: Vec<Arc<PartitionQueue>>,
+    sticky: Mutex<Sticky>,
+}
+
+/// The bounds a send keeps to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SendLimits {
+    pub(crate) batch_bytes: usize,
+    pub(crate) record_bytes_max: usize,
+    pub(crate) buffer_memory: usize,
+}
+
+/// A record with its place not yet chosen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placing<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: Option<i32>,
+    /// The partitioner looks at records with a key as at those without.
+    pub(crate) ignore_key: bool,
+    pub(crate) record: RecordToWrite<'a>,
+    /// The open transaction, 0 without.
+    pub(crate) transaction: u64,
+}
+
+/// How far a send got.
+#[derive(Debug)]
+pub(crate) enum Placed {
+    Queued(Delivery),
+    /// The topic (or the partition of it) is not known yet.
+    UnknownTopic,
+    /// A new batch needs this many bytes of room.
+    NoRoom(usize),
+}
+
+/// The callers' side of a producer.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    limits: SendLimits,
+    topics: RwLock<HashMap<Arc<str>, Topic>>,
+    queues: RwLock<Vec<Arc<PartitionQueue>>>,
+    flagged: Mutex<Vec<PartitionId>>,
+    touched: Mutex<Vec<PartitionId>>,
+    wake: Notify,
+    memory: Arc<Semaphore>,
+    buffers: Mutex<Vec<Vec<u8>>>,
+    /// Batches that have no sequence yet, open ones included.
+    undrained: AtomicUsize,
+    ended: OnceLock<Error>,
+    /// Why the open transaction can't be committed: a send that could not be taken (T-15).
+    spoiled: Mutex<Option<Error>>,
+    /// A transaction was dropped; its abort is wanted.
+    abort_requested: AtomicBool,
+    seed: u64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(limits: SendLimits, seed: u64) -> Self {
+        Self {
+            limits,
+            topics: RwLock::default(),
+            queues: RwLock::default(),
+            flagged: Mutex::default(),
+            touched: Mutex::default(),
+            wake: Notify::new(),
+            memory: Arc::new(Semaphore::new(
+                limits.buffer_memory.min(Semaphore::MAX_PERMITS),
+            )),
+            buffers: Mutex::default(),
+            undrained: AtomicUsize::new(0),
+            ended: OnceLock::new(),
+            spoiled: Mutex::default(),
+            abort_requested: AtomicBool::new(false),
+            seed,
+        }
+    }
+
+    /// The reason why nothing more is accepted; set before anyone is told (L-8). The first counts.
+    pub(crate) fn end(&self, reason: Error) {
+        let _ = self.ended.set(reason);
+        self.memory.close();
+    }
+
+    pub(crate) fn ended(&self) -> Option<&Error> {
+        self.ended.get()
+    }
+
+    /// The open transaction can only be aborted (T-15). The first reason is kept.
+    pub(crate) fn spoil(&self, reason: &Error) {
+        lock(&self.spoiled).get_or_insert_with(|| reason.clone());
+        self.wake();
+    }
+
+    pub(crate) fn take_spoiled(&self) -> Option<Error> {
+        lock(&self.spoiled).take()
+    }
+
+    /// Asks for the abort of the open transaction; never waits.
+    pub(crate) fn request_abort(&self) {
+        self.abort_requested.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) fn take_abort_request(&self) -> bool {
+        self.abort_requested.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(crate) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    pub(crate) fn undrained(&self) -> usize {
+        self.undrained.load(Ordering::Acquire)
+    }
+
+    /// Call when `count` batches left their queue.
+    pub(crate) fn drained(&self, count: usize) {
+        self.undrained.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    /// Places a record in its partition's open batch; never waits.
+    pub(crate) fn place(
+        &self,
+        placing: &Placing<'_>,
+        room: &mut Option<Room>,
+    ) -> Result<Placed, Error> {
+        if let Some(error) = self.ended.get() {
+            return Err(error.clone());
+        }
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(topic) = topics.get(placing.topic) else {
+            return Ok(Placed::UnknownTopic);
+        };
+        let count = u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX);
+        match (
+            placing.partition,
+            placing.record.key.filter(|_| !placing.ignore_key),
+        ) {
+            (Some(partition), _) => {
+                let queue = usize::try_from(partition)
+                    .ok()
+                    .and_then(|p| topic.partitions.get(p));
+                let Some(queue) = queue else {
+                    return Ok(Placed::UnknownTopic);
+                };
+                Ok(self.append(queue, placing, room)?.0)
+            }
+            (None, Some(key)) => {
+                let queue = topic
+                    .partitions
+                    .get(partitioner::of_key(key, count) as usize);
+                let Some(queue) = queue else {
+                    return Ok(Placed::UnknownTopic);
+                };
+                Ok(self.append(queue, placing, room)?.0)
+            }
+            (None, None) => {
+                let mut sticky = lock(&topic.sticky);
+                let chosen = sticky.partition(|| topic.partitions.iter().map(|p| p.load()));
+                let Some(queue) = topic.partitions.get(chosen as usize) else {
+                    sticky.forget();
+                    return Ok(Placed::UnknownTopic);
+                };
+                let (placed, boundary) = self.append(queue, placing, room)?;
+                if matches!(placed, Placed::Queued(_)) {
+                    let record = &placing.record;
+                    let bytes = record.value.map_or(0, <[u8]>::len) + 10;
+                    sticky.appended(bytes, boundary, self.limits.batch_bytes);
+                }
+                Ok(placed)
+            }
+        }
+    }
+
+    /// The second value is true when a batch began.
+    fn append(
+        &self,
+        queue: &Arc<PartitionQueue>,
+        placing: &Placing<'_>,
+        room: &mut Option<Room>,
+    ) -> Result<(Placed, bool), Error> {
+        let record = &placing.record;
+        let refuse = |cause| super::core::unencodable(&queue.topic, cause);
+        let timestamp = record.timestamp;
+        let mut accumulator = queue.lock();
+        let appended = accumulator
+            .try_append(record, self.limits.batch_bytes)
+            .map_err(refuse)?
+            .map(|(completion, index)| Delivery::new(Arc::clone(completion), index, timestamp));
+        if let Some(delivery) = appended {
+            self.touch(queue, placing.transaction);
+            return Ok((Placed::Queued(delivery), false));
+        }
+        let record_bytes = BatchBuilder::new(Vec::new()).size_with(record);
+        if record_bytes > self.limits.record_bytes_max.min(self.limits.buffer_memory) {
+            return Err(too_large(record_bytes, &self.limits));
+        }
+        let bytes = record_bytes
+            .max(self.limits.batch_bytes)
+            .min(self.limits.buffer_memory);
+        let Some(room) = room.take().or_else(|| self.try_room(bytes)) else {
+            return Ok((Placed::NoRoom(bytes), false));
+        };
+        let batch = PendingBatch {
+            builder: BatchBuilder::new(self.buffer()),
+            completion: Arc::new(BatchCompletion::new(
+                Arc::clone(&queue.topic),
+                queue.partition,
+            )),
+            created: Instant::now(),
+            room,
+        };
+        let (completion, index) = accumulator.open_with(batch, record).map_err(refuse)?;
+        let delivery = Delivery::new(Arc::clone(completion), index, timestamp);
+        queue.note_load(&accumulator);
+        self.undrained.fetch_add(1, Ordering::AcqRel);
+        self.touch(queue, placing.transaction);
+        drop(accumulator);
+        self.flag(queue);
+        self.wake();
+        Ok((Placed::Queued(delivery), true))
+    }
+
+    fn touch(&self, queue: &PartitionQueue, transaction: u64) {
+        if transaction != 0 && queue.transaction.swap(transaction, Ordering::AcqRel) != transaction
+        {
+            lock(&self.touched).push(queue.id);
+        }
+    }
+
+    fn flag(&self, queue: &PartitionQueue) {
+        if !queue.flagged.swap(true, Ordering::AcqRel) {
+            lock(&self.flagged).push(queue.id);
+        }
+    }
+
+    /// Partitions that a transaction wrote to since the last call.
+    pub(crate) fn take_touched(&self) -> Vec<PartitionId> {
+        std::mem::take(&mut *lock(&self.touched))
+    }
+
+    /// Partitions that got a new batch since the last call.
+    pub(crate) fn take_flagged(&self) -> Vec<PartitionId> {
+        let flagged = std::mem::take(&mut *lock(&self.flagged));
+        for id in &flagged {
+            if let Some(queue) = self.queue(*id) {
+                queue.flagged.store(false, Ordering::Release);
+            }
+        }
+        flagged
+    }
+
+    fn try_room(&self, bytes: usize) -> Option<Room> {
+        let permits = u32::try_from(bytes).ok()?;
+        Arc::clone(&self.memory)
+            .try_acquire_many_owned(permits)
+            .ok()
+            .map(Room)
+    }
+
+    /// Waits, in the order of the calls, until `bytes` of room are free; `None` once the producer has ended.
+    pub(crate) async fn room(&self, bytes: usize) -> Option<Room> {
+        let permits = u32::try_from(bytes).ok()?;
+        Arc::clone(&self.memory)
+            .acquire_many_owned(permits)
+            .await
+            .ok()
+            .map(Room)
+    }
+
+    fn buffer(&self) -> Vec<u8> {
+        let pooled = lock(&self.buffers).pop();
+        pooled.unwrap_or_else(|| Vec::with_capacity(self.limits.batch_bytes))
+    }
+
+    /// Keeps the allocation of an answered batch for the next.
+    pub(crate) fn recycle(&self, mut buffer: Vec<u8>) {
+        let bound = (self.limits.buffer_memory / self.limits.batch_bytes.max(1)).clamp(1, 64);
+        buffer.clear();
+        let mut buffers = lock(&self.buffers);
+        if buffers.len() < bound && buffer.capacity() <= 2 * self.limits.batch_bytes {
+            buffers.push(buffer);
+        }
+    }
+
+    pub(crate) fn queue(&self, id: PartitionId) -> Option<Arc<PartitionQueue>> {
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        queues.get(id.0 as usize).cloned()
+    }
+
+    pub(crate) fn queues(&self) -> Vec<Arc<PartitionQueue>> {
+        self.queues
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn partition_count(&self) -> usize {
+        self.queues
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// Makes `partitions` partitions of `topic` known; a topic never shrinks (P-83).
+    pub(crate) fn register(&self, topic: &str, partitions: usize) {
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        if topics
+            .get(topic)
+            .is_some_and(|topic| topic.partitions.len() >= partitions)
+        {
+            return;
+        }
+        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
+        let seed = self.seed ^ (queues.len() as u64);
+        let name: Arc<str> = Arc::from(topic);
+        let entry = topics.entry(Arc::clone(&name)).or_insert_with(|| Topic {
+            name,
+            partitions: Vec::new(),
+            sticky: Mutex::new(Sticky::new(seed)),
+        });
+        for partition in entry.partitions.len()..partitions {
+            let queue = Arc::new(PartitionQueue {
+                id: PartitionId(u32::try_from(queues.len()).unwrap_or(u32::MAX)),
+                topic: Arc::clone(&entry.name),
+                partition: i32::try_from(partition).unwrap_or(i32::MAX),
+                accumulator: Mutex::new(Accumulator::new()),
+                load: AtomicU32::new(0),
+                has_leader: AtomicBool::new(true),
+                flagged: AtomicBool::new(false),
+                transaction: AtomicU64::new(0),
+            });
+            entry.partitions.push(Arc::clone(&queue));
+            queues.push(queue);
+        }
+    }
+
+    /// The names of all topics in use.
+    pub(crate) fn topic_names(&self) -> Vec<Arc<str>> {
+        self.topics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .cloned()
+            .collect()
+    }
+
+    /// Seals every open batch and gives the completions of everything not answered yet.
+    pub(crate) fn seal_all(&self) -> Vec<Arc<BatchCompletion>> {
+        let mut incomplete = Vec::new();
+        for queue in self.queues() {
+            let mut accumulator = queue.lock();
+            accumulator.seal();
+            incomplete.extend(accumulator.incomplete().cloned());
+            drop(accumulator);
+            self.flag(&queue);
+        }
+        self.wake();
+        incomplete
+    }
+}
+
+fn too_large(bytes: usize, limits: &SendLimits) -> Error {
+    if bytes > limits.record_bytes_max {
+        return Error::RecordTooLarge {
+            bytes,
+            bytes_max: limits.record_bytes_max,
+            setting: "record_bytes_max",
+        };
+    }
+    Error::RecordTooLarge {
+        bytes,
+        bytes_max: limits.buffer_memory,
+        setting: "buffer_memory",
+    }
+}

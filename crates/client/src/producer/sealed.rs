@@ -1,0 +1,171 @@
+//! Closed batches, and the queues they come from, as the sender takes them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use milena_codec::ClosedBatch;
+use milena_codec::record::Compressor;
+
+use super::accumulator::PendingBatch;
+use super::delivery::{BatchCompletion, BatchOutcome};
+use super::failure::Failure;
+use super::machine::{Appended, BatchSource, PartitionId, Sendable, Take};
+use super::queue::{PartitionQueue, Room, Shared};
+use crate::error::Error;
+
+/// A closed batch on its way: its bytes, its callers and its room in memory. Clones share all of it.
+#[derive(Debug, Clone)]
+pub(crate) struct SealedBatch(Arc<Sealed>);
+
+#[derive(Debug)]
+struct Sealed {
+    closed: ClosedBatch,
+    completion: Arc<BatchCompletion>,
+    created: Instant,
+    /// Shared with the parts of a batch that was cut; given back when the last is done.
+    room: Arc<Room>,
+}
+
+impl SealedBatch {
+    pub(crate) fn closed(&self) -> &ClosedBatch {
+        &self.0.closed
+    }
+
+    /// Tells the callers.
+    pub(crate) fn complete(&self, result: Result<Appended, Error>) {
+        self.0.completion.complete(match result {
+            Ok(Appended {
+                base_offset,
+                log_append_time,
+            }) => BatchOutcome::Appended {
+                base_offset,
+                log_append_time,
+            },
+            Err(error) => BatchOutcome::Failed(error),
+        });
+    }
+
+    /// Makes this batch's callers wait for its parts instead (P-66).
+    pub(crate) fn hand_over(&self, children: &[Self]) {
+        let mut first = 0;
+        let mut parts = Vec::with_capacity(children.len());
+        for child in children {
+            parts.push((first, Arc::clone(&child.0.completion)));
+            first += child.record_count();
+        }
+        self.0.completion.complete(BatchOutcome::Split(parts));
+    }
+
+    /// The allocation of its records, if nothing else holds on to them (P-44).
+    pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
+        Arc::try_unwrap(self.0).ok()?.closed.into_buffer()
+    }
+}
+
+impl Sendable for SealedBatch {
+    fn record_count(&self) -> u32 {
+        self.0.closed.record_count()
+    }
+
+    fn wire_size(&self) -> usize {
+        self.0.closed.wire_size()
+    }
+
+    fn created(&self) -> Instant {
+        self.0.created
+    }
+
+    fn split(&self, batch_bytes_max: usize) -> Option<Vec<Self>> {
+        let parts = self.0.closed.split(batch_bytes_max).ok()?;
+        let part = |closed| {
+            Self(Arc::new(Sealed {
+                closed,
+                completion: self.0.completion.child(),
+                created: self.0.created,
+                room: Arc::clone(&self.0.room),
+            }))
+        };
+        Some(parts.into_iter().map(part).collect())
+    }
+}
+
+/// The queues of a producer as the sender's source of batches.
+pub(crate) struct Queues<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) queues: &'a [Arc<PartitionQueue>],
+    pub(crate) compressor: Compressor,
+    pub(crate) linger: Duration,
+    /// Batches that were closed without being sent, to be told.
+    pub(crate) unsent: Vec<(PartitionId, PendingBatch<Room>, Failure)>,
+}
+
+impl Queues<'_> {
+    fn queue(&self, partition: PartitionId) -> Option<&Arc<PartitionQueue>> {
+        self.queues.get(partition.0 as usize)
+    }
+
+    /// Compresses in the driver's time, not the caller's.
+    fn seal(&self, pending: PendingBatch<Room>) -> Result<SealedBatch, Error> {
+        let PendingBatch {
+            builder,
+            completion,
+            created,
+            room,
+        } = pending;
+        let closed = builder.close(self.compressor).map_err(|cause| {
+            let error = super::core::unencodable(completion.topic(), cause);
+            completion.complete(BatchOutcome::Failed(error.clone()));
+            error
+        })?;
+        Ok(SealedBatch(Arc::new(Sealed {
+            closed,
+            completion,
+            created,
+            room: Arc::new(room),
+        })))
+    }
+}
+
+impl BatchSource<SealedBatch> for Queues<'_> {
+    fn take(&mut self, partition: PartitionId, now: Instant) -> Take<SealedBatch> {
+        let Some(queue) = self.queue(partition) else {
+            return Take::Empty;
+        };
+        loop {
+            let taken = {
+                let mut accumulator = queue.lock();
+                let taken = accumulator.take(now, self.linger);
+                queue.note_load(&accumulator);
+                taken
+            };
+            match taken {
+                Take::Empty => return Take::Empty,
+                Take::NotBefore(at) => return Take::NotBefore(at),
+                Take::Batch(pending) => {
+                    let sealed = self.seal(pending);
+                    self.shared.drained(1);
+                    // One that can't be compressed was told so; the next may do.
+                    if let Ok(sealed) = sealed {
+                        return Take::Batch(sealed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn oldest(&mut self, partition: PartitionId) -> Option<Instant> {
+        self.queue(partition)?.lock().oldest()
+    }
+
+    fn expire(&mut self, partition: PartitionId, created_until: Instant) -> usize {
+        let Some(queue) = self.queue(partition) else {
+            return 0;
+        };
+        let expired = queue.lock().expire(created_until);
+        let count = expired.len();
+        self.shared.drained(count);
+        let failed = |pending| (partition, pending, Failure::delivery_timeout());
+        self.unsent.extend(expired.into_iter().map(failed));
+        count
+    }
+}

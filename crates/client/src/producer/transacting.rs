@@ -1,0 +1,353 @@
+//! The transactional half of a producer's driver: it carries words between the application, the
+//! [transaction machine](crate::transaction) and the [sender](super::machine).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use milena_connection::Cluster;
+use tokio::sync::oneshot;
+
+use super::failure::Failure;
+use super::machine::{Gate, PartitionId, Passage};
+use super::queue::PartitionQueue;
+use super::transactional::TransactionOutcome;
+use crate::consumer::TopicPartition;
+use crate::error::Error;
+use crate::transaction::calls::{self, Answered};
+use crate::transaction::{
+    BatchOutcome, Call, Close, ClusterFacts, Event, GroupMetadata, MaySend, OffsetToCommit,
+    Operation, Output, SenderStatus, State, TransactionConfig, TransactionMachine,
+};
+
+/// Where an answer goes.
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What a transactional producer asks.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Abort(Answer<()>),
+    Begin(Answer<()>),
+    Commit(Answer<()>),
+    Init(Answer<()>),
+    Outcome(Answer<Option<TransactionOutcome>>),
+    SendOffsets {
+        offsets: Vec<OffsetToCommit>,
+        group: GroupMetadata,
+        done: Answer<()>,
+    },
+}
+
+/// What the sender's side must do for the transaction.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Batches drained from now on carry this.
+    Identity(milena_codec::ProducerIdentity),
+    /// Nothing lingers any more.
+    Flush,
+    /// What has no sequence yet fails with this.
+    FailUndrained(Error),
+    /// Everything fails with this, for ever.
+    End(Error),
+}
+
+/// The commit or abort that is waited for, or whose outcome nobody took.
+#[derive(Debug, Default)]
+struct Ending {
+    waiter: Option<Answer<()>>,
+    /// The one who asked for the outcome later.
+    late: Option<Answer<Option<TransactionOutcome>>>,
+    /// The outcome came and its waiter had gone.
+    untold: Option<(Operation, Result<(), Error>)>,
+}
+
+/// A transactional id, its machine, and those who wait for it.
+#[derive(Debug)]
+pub(crate) struct Transacting {
+    machine: TransactionMachine,
+    transactional_id: Arc<str>,
+    coordinator_timeout: Duration,
+    /// By [`PartitionId`].
+    partitions: Vec<TopicPartition>,
+    init: Option<Answer<()>>,
+    begin: Option<Answer<()>>,
+    offsets: Option<Answer<()>>,
+    ending: Ending,
+    stopped: Option<Answer<()>>,
+}
+
+impl Transacting {
+    pub(crate) fn new(config: TransactionConfig, coordinator_timeout: Duration) -> Self {
+        Self {
+            transactional_id: Arc::clone(&config.transactional_id),
+            machine: TransactionMachine::new(config),
+            coordinator_timeout,
+            partitions: Vec::new(),
+            init: None,
+            begin: None,
+            offsets: None,
+            ending: Ending::default(),
+            stopped: None,
+        }
+    }
+
+    pub(crate) fn learn(&mut self, queues: &[Arc<PartitionQueue>]) {
+        for queue in queues.iter().skip(self.partitions.len()) {
+            self.partitions.push(TopicPartition::new(
+                Arc::clone(&queue.topic),
+                queue.partition,
+            ));
+        }
+    }
+
+    /// The Produce versions of the open transaction (P-90).
+    pub(crate) fn produce_versions(&self) -> std::ops::RangeInclusive<i16> {
+        self.machine.version().produce()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(
+            self.machine.state(),
+            State::Closed | State::Fatal | State::Fenced
+        )
+    }
+
+    pub(crate) fn obey(&mut self, request: Request, facts: ClusterFacts) {
+        self.machine.observe(facts);
+        match request {
+            Request::Init(done) => {
+                let started = self.machine.init().map(|_| ());
+                wait(&mut self.init, done, started);
+            }
+            Request::Begin(done) => self.begin = Some(done),
+            Request::Commit(done) => {
+                let started = self.machine.commit().map(|_| ());
+                if started.as_ref().is_err_and(|error| !error.is_fatal()) {
+                    self.abort_unasked();
+                }
+                wait(&mut self.ending.waiter, done, started);
+            }
+            Request::Abort(done) => {
+                let started = self.machine.abort().map(|_| ());
+                wait(&mut self.ending.waiter, done, started);
+            }
+            Request::Outcome(done) => self.ask_outcome(done),
+            Request::SendOffsets {
+                offsets,
+                group,
+                done,
+            } => {
+                let started = self.machine.send_offsets(group, offsets);
+                wait(&mut self.offsets, done, started);
+            }
+        }
+    }
+
+    /// The application let go of the transaction, or its commit failed: its abort needs nobody to wait for it.
+    pub(crate) fn abort_unasked(&mut self) {
+        if self.machine.abort().is_ok() {
+            self.machine.disown_abort();
+        }
+    }
+
+    pub(crate) fn spoil(&mut self, cause: Error) {
+        self.machine.send_failed(cause);
+    }
+
+    /// Ends the life of the machine; `done` hears when that is through.
+    pub(crate) fn close(&mut self, done: Option<Answer<()>>, how: Close) {
+        self.stopped = done;
+        self.machine.close(how);
+        if self.is_over() {
+            answer(&mut self.stopped, Ok(()));
+        }
+    }
+
+    pub(crate) fn touch(&mut self, partition: PartitionId) {
+        if let Some(partition) = self.partitions.get(partition.0 as usize)
+            && let Err(error) = self.machine.partition_touched(partition)
+        {
+            // The transaction it belongs to is over; its batch fails with what ended it.
+            tracing::debug!(%partition, %error, "a record came too late for its transaction");
+        }
+    }
+
+    pub(crate) fn attempted(&mut self, partition: PartitionId, now: Instant) {
+        if let Some(partition) = self.partitions.get(partition.0 as usize) {
+            self.machine.produce_attempted(partition, now);
+        }
+    }
+
+    pub(crate) fn answered(&mut self, partition: PartitionId, concurrent: bool, now: Instant) {
+        if let Some(partition) = self.partitions.get(partition.0 as usize) {
+            self.machine.produce_answered(partition, concurrent, now);
+        }
+    }
+
+    pub(crate) fn batch_failed(&mut self, cause: Error, failure: &Failure) {
+        let outcome = if failure.is_unknown() {
+            BatchOutcome::Unknown
+        } else {
+            BatchOutcome::NotAppended
+        };
+        self.machine.batch_failed(cause, outcome);
+    }
+
+    pub(crate) fn deliver(&mut self, answered: Answered, facts: ClusterFacts, now: Instant) {
+        self.machine.observe(facts);
+        answered.deliver(&mut self.machine, now);
+    }
+
+    /// What to ask the coordinators now, and when there will be more without anything happening.
+    pub(crate) fn poll(
+        &mut self,
+        now: Instant,
+        sender: SenderStatus,
+    ) -> (Vec<Call>, Option<Instant>) {
+        let mut calls = Vec::new();
+        loop {
+            match self.machine.poll(now, sender) {
+                Output::Send(call) => calls.push(call),
+                Output::WaitUntil(at) => return (calls, Some(at)),
+                Output::Idle => return (calls, None),
+            }
+        }
+    }
+
+    /// What the machine tells: some of it is for those who wait, the rest is the sender's to do.
+    pub(crate) fn effects(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while let Some(event) = self.machine.poll_event() {
+            match event {
+                Event::IdentityChanged(identity) => effects.push(Effect::Identity(identity)),
+                Event::PartitionsAdded(_) | Event::TransactionEnded(_) => {}
+                Event::Flush => effects.push(Effect::Flush),
+                Event::FailUndrained(error) => effects.push(Effect::FailUndrained(error)),
+                Event::Abortable(cause) => {
+                    tracing::debug!(%cause, "the transaction can only be aborted");
+                }
+                Event::OperationEnded(operation) => self.operation_ended(operation),
+                Event::Fatal(error) => effects.push(Effect::End(error)),
+                Event::Closed => {
+                    effects.push(Effect::End(super::core::closed()));
+                    answer(&mut self.stopped, Ok(()));
+                }
+            }
+        }
+        self.begin_if_ready();
+        effects
+    }
+
+    /// Begins the transaction that is waited for, unless the abort of the last one is still under way.
+    fn begin_if_ready(&mut self) {
+        let aborting = self.machine.state() == State::Aborting && self.ending.waiter.is_none();
+        let Some(waiter) = self.begin.take_if(|_| !aborting) else {
+            return;
+        };
+        if self.ending.untold.is_some() {
+            let what =
+                "the outcome of the last transaction was not asked for; call outcome() first";
+            drop(waiter.send(Err(Error::misuse(what))));
+            return;
+        }
+        let begun = self.machine.begin();
+        let is_open = begun.is_ok();
+        if waiter.send(begun).is_err() && is_open {
+            self.abort_unasked();
+        }
+    }
+
+    fn operation_ended(&mut self, operation: Operation) {
+        let Some(outcome) = self.machine.take_outcome(operation) else {
+            return;
+        };
+        match operation {
+            Operation::Init => answer(&mut self.init, outcome),
+            Operation::SendOffsets => answer(&mut self.offsets, outcome),
+            Operation::Commit | Operation::Abort => self.transaction_ended(operation, outcome),
+        }
+    }
+
+    fn transaction_ended(&mut self, operation: Operation, outcome: Result<(), Error>) {
+        if operation == Operation::Commit && self.machine.state() == State::AbortableError {
+            self.abort_unasked();
+        }
+        let untold = match self.ending.waiter.take() {
+            Some(waiter) => waiter.send(outcome).err(),
+            None => Some(outcome),
+        };
+        let Some(outcome) = untold else { return };
+        match self.ending.late.take() {
+            Some(late) => drop(late.send(outcome_of(operation, outcome))),
+            None => self.ending.untold = Some((operation, outcome)),
+        }
+    }
+
+    fn ask_outcome(&mut self, done: Answer<Option<TransactionOutcome>>) {
+        match (self.ending.untold.take(), self.machine.state()) {
+            (Some((operation, outcome)), _) => drop(done.send(outcome_of(operation, outcome))),
+            (None, State::Committing | State::Aborting) => self.ending.late = Some(done),
+            (None, _) => drop(done.send(self.machine.stored_error().map_or(Ok(None), Err))),
+        }
+    }
+}
+
+impl Gate for Transacting {
+    fn passage(&self, partition: PartitionId, now: Instant) -> Passage {
+        let Some(partition) = self.partitions.get(partition.0 as usize) else {
+            return Passage::Closed;
+        };
+        match self.machine.may_send(partition, now) {
+            MaySend::Now => Passage::Open,
+            MaySend::NotBefore(at) => Passage::NotBefore(at),
+            MaySend::No | MaySend::RepetitionsOnly | MaySend::WhenAdded => Passage::Closed,
+        }
+    }
+}
+
+/// Sends `call`; the answer comes back through [`Transacting::deliver`].
+pub(crate) fn perform(
+    transacting: &Transacting,
+    cluster: &Cluster,
+    call: Call,
+) -> impl Future<Output = Answered> + Send + use<> {
+    let id = Arc::clone(&transacting.transactional_id);
+    calls::perform(cluster.clone(), id, call, transacting.coordinator_timeout)
+}
+
+/// What is known of the cluster and decides the protocol (T-1, P-91).
+pub(crate) fn facts(cluster: &Cluster) -> ClusterFacts {
+    let max = |api_key| cluster.lowest_common(api_key).map(|range| range.max);
+    ClusterFacts {
+        transaction_version: Some(cluster.features().transaction_version()),
+        produce_max: max(0),
+        txn_offset_commit_max: max(28),
+        end_txn_max: max(26),
+        init_producer_id_max: max(22),
+    }
+}
+
+fn outcome_of(
+    operation: Operation,
+    outcome: Result<(), Error>,
+) -> Result<Option<TransactionOutcome>, Error> {
+    outcome.map(|()| match operation {
+        Operation::Commit => Some(TransactionOutcome::Committed),
+        Operation::Abort => Some(TransactionOutcome::Aborted),
+        Operation::Init | Operation::SendOffsets => None,
+    })
+}
+
+/// Keeps `done` for later, or tells it at once that nothing was started.
+fn wait(slot: &mut Option<Answer<()>>, done: Answer<()>, started: Result<(), Error>) {
+    *slot = Some(done);
+    if started.is_err() {
+        answer(slot, started);
+    }
+}
+
+/// Tells the one who waits, if anyone does; whoever has gone needs no answer.
+fn answer(slot: &mut Option<Answer<()>>, outcome: Result<(), Error>) {
+    if let Some(waiter) = slot.take() {
+        drop(waiter.send(outcome));
+    }
+}

@@ -1,0 +1,301 @@
+//! [`TransactionalProducer`] and [`Transaction`]: the public handles.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use milena_connection::{Connector, TcpConnector};
+
+use super::api::start;
+use super::core::Core;
+use super::delivery::Delivery;
+use super::driver::Command;
+use super::record::Record;
+use super::transacting::{Answer, Request, Transacting};
+use crate::config::TransactionalProducerConfig;
+use crate::error::Error;
+use crate::runtime;
+use crate::transaction::{GroupMetadata, OffsetToCommit, TransactionConfig};
+
+/// How a transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransactionOutcome {
+    /// Its records and offsets become visible to readers of committed records.
+    Committed,
+    /// Nothing of it does.
+    Aborted,
+}
+
+/// Writes in transactions: all records and offsets of one become visible together, or none does.
+///
+/// One instance at a time works under a transactional id: starting one fences every older one, ends what it left
+/// open, and its owner learns so from an error that [`is_fenced`](Error::is_fenced). Not cloneable: a transaction
+/// borrows it, so a second one can't begin before the first ended.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), milena::Error> {
+/// use milena::{ProducerBuilder, Record, TransactionalProducer};
+///
+/// let config = ProducerBuilder::new(["localhost:9092"]).transactional_id("transfers-1").build()?;
+/// let mut producer = TransactionalProducer::start(config).await?;
+/// let transaction = producer.begin().await?;
+/// transaction.send(Record::to("debits").key(b"alice").value(b"-10")).await?;
+/// transaction.send(Record::to("credits").key(b"bob").value(b"+10")).await?;
+/// match transaction.commit().await {
+///     Ok(()) => println!("both or, before, neither"),
+///     Err(error) if error.is_fenced() => println!("another instance has taken over: stop here"),
+///     Err(error) if error.is_outcome_unknown() => println!("{:?}", producer.outcome().await?),
+///     Err(error) => println!("aborted, nothing is visible: {error}"),
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct TransactionalProducer {
+    core: Arc<Core>,
+    transaction: u64,
+}
+
+impl TransactionalProducer {
+    /// Starts a producer that speaks TCP: fences older instances of its transactional id and waits until what
+    /// they left open has ended (T-40).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`]; [`Error::Timeout`] if no coordinator could be had within `max_block`; a fatal
+    /// [`Error::Broker`], such as TRANSACTIONAL_ID_AUTHORIZATION_FAILED.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, older instances may have been fenced already; starting again is safe.
+    pub async fn start(config: TransactionalProducerConfig) -> Result<Self, Error> {
+        Self::start_with_connector(config, Arc::new(TcpConnector::new())).await
+    }
+
+    /// Starts a producer on a transport of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`start`](Self::start).
+    pub async fn start_with_connector(
+        config: TransactionalProducerConfig,
+        connector: Arc<dyn Connector>,
+    ) -> Result<Self, Error> {
+        let runtime = runtime::runtime()?;
+        let cluster = runtime::cluster(&config.producer.client, connector)?;
+        let client = &config.producer.client;
+        let seed = fastrand::u64(..);
+        let transacting = Transacting::new(
+            TransactionConfig {
+                transactional_id: Arc::clone(&config.transactional_id),
+                transaction_timeout: config.transaction_timeout,
+                retry_backoff: client.retry_backoff,
+                retry_backoff_max: client.retry_backoff_max,
+                seed,
+            },
+            client.request_timeout,
+        );
+        let transactional = Some((config.transactional_id, transacting));
+        let (core, driver) = start(config.producer, transactional, cluster, seed);
+        runtime.spawn(driver.run());
+        let producer = Self {
+            core: Arc::new(core),
+            transaction: 0,
+        };
+        producer
+            .core
+            .ask_in_time(
+                ask(Request::Init),
+                timeout("taking over the transactional id"),
+            )
+            .await?;
+        Ok(producer)
+    }
+
+    /// Begins a transaction. No request is sent (T-16); a dropped transaction's abort is waited for first.
+    ///
+    /// # Errors
+    ///
+    /// The reason of its end once the producer is fenced or failed for good. [`Error::Misuse`] while the outcome
+    /// of a commit is unknown: ask [`outcome`](Self::outcome) first (T-12).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
+        self.transaction += 1;
+        let begin = ask(Request::Begin);
+        self.core
+            .ask_in_time(begin, timeout("the end of the last transaction"))
+            .await?;
+        Ok(Transaction {
+            producer: self,
+            ended: false,
+        })
+    }
+
+    /// How the last transaction ended, when its `commit` or `abort` could not tell: waits for the operation that
+    /// goes on in the background (T-12). `None` if nothing is in doubt.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutcomeUnknown`] again if it is still open after `max_block`; the reason of the producer's end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn outcome(&mut self) -> Result<Option<TransactionOutcome>, Error> {
+        self.core
+            .ask_in_time(ask(Request::Outcome), unknown("the last transaction's end"))
+            .await
+    }
+
+    /// Ends the producer. An open transaction was dropped before and is aborted; a running commit is finished.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] if that took longer than `timeout`: what is open is ended by the coordinator's timeout or
+    /// by the next instance.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the end goes on in the background.
+    pub async fn close(self, timeout: Duration) -> Result<(), Error> {
+        self.core.close_transactional(timeout).await
+    }
+}
+
+/// An open transaction. Dropping it queues its abort and does not wait.
+#[derive(Debug)]
+#[must_use = "a transaction that is dropped is aborted"]
+pub struct Transaction<'a> {
+    producer: &'a mut TransactionalProducer,
+    ended: bool,
+}
+
+impl Transaction<'_> {
+    /// Hands a record over as part of this transaction; see [`Producer::send`](super::Producer::send).
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::send`](super::Producer::send). A record that could not be taken leaves the transaction with
+    /// the abort as its only end, so that a commit can't silently omit it (T-15).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a call that is dropped before it ends has sent nothing, and spoils nothing.
+    pub async fn send(&self, record: Record<'_>) -> Result<Delivery, Error> {
+        let core = &self.producer.core;
+        core.send(&record, self.producer.transaction)
+            .await
+            .inspect_err(|error| core.shared.spoil(error))
+    }
+
+    /// Makes consumed offsets part of this transaction: they count as committed exactly if it commits.
+    ///
+    /// Each offset is the next to consume (T-55). Waits for the group coordinator's answer, at most `max_block`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TransactionAbortable`] if the offsets were refused, for example because the member is no longer
+    /// in its group (T-56); the reason of the producer's end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the offsets may or may not be part of the transaction; a commit waits for them all the same.
+    pub async fn send_offsets(
+        &self,
+        offsets: Vec<OffsetToCommit>,
+        group: GroupMetadata,
+    ) -> Result<(), Error> {
+        let command = |done| {
+            Command::Transaction(Request::SendOffsets {
+                offsets,
+                group,
+                done,
+            })
+        };
+        self.producer
+            .core
+            .ask_in_time(command, timeout("adding offsets to the transaction"))
+            .await
+    }
+
+    /// Waits until every record sent before was answered, without ending the transaction.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn flush(&self) {
+        self.producer.core.flush().await;
+    }
+
+    /// Commits: waits until all of it was appended and its commit is decided (T-34, T-60).
+    ///
+    /// Readers see it when the markers are written, shortly after.
+    ///
+    /// # Errors
+    ///
+    /// * fenced or fatal: the producer is at its end, nothing of the transaction is visible unless the error
+    ///   [`is_outcome_unknown`](Error::is_outcome_unknown);
+    /// * outcome unknown: no answer within `max_block`. The commit goes on; [`TransactionalProducer::outcome`] tells;
+    /// * otherwise it could not be committed (a record or an offset failed): its abort is under way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the commit goes on; [`TransactionalProducer::outcome`] tells its end.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        self.ended = true;
+        self.producer
+            .core
+            .ask_in_time(ask(Request::Commit), unknown("the commit"))
+            .await
+    }
+
+    /// Aborts: what was not sent yet is dropped, what is on the wire is awaited (T-36), nothing becomes visible.
+    ///
+    /// # Errors
+    ///
+    /// Fenced or fatal: nothing is visible either. Outcome unknown: no answer within `max_block`; the abort goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the abort goes on.
+    pub async fn abort(mut self) -> Result<(), Error> {
+        self.ended = true;
+        self.producer
+            .core
+            .ask_in_time(ask(Request::Abort), unknown("the abort"))
+            .await
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.producer.core.shared.request_abort();
+        }
+    }
+}
+
+fn timeout(operation: &'static str) -> impl FnOnce(Duration) -> Error {
+    move |elapsed| Error::Timeout {
+        operation: Arc::from(operation),
+        elapsed,
+        cause: None,
+    }
+}
+
+fn unknown(operation: &'static str) -> impl FnOnce(Duration) -> Error {
+    move |_| Error::OutcomeUnknown {
+        operation: Arc::from(operation),
+        cause: None,
+    }
+}
+
+/// A request without parameters, as a command.
+fn ask<T>(request: impl FnOnce(Answer<T>) -> Request) -> impl FnOnce(Answer<T>) -> Command {
+    |done| Command::Transaction(request(done))
+}
