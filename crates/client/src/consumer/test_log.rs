@@ -237,8 +237,12 @@ impl Log {
     /// The list that goes with a fetch at `offset`: every transaction whose abort marker is at or
     /// above it, from the newest to the oldest.
     pub(crate) fn aborted(&self, offset: i64) -> Vec<AbortedTransaction> {
-        let ended = self.transactions.iter().rev();
-        ended
+        let listed = self
+            .transactions
+            .iter()
+            .rev()
+            .filter(|transaction| transaction.is_listed);
+        listed
             .filter(
                 |transaction| matches!(transaction.end, Some((at, Outcome::Abort)) if at >= offset),
             )
