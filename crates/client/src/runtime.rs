@@ -12,22 +12,24 @@ pub(crate) fn cluster(
     config: &ClientConfig,
     connector: Arc<dyn Connector>,
 ) -> Result<Cluster, Error> {
-    let mut connection = ConnectionConfig::default();
-    connection.client_id = config.client_id.clone();
-    connection.request_timeout = config.request_timeout;
-    connection.connect_timeout = config.connect_timeout;
-    connection.in_flight_requests_max = config.in_flight_requests_max;
-    connection.metadata_max_age = config.metadata_max_age;
-    connection.limits = config.limits;
-    connection.reconnect_backoff = Backoff {
-        initial: config.reconnect_backoff,
-        max: config.reconnect_backoff_max,
-        ..Backoff::default()
-    };
-    connection.refresh_backoff = Backoff {
-        initial: config.retry_backoff,
-        max: config.retry_backoff_max,
-        ..Backoff::default()
+    let connection = ConnectionConfig {
+        client_id: config.client_id.clone(),
+        request_timeout: config.request_timeout,
+        connect_timeout: config.connect_timeout,
+        in_flight_requests_max: config.in_flight_requests_max,
+        metadata_max_age: config.metadata_max_age,
+        limits: config.limits,
+        reconnect_backoff: Backoff {
+            initial: config.reconnect_backoff,
+            max: config.reconnect_backoff_max,
+            ..Backoff::default()
+        },
+        refresh_backoff: Backoff {
+            initial: config.retry_backoff,
+            max: config.retry_backoff_max,
+            ..Backoff::default()
+        },
+        ..ConnectionConfig::default()
     };
     let cluster = ClusterConfig {
         bootstrap: config.bootstrap.clone(),

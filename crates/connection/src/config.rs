@@ -5,9 +5,9 @@ use crate::backoff::Backoff;
 use milena_codec::Limits;
 use std::time::Duration;
 
-/// How to speak to brokers. Start from [`ConnectionConfig::default`] and change what needs it.
+/// How to speak to brokers. Start from [`ConnectionConfig::default`] and change what needs it; fields
+/// may be added in minor versions, so end a literal with `..ConnectionConfig::default()`.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct ConnectionConfig {
     /// The client's name for itself, which brokers show in logs, quotas and metrics. Default `milena`.
     pub client_id: String,

@@ -25,6 +25,8 @@ pub mod coordinator;
 pub mod error;
 pub mod link;
 pub mod metadata;
+#[cfg(feature = "test-support")]
+pub mod test_support;
 pub mod transport;
 pub mod versions;
 

@@ -31,6 +31,8 @@ pub(super) struct Inner {
     /// What each broker said last, by its id.
     versions: Mutex<HashMap<i32, Arc<ApiVersions>>>,
     features: Mutex<FinalizedFeatures>,
+    /// When a broker last told its features, by any connection.
+    features_told: Mutex<Option<Instant>>,
     pub(super) random: Mutex<fastrand::Rng>,
     pub(super) closed: watch::Sender<bool>,
     pub(super) tasks: Mutex<Tasks>,
@@ -71,6 +73,7 @@ impl Inner {
             pool: Mutex::default(),
             versions: Mutex::default(),
             features: Mutex::default(),
+            features_told: Mutex::default(),
             random: Mutex::new(random),
             closed: watch::Sender::new(false),
             tasks: Mutex::default(),
@@ -81,6 +84,7 @@ impl Inner {
     /// Remembers what a broker speaks, and the features that it knows of (T-1).
     pub(super) fn note_versions(&self, broker_id: Option<i32>, versions: &ApiVersions) {
         lock(&self.features).update(versions.features());
+        *lock(&self.features_told) = Some(clock::now());
         if let Some(broker_id) = broker_id {
             lock(&self.versions).insert(broker_id, Arc::new(versions.clone()));
         }
@@ -88,6 +92,14 @@ impl Inner {
 
     pub(super) fn features(&self) -> FinalizedFeatures {
         lock(&self.features).clone()
+    }
+
+    /// Whether the features are as old as metadata may get. Connections can last for ever, and brokers
+    /// tell their features only when asked, so a live upgrade would go unnoticed (L-13).
+    pub(super) fn features_are_old(&self) -> bool {
+        let max_age = self.config.metadata_max_age;
+        let told = *lock(&self.features_told);
+        told.is_some_and(|told| clock::now().saturating_duration_since(told) >= max_age)
     }
 
     /// What each broker of the cluster said last, as far as there was a connection to it.

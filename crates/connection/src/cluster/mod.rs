@@ -9,11 +9,12 @@ use crate::config::{ClusterConfig, ConfigError};
 use crate::coordinator::{CoordinatorKind, machine::read_response};
 use crate::error::{CallError, CallSite, NotSentCause};
 use crate::link::Connection;
+use crate::link::handshake::Handshake;
 use crate::metadata::{
     LeaderHint, MetadataSnapshot, TopicMetadata, TopicsWanted, machine::VERSION_MIN,
 };
 use crate::transport::Connector;
-use crate::versions::{ApiVersionRange, FinalizedFeatures};
+use crate::versions::{ApiVersionRange, ApiVersions, FinalizedFeatures};
 use crate::{BrokerAddress, clock, coordinator, lock};
 use inner::Inner;
 use milena_codec::ErrorCode;
@@ -316,6 +317,19 @@ impl Cluster {
         self.inner.features()
     }
 
+    /// Asks a broker for its features now. Without this they are as old as the newest connection, or
+    /// `metadata_max_age`.
+    ///
+    /// # Errors
+    /// As [`Cluster::call`].
+    ///
+    /// # Cancel safety
+    /// Can be dropped and called again at any time.
+    pub async fn refresh_features(&self) -> Result<FinalizedFeatures, CallError> {
+        self.start();
+        self.inner.refresh_features().await
+    }
+
     /// The versions of an API that all brokers speak, as far as there was a connection to them (P-91);
     /// `None` if there is no such version, or no broker was connected yet.
     #[must_use]
@@ -373,6 +387,11 @@ impl Inner {
             };
             let build = |version| query.request(version);
             let answer = self.call(Target::Any, options, build).await?;
+            if self.features_are_old()
+                && let Err(error) = self.refresh_features().await
+            {
+                tracing::debug!(%error, "features were not refreshed");
+            }
             Ok((answer.response, answer.version))
         };
         let on_change = |snapshot: &MetadataSnapshot| self.on_metadata(snapshot);
@@ -399,9 +418,21 @@ impl Inner {
             }
         };
         let on_trouble = || self.metadata.mark_all_stale();
+        let reached = || self.metadata.snapshot().version() > 0;
+        let closed = self.closed.subscribe();
         self.coordinators
-            .run(ask, on_found, on_trouble, self.closed.subscribe())
+            .run(ask, on_found, on_trouble, reached, closed)
             .await;
+    }
+
+    async fn refresh_features(self: &Arc<Self>) -> Result<FinalizedFeatures, CallError> {
+        let request = Handshake::request();
+        let answer = self
+            .call(Target::Any, self.lookup_options(), |_version| request)
+            .await?;
+        let versions = ApiVersions::from_response(&answer.response);
+        self.note_versions(answer.broker_id, &versions);
+        Ok(self.features())
     }
 
     fn lookup_options(&self) -> CallOptions {

@@ -21,6 +21,9 @@ type Waiters = Vec<oneshot::Sender<Result<i32, CallError>>>;
 struct State {
     machine: CoordinatorMachine,
     waiters: HashMap<Key, Waiters>,
+    /// Why the last lookup of a kind was not answered, until one is.
+    trouble: HashMap<CoordinatorKind, CallError>,
+    closed: bool,
 }
 
 /// The coordinators of one cluster handle.
@@ -37,6 +40,8 @@ impl CoordinatorShared {
             state: Mutex::new(State {
                 machine,
                 waiters: HashMap::new(),
+                trouble: HashMap::new(),
+                closed: false,
             }),
             wake: Notify::new(),
         }
@@ -59,6 +64,9 @@ impl CoordinatorShared {
         let key: Arc<str> = key.into();
         let answer = {
             let mut state = lock(&self.state);
+            if state.closed {
+                return Err(CallError::cluster_closed());
+            }
             if let Some(broker_id) = state.machine.want(kind, &key, deadline) {
                 return Ok(broker_id);
             }
@@ -74,30 +82,22 @@ impl CoordinatorShared {
             Ok(Err(_dropped)) => Err(CallError::cluster_closed()),
             Err(_elapsed) => {
                 let elapsed = clock::now().saturating_duration_since(started);
-                let site = lookup_site(elapsed);
-                // What the brokers said up to now is a better answer than "too late".
-                match lock(&self.state).machine.last_code(kind, &key) {
-                    Some(code) => Err(CallError::Broker {
-                        site,
-                        code,
-                        message: None,
-                    }),
-                    None => Err(CallError::NotSent {
-                        site,
-                        cause: NotSentCause::DeadlinePassed,
-                    }),
-                }
+                let state = lock(&self.state);
+                let code = state.machine.last_code(kind, &key);
+                Err(state.failure(kind, code, elapsed))
             }
         }
     }
 
     /// Runs until `closed`. `ask` sends a lookup to any broker; `on_found` hears of every coordinator,
-    /// `on_trouble` that brokers may have moved.
+    /// `on_trouble` that brokers may have moved. As long as nothing was ever `reached`, a lookup that
+    /// reaches no broker is over: then it is the addresses that are wrong.
     pub(crate) async fn run<A, F>(
         &self,
         ask: A,
         on_found: impl Fn(&Found),
         on_trouble: impl Fn(),
+        reached: impl Fn() -> bool,
         mut closed: watch::Receiver<bool>,
     ) where
         A: Fn(Query) -> F,
@@ -128,7 +128,7 @@ impl CoordinatorShared {
                     }
                     Err(error) => {
                         on_trouble();
-                        self.on_failure(kind, &error);
+                        self.on_failure(kind, error, reached());
                     }
                 },
                 () = self.wake.notified() => {}
@@ -140,7 +140,9 @@ impl CoordinatorShared {
 
     /// Tells everybody who waits that there will be no answer.
     pub(crate) fn close(&self) {
-        lock(&self.state).waiters.clear();
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.waiters.clear();
     }
 
     fn poll(&self) -> Output {
@@ -153,6 +155,7 @@ impl CoordinatorShared {
 
     fn on_answer(&self, kind: CoordinatorKind, answers: Answers) {
         let mut state = lock(&self.state);
+        state.trouble.remove(&kind);
         let mut failed = Vec::new();
         let keys: Vec<_> = answers.iter().map(|(key, _)| Arc::clone(key)).collect();
         let answers = answers
@@ -170,23 +173,31 @@ impl CoordinatorShared {
         }
     }
 
-    fn on_failure(&self, kind: CoordinatorKind, error: &CallError) {
+    fn on_failure(&self, kind: CoordinatorKind, error: CallError, reached: bool) {
         tracing::debug!(%error, "coordinator lookup failed");
-        let last = matches!(
-            error,
+        let unreachable = matches!(
+            &error,
             CallError::NotSent {
-                cause: NotSentCause::NoBrokerReachable { .. }
-                    | NotSentCause::NoCommonVersion { .. }
-                    | NotSentCause::Encode { .. },
+                cause: NotSentCause::NoBrokerReachable { .. },
                 ..
             }
         );
+        let hopeless = matches!(
+            &error,
+            CallError::NotSent {
+                cause: NotSentCause::NoCommonVersion { .. } | NotSentCause::Encode { .. },
+                ..
+            }
+        );
+        let last = hopeless || (unreachable && !reached);
         let mut state = lock(&self.state);
         let keys = state.machine.on_failure(clock::now(), kind, last);
         if last {
             for key in keys {
                 state.serve(kind, key, &Err(error.clone()));
             }
+        } else {
+            state.trouble.insert(kind, error);
         }
     }
 }
@@ -201,28 +212,35 @@ impl State {
 
     fn fail(&mut self, failed: Vec<Failed>) {
         for Failed { kind, key, code } in failed {
-            let site = lookup_site(Duration::ZERO);
-            let error = match code {
-                Some(code) => CallError::Broker {
-                    site,
-                    code,
-                    message: None,
-                },
-                None => CallError::NotSent {
-                    site,
-                    cause: NotSentCause::DeadlinePassed,
-                },
-            };
+            let error = self.failure(kind, code, Duration::ZERO);
             self.serve(kind, key, &Err(error));
         }
     }
-}
 
-fn lookup_site(elapsed: Duration) -> CallSite {
-    CallSite {
-        api: "FindCoordinator",
-        broker_id: None,
-        address: None,
-        elapsed,
+    /// Why there is no coordinator: what a broker said, or else why none answered.
+    fn failure(
+        &self,
+        kind: CoordinatorKind,
+        code: Option<ErrorCode>,
+        elapsed: Duration,
+    ) -> CallError {
+        let site = CallSite {
+            api: "FindCoordinator",
+            broker_id: None,
+            address: None,
+            elapsed,
+        };
+        match (code, self.trouble.get(&kind)) {
+            (Some(code), _) => CallError::Broker {
+                site,
+                code,
+                message: None,
+            },
+            (None, Some(trouble)) => trouble.clone(),
+            (None, None) => CallError::NotSent {
+                site,
+                cause: NotSentCause::DeadlinePassed,
+            },
+        }
     }
 }

@@ -404,3 +404,249 @@ fn back_off(entry: &mut Entry, now: Instant, backoff: &Backoff, random: &mut fas
         not_before: Some(now + wait),
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use CoordinatorKind::{Group, Transaction};
+    use kafka_protocol::messages::BrokerId;
+    use kafka_protocol::messages::find_coordinator_response::Coordinator;
+    use std::time::Duration;
+
+    const INITIAL: Duration = Duration::from_millis(100);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn machine() -> CoordinatorMachine {
+        let backoff = Backoff {
+            initial: INITIAL,
+            max: SECOND,
+            multiplier: 2.0,
+            jitter: 0.0,
+        };
+        CoordinatorMachine::new(Settings {
+            backoff,
+            coordinators_max: 3,
+            seed: 1,
+        })
+    }
+
+    fn poll(machine: &mut CoordinatorMachine, now: Instant) -> Output {
+        let mut failed = Vec::new();
+        let output = machine.poll(now, &mut failed);
+        assert_eq!(failed, []);
+        output
+    }
+
+    fn sent(kind: CoordinatorKind, keys: &[&str]) -> Output {
+        Output::Send(Query {
+            kind,
+            keys: keys.iter().map(|key| (*key).into()).collect(),
+        })
+    }
+
+    fn answer(
+        machine: &mut CoordinatorMachine,
+        now: Instant,
+        kind: CoordinatorKind,
+        answers: &[(&str, Result<i32, ErrorCode>)],
+    ) -> Vec<Failed> {
+        let mut failed = Vec::new();
+        let answers = answers
+            .iter()
+            .map(|(key, answer)| ((*key).into(), *answer))
+            .collect();
+        machine.on_answer(now, kind, answers, &mut failed);
+        failed
+    }
+
+    #[test]
+    fn keys_that_wait_together_are_looked_up_together_and_kinds_apart() {
+        let mut machine = machine();
+        let now = Instant::now();
+        for (kind, key) in [(Transaction, "b"), (Group, "a"), (Transaction, "a")] {
+            assert_eq!(machine.want(kind, &key.into(), now + SECOND), None);
+        }
+        assert_eq!(poll(&mut machine, now), sent(Group, &["a"]));
+        assert_eq!(poll(&mut machine, now), sent(Transaction, &["a", "b"]));
+        assert_eq!(poll(&mut machine, now), Output::Idle);
+        assert_eq!(
+            answer(
+                &mut machine,
+                now,
+                Transaction,
+                &[("a", Ok(1)), ("b", Ok(2))]
+            ),
+            []
+        );
+        assert_eq!(machine.want(Transaction, &"a".into(), now), Some(1));
+        assert_eq!(machine.want(Transaction, &"b".into(), now), Some(2));
+        assert_eq!(
+            machine.want(Group, &"a".into(), now),
+            None,
+            "another kind, another coordinator"
+        );
+    }
+
+    #[test]
+    fn a_key_that_was_left_out_is_asked_for_next() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(Group, &"a".into(), now + SECOND);
+        machine.want(Group, &"b".into(), now + SECOND);
+        assert_eq!(poll(&mut machine, now), sent(Group, &["a", "b"]));
+        answer(&mut machine, now, Group, &[("a", Ok(1))]);
+        assert_eq!(poll(&mut machine, now), sent(Group, &["b"]));
+    }
+
+    #[test]
+    fn a_code_that_passes_is_waited_out_until_the_deadline() {
+        let mut machine = machine();
+        let start = Instant::now();
+        let mut now = start;
+        machine.want(Transaction, &"a".into(), start + SECOND);
+        for wait in [100, 200, 400] {
+            assert_eq!(poll(&mut machine, now), sent(Transaction, &["a"]));
+            let busy = Err(ErrorCode::CoordinatorNotAvailable);
+            assert_eq!(answer(&mut machine, now, Transaction, &[("a", busy)]), []);
+            let due = now + Duration::from_millis(wait);
+            assert_eq!(poll(&mut machine, now), Output::WaitUntil(due));
+            now = due;
+        }
+        poll(&mut machine, now);
+        let loading = Err(ErrorCode::CoordinatorLoadInProgress);
+        answer(&mut machine, now, Transaction, &[("a", loading)]);
+        assert_eq!(poll(&mut machine, now), Output::WaitUntil(start + SECOND));
+        let mut failed = Vec::new();
+        assert_eq!(machine.poll(start + SECOND, &mut failed), Output::Idle);
+        let code = Some(ErrorCode::CoordinatorLoadInProgress);
+        assert_eq!(
+            failed,
+            [Failed {
+                kind: Transaction,
+                key: "a".into(),
+                code
+            }]
+        );
+    }
+
+    #[test]
+    fn any_other_code_is_told_at_once() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(Transaction, &"a".into(), now + SECOND);
+        poll(&mut machine, now);
+        let code = ErrorCode::TransactionalIdAuthorizationFailed;
+        let failed = answer(&mut machine, now, Transaction, &[("a", Err(code))]);
+        assert_eq!(
+            failed,
+            [Failed {
+                kind: Transaction,
+                key: "a".into(),
+                code: Some(code)
+            }]
+        );
+        assert_eq!(poll(&mut machine, now), Output::Idle);
+    }
+
+    #[test]
+    fn a_forgotten_coordinator_is_looked_up_again() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(Group, &"a".into(), now + SECOND);
+        poll(&mut machine, now);
+        answer(&mut machine, now, Group, &[("a", Ok(1))]);
+        machine.forget(Group, &"a".into(), Some(2));
+        assert_eq!(
+            machine.known(Group, &"a".into()),
+            Some(1),
+            "the news was about another one"
+        );
+        machine.forget(Group, &"a".into(), Some(1));
+        assert_eq!(machine.want(Group, &"a".into(), now + SECOND), None);
+        assert_eq!(poll(&mut machine, now), sent(Group, &["a"]));
+        machine.forget(Group, &"a".into(), None);
+        answer(&mut machine, now, Group, &[("a", Ok(3))]);
+        assert_eq!(
+            machine.known(Group, &"a".into()),
+            Some(3),
+            "a lookup under way stands"
+        );
+    }
+
+    #[test]
+    fn a_lookup_that_failed_is_repeated_after_a_back_off_or_given_up() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(Group, &"a".into(), now + SECOND);
+        poll(&mut machine, now);
+        assert_eq!(machine.on_failure(now, Group, false), ["a".into()]);
+        assert_eq!(poll(&mut machine, now), Output::WaitUntil(now + INITIAL));
+        assert_eq!(poll(&mut machine, now + INITIAL), sent(Group, &["a"]));
+        assert_eq!(machine.on_failure(now, Group, true), ["a".into()]);
+        assert_eq!(poll(&mut machine, now), Output::Idle);
+    }
+
+    #[test]
+    fn no_more_are_remembered_than_allowed() {
+        let mut machine = machine();
+        let now = Instant::now();
+        for key in ["a", "b", "c", "d"] {
+            machine.want(Group, &key.into(), now + SECOND);
+            poll(&mut machine, now);
+            answer(&mut machine, now, Group, &[(key, Ok(1))]);
+        }
+        let known = ["a", "b", "c", "d"].map(|key| machine.known(Group, &key.into()).is_some());
+        assert_eq!(known, [false, true, true, true]);
+    }
+
+    #[test]
+    fn old_versions_carry_one_key_and_new_ones_all() {
+        let query = Query {
+            kind: Transaction,
+            keys: vec!["a".into(), "b".into()],
+        };
+        let (request, keys) = query.request(3);
+        assert_eq!((&*request.key, request.key_type, keys), ("a", 1, 1));
+        assert!(request.coordinator_keys.is_empty());
+        let (request, keys) = query.request(4);
+        assert_eq!((&*request.key, request.key_type, keys), ("", 1, 2));
+        assert_eq!(request.coordinator_keys.len(), 2);
+    }
+
+    #[test]
+    fn answers_are_read_in_both_shapes() {
+        let query = Query {
+            kind: Group,
+            keys: vec!["a".into(), "b".into()],
+        };
+        let single = FindCoordinatorResponse::default()
+            .with_node_id(BrokerId(4))
+            .with_port(9);
+        let read = read_response(&single, &query, 2);
+        let found = Found {
+            broker_id: 4,
+            host: String::new(),
+            port: 9,
+        };
+        assert_eq!(read, [("a".into(), Ok(found))]);
+        let answer = |key, code| {
+            Coordinator::default()
+                .with_key(StrBytes::from_static_str(key))
+                .with_error_code(code)
+                .with_node_id(BrokerId(5))
+        };
+        let several = FindCoordinatorResponse::default().with_coordinators(vec![
+            answer("b", 0),
+            answer("a", 15),
+            answer("nobody asked", 0),
+        ]);
+        let read = read_response(&several, &query, 6);
+        let found = Found {
+            broker_id: 5,
+            host: String::new(),
+            port: 0,
+        };
+        let busy = Err(ErrorCode::CoordinatorNotAvailable);
+        assert_eq!(read, [("b".into(), Ok(found)), ("a".into(), busy)]);
+    }
+}

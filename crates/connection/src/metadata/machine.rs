@@ -325,3 +325,256 @@ impl MetadataMachine {
         before.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kafka_protocol::messages::BrokerId;
+    use kafka_protocol::messages::metadata_response::{
+        MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+    };
+
+    const INITIAL: Duration = Duration::from_millis(100);
+    const MAX: Duration = Duration::from_secs(1);
+    const MAX_AGE: Duration = Duration::from_secs(300);
+
+    fn machine() -> MetadataMachine {
+        let backoff = Backoff {
+            initial: INITIAL,
+            max: MAX,
+            multiplier: 2.0,
+            jitter: 0.0,
+        };
+        MetadataMachine::new(Settings {
+            backoff,
+            max_age: MAX_AGE,
+            topics_max: 3,
+            topic_auto_creation: false,
+            seed: 1,
+        })
+    }
+
+    fn answer(topics: &[&str]) -> MetadataResponse {
+        let topics = topics.iter().map(|name| {
+            let name = TopicName(StrBytes::from_string((*name).to_owned()));
+            let partition = MetadataResponsePartition::default()
+                .with_leader_id(BrokerId(1))
+                .with_leader_epoch(1);
+            MetadataResponseTopic::default()
+                .with_name(Some(name))
+                .with_partitions(vec![partition])
+        });
+        let broker = MetadataResponseBroker::default()
+            .with_node_id(BrokerId(1))
+            .with_port(9092);
+        MetadataResponse::default()
+            .with_brokers(vec![broker])
+            .with_topics(topics.collect())
+    }
+
+    /// The topics of the question that is due now, sorted; `None` for all.
+    #[track_caller]
+    fn asked(machine: &mut MetadataMachine, now: Instant) -> Option<Vec<String>> {
+        match machine.poll(now) {
+            Output::Send(query) => query
+                .topics
+                .map(|names| names.iter().map(ToString::to_string).collect()),
+            wait @ (Output::Idle | Output::WaitUntil(_)) => panic!("nothing is asked: {wait:?}"),
+        }
+    }
+
+    fn topics(names: &[&str]) -> Option<Vec<String>> {
+        Some(names.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn nothing_is_asked_before_somebody_wants_something() {
+        let mut machine = machine();
+        let now = Instant::now();
+        assert_eq!(machine.poll(now), Output::Idle);
+        assert_eq!(machine.poll(now + 2 * MAX_AGE), Output::Idle);
+    }
+
+    #[test]
+    fn wishes_that_wait_together_share_a_question() {
+        let mut machine = machine();
+        let now = Instant::now();
+        let generation = machine.want(TopicsWanted::named(["a"]));
+        assert_eq!(machine.want(TopicsWanted::named(["b", "a"])), generation);
+        assert_eq!(asked(&mut machine, now), topics(&["a", "b"]));
+        assert_eq!(machine.poll(now), Output::Idle);
+    }
+
+    #[test]
+    fn a_wish_after_the_question_left_waits_for_the_next_one() {
+        let mut machine = machine();
+        let now = Instant::now();
+        let first = machine.want(TopicsWanted::named(["a"]));
+        asked(&mut machine, now);
+        let second = machine.want(TopicsWanted::named(["a"]));
+        assert_eq!(second, first + 1);
+        assert_eq!(machine.poll(now), Output::Idle, "one question at a time");
+        machine.on_answer(now, &answer(&["a"]), 12);
+        assert_eq!(machine.poll(now), Output::WaitUntil(now + INITIAL));
+        assert_eq!(asked(&mut machine, now + INITIAL), topics(&["a"]));
+    }
+
+    #[test]
+    fn a_topic_that_is_new_does_not_wait_for_the_back_off() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(TopicsWanted::named(["a"]));
+        asked(&mut machine, now);
+        machine.on_answer(now, &answer(&["a"]), 12);
+        machine.want(TopicsWanted::named(["b"]));
+        assert_eq!(asked(&mut machine, now), topics(&["b"]));
+    }
+
+    #[test]
+    fn asking_again_and_again_gets_slower_until_it_was_calm_for_a_while() {
+        let mut machine = machine();
+        let mut now = Instant::now();
+        machine.want(TopicsWanted::named(["a"]));
+        asked(&mut machine, now);
+        for wait in [100, 200, 400, 800, 1000, 1000] {
+            machine.on_answer(now, &answer(&["a"]), 12);
+            machine.mark_stale("a");
+            let due = now + Duration::from_millis(wait);
+            assert_eq!(machine.poll(now), Output::WaitUntil(due));
+            now = due;
+            asked(&mut machine, now);
+        }
+        machine.on_answer(now, &answer(&["a"]), 12);
+        now += MAX * CALM;
+        machine.mark_stale("a");
+        asked(&mut machine, now);
+        machine.on_answer(now, &answer(&["a"]), 12);
+        machine.mark_stale("a");
+        assert_eq!(machine.poll(now), Output::WaitUntil(now + INITIAL));
+    }
+
+    #[test]
+    fn what_is_tracked_is_refreshed_when_it_is_old() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(TopicsWanted::named(["a", "b"]));
+        asked(&mut machine, now);
+        machine.on_answer(now, &answer(&["a", "b"]), 12);
+        assert_eq!(machine.poll(now), Output::WaitUntil(now + MAX_AGE));
+        assert_eq!(asked(&mut machine, now + MAX_AGE), topics(&["a", "b"]));
+    }
+
+    #[test]
+    fn a_stale_topic_makes_all_tracked_ones_suspect() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(TopicsWanted::named(["a", "b"]));
+        asked(&mut machine, now);
+        machine.on_answer(now, &answer(&["a", "b"]), 12);
+        machine.mark_stale("b");
+        assert_eq!(asked(&mut machine, now + INITIAL), topics(&["a", "b"]));
+    }
+
+    #[test]
+    fn all_topics_are_told_to_who_asked_and_only_the_tracked_ones_are_kept() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(TopicsWanted::named(["a"]));
+        machine.want(TopicsWanted::All);
+        assert_eq!(asked(&mut machine, now), None);
+        let full = machine.on_answer(now, &answer(&["a", "b", "c"]), 12);
+        assert_eq!(full.topics().len(), 3);
+        assert_eq!(machine.snapshot().topics().len(), 1);
+    }
+
+    #[test]
+    fn the_topic_wanted_longest_ago_makes_room() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(TopicsWanted::named(["a", "b", "c"]));
+        machine.want(TopicsWanted::named(["a"]));
+        asked(&mut machine, now);
+        machine.on_answer(now, &answer(&["a", "b", "c"]), 12);
+        machine.want(TopicsWanted::named(["d"]));
+        asked(&mut machine, now);
+        machine.on_answer(now, &answer(&["d"]), 12);
+        machine.want(TopicsWanted::Tracked);
+        assert_eq!(
+            asked(&mut machine, now + INITIAL * 4),
+            topics(&["a", "c", "d"])
+        );
+        assert!(machine.snapshot().topic("b").is_none());
+    }
+
+    #[test]
+    fn a_failure_is_repeated_with_back_off_and_told_after_three() {
+        let mut machine = machine();
+        let mut now = Instant::now();
+        machine.want(TopicsWanted::named(["a"]));
+        for (wait, told) in [(100, false), (200, false), (400, true)] {
+            assert_eq!(asked(&mut machine, now), topics(&["a"]));
+            assert_eq!(machine.on_failure(now, false), told);
+            if !told {
+                now += Duration::from_millis(wait);
+                assert_eq!(machine.poll(now - INITIAL), Output::WaitUntil(now));
+            }
+        }
+        assert_eq!(machine.poll(now), Output::Idle, "nothing was ever answered");
+    }
+
+    #[test]
+    fn after_the_first_answer_the_search_for_a_broker_never_ends() {
+        let mut machine = machine();
+        let mut now = Instant::now();
+        machine.want(TopicsWanted::named(["a"]));
+        asked(&mut machine, now);
+        machine.on_answer(now, &answer(&["a"]), 12);
+        machine.mark_stale("a");
+        for _ in 0..20 {
+            now += MAX;
+            assert_eq!(asked(&mut machine, now), topics(&["a"]));
+            assert!(machine.on_failure(now, true));
+        }
+        // Even a new topic waits while nothing answers.
+        machine.want(TopicsWanted::named(["b"]));
+        assert_eq!(machine.poll(now), Output::WaitUntil(now + MAX));
+    }
+
+    #[test]
+    fn an_unreachable_cluster_is_told_at_once() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(TopicsWanted::None);
+        assert_eq!(asked(&mut machine, now), topics(&[]));
+        assert!(machine.on_failure(now, true));
+    }
+
+    #[test]
+    fn an_answer_that_says_nothing_new_changes_nothing() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(TopicsWanted::named(["a"]));
+        asked(&mut machine, now);
+        machine.on_answer(now, &answer(&["a"]), 12);
+        let before = Arc::clone(machine.snapshot());
+        machine.want(TopicsWanted::Tracked);
+        asked(&mut machine, now + INITIAL);
+        machine.on_answer(now + INITIAL, &answer(&["a"]), 12);
+        assert!(Arc::ptr_eq(&before, machine.snapshot()));
+    }
+
+    #[test]
+    fn a_question_creates_no_topic_where_it_can_say_so() {
+        let query = Query {
+            generation: 1,
+            topics: Some(vec![]),
+            topic_auto_creation: false,
+        };
+        assert!(!query.request(12).allow_auto_topic_creation);
+        assert!(
+            query.request(1).allow_auto_topic_creation,
+            "the field cannot be left out"
+        );
+        assert_eq!(query.request(1).topics, Some(vec![]));
+    }
+}

@@ -386,3 +386,212 @@ fn merged_partition(
         error: (!error.is_none()).then_some(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kafka_protocol::messages::metadata_response::MetadataResponseBroker;
+    use kafka_protocol::messages::{BrokerId, TopicName};
+    use kafka_protocol::protocol::StrBytes;
+
+    const NEW: i16 = 12;
+
+    fn broker(id: i32, port: i32) -> MetadataResponseBroker {
+        MetadataResponseBroker::default()
+            .with_node_id(BrokerId(id))
+            .with_host(StrBytes::from_static_str("k"))
+            .with_port(port)
+    }
+
+    fn partition(index: i32, leader: i32, epoch: i32) -> MetadataResponsePartition {
+        MetadataResponsePartition::default()
+            .with_partition_index(index)
+            .with_leader_id(BrokerId(leader))
+            .with_leader_epoch(epoch)
+            .with_replica_nodes(vec![BrokerId(1), BrokerId(2)])
+    }
+
+    fn topic(id: u128, partitions: Vec<MetadataResponsePartition>) -> MetadataResponseTopic {
+        MetadataResponseTopic::default()
+            .with_name(Some(TopicName(StrBytes::from_static_str("t"))))
+            .with_topic_id(Uuid::from_u128(id))
+            .with_partitions(partitions)
+    }
+
+    fn answer(topic: MetadataResponseTopic) -> MetadataResponse {
+        MetadataResponse::default()
+            .with_brokers(vec![broker(1, 9091), broker(2, 9092)])
+            .with_controller_id(BrokerId(1))
+            .with_topics(vec![topic])
+    }
+
+    fn leader(snapshot: &MetadataSnapshot) -> (Option<i32>, Option<i32>) {
+        let partition = snapshot.partition("t", 0).unwrap();
+        (partition.leader, partition.leader_epoch)
+    }
+
+    fn known(leader: i32, epoch: i32) -> MetadataSnapshot {
+        let answer = answer(topic(7, vec![partition(0, leader, epoch)]));
+        MetadataSnapshot::default().updated(&answer, NEW)
+    }
+
+    fn hint(leader_id: i32, leader_epoch: i32) -> LeaderHint {
+        LeaderHint {
+            topic: "t".into(),
+            partition: 0,
+            leader_id,
+            leader_epoch,
+            endpoint: None,
+        }
+    }
+
+    #[test]
+    fn an_answer_becomes_brokers_topics_and_partitions() {
+        let snapshot = known(2, 5);
+        assert_eq!(snapshot.version(), 1);
+        assert_eq!(snapshot.controller_id(), Some(1));
+        assert_eq!(snapshot.broker(2).unwrap().address.to_string(), "k:9092");
+        assert_eq!(leader(&snapshot), (Some(2), Some(5)));
+        let by_id = snapshot.topic_by_id(Uuid::from_u128(7)).unwrap();
+        assert_eq!(&*by_id.name, "t");
+        assert_eq!(by_id.partition(0).unwrap().replicas, [1, 2]);
+        assert!(by_id.partition(1).is_none() && by_id.partition(-1).is_none());
+    }
+
+    #[test]
+    fn a_leader_epoch_never_goes_back() {
+        let old = answer(topic(7, vec![partition(0, 1, 4)]));
+        assert_eq!(leader(&known(2, 5).updated(&old, NEW)), (Some(2), Some(5)));
+        let same = answer(topic(7, vec![partition(0, -1, 5)]));
+        assert_eq!(leader(&known(2, 5).updated(&same, NEW)), (None, Some(5)));
+        let new = answer(topic(7, vec![partition(0, 1, 6)]));
+        assert_eq!(leader(&known(2, 5).updated(&new, NEW)), (Some(1), Some(6)));
+    }
+
+    #[test]
+    fn a_topic_created_again_starts_its_epochs_again() {
+        let recreated = answer(topic(8, vec![partition(0, 1, 0)]));
+        let snapshot = known(2, 5).updated(&recreated, NEW);
+        assert_eq!(leader(&snapshot), (Some(1), Some(0)));
+        assert!(snapshot.topic_by_id(Uuid::from_u128(7)).is_none());
+        assert!(snapshot.topic_by_id(Uuid::from_u128(8)).is_some());
+    }
+
+    #[test]
+    fn an_answer_without_a_topic_id_is_about_the_same_topic() {
+        let old_broker = answer(topic(0, vec![partition(0, 1, 4)]));
+        let snapshot = known(2, 5).updated(&old_broker, 9);
+        assert_eq!(leader(&snapshot), (Some(2), Some(5)));
+        assert!(snapshot.topic_by_id(Uuid::from_u128(7)).is_some());
+    }
+
+    #[test]
+    fn epochs_of_old_brokers_are_not_trusted() {
+        let answer = answer(topic(0, vec![partition(0, 1, 4)]));
+        let snapshot = MetadataSnapshot::default().updated(&answer, 8);
+        assert_eq!(leader(&snapshot), (Some(1), None));
+    }
+
+    #[test]
+    fn a_topic_that_is_gone_keeps_what_was_known_beside_the_error() {
+        let gone = answer(topic(0, vec![]).with_error_code(3));
+        let snapshot = known(2, 5).updated(&gone, NEW);
+        let topic = snapshot.topic("t").unwrap();
+        assert_eq!(topic.error, Some(ErrorCode::UnknownTopicOrPartition));
+        assert_eq!(leader(&snapshot), (Some(2), Some(5)));
+        let back = answer(self::topic(7, vec![partition(0, 1, 4)]));
+        let snapshot = snapshot.updated(&back, NEW);
+        assert_eq!(snapshot.topic("t").unwrap().error, None);
+        assert_eq!(
+            leader(&snapshot),
+            (Some(2), Some(5)),
+            "the epoch survived the gap"
+        );
+    }
+
+    #[test]
+    fn partition_errors_are_kept() {
+        let leaderless = partition(0, -1, 6).with_error_code(5);
+        let snapshot = known(2, 5).updated(&answer(topic(7, vec![leaderless])), NEW);
+        let partition = snapshot.partition("t", 0).unwrap();
+        assert_eq!(partition.error, Some(ErrorCode::LeaderNotAvailable));
+        assert_eq!(leader(&snapshot), (None, Some(6)));
+    }
+
+    #[test]
+    fn only_a_newer_hint_counts() {
+        let snapshot = known(2, 5);
+        for stale in [hint(1, 5), hint(1, 4), hint(1, -1), hint(-1, 6)] {
+            assert_eq!(snapshot.hinted(&stale), None, "{stale:?}");
+        }
+        let next = snapshot.hinted(&hint(1, 6)).unwrap();
+        assert_eq!(leader(&next), (Some(1), Some(6)));
+        assert_eq!(next.version(), snapshot.version() + 1);
+        assert_eq!(
+            leader(&snapshot),
+            (Some(2), Some(5)),
+            "a snapshot never changes"
+        );
+    }
+
+    #[test]
+    fn a_hint_brings_the_leaders_address() {
+        let snapshot = known(2, 5);
+        assert_eq!(
+            snapshot.hinted(&hint(3, 6)),
+            None,
+            "nobody knows where broker 3 is"
+        );
+        let endpoint = Some(BrokerAddress::new("k3", 9093));
+        let next = snapshot
+            .hinted(&LeaderHint {
+                endpoint,
+                ..hint(3, 6)
+            })
+            .unwrap();
+        assert_eq!(next.broker(3).unwrap().address.to_string(), "k3:9093");
+        assert_eq!(leader(&next), (Some(3), Some(6)));
+    }
+
+    #[test]
+    fn a_hint_about_an_unknown_partition_is_ignored() {
+        let snapshot = known(2, 5);
+        assert_eq!(
+            snapshot.hinted(&LeaderHint {
+                partition: 9,
+                ..hint(1, 9)
+            }),
+            None
+        );
+        assert_eq!(
+            snapshot.hinted(&LeaderHint {
+                topic: "u".into(),
+                ..hint(1, 9)
+            }),
+            None
+        );
+    }
+
+    #[test]
+    fn what_stays_the_same_is_shared() {
+        let before = known(2, 5);
+        let after = before.updated(&answer(topic(7, vec![partition(0, 2, 5)])), NEW);
+        assert!(Arc::ptr_eq(
+            before.topic("t").unwrap(),
+            after.topic("t").unwrap()
+        ));
+        let address =
+            |snapshot: &MetadataSnapshot| Arc::clone(&snapshot.broker(1).unwrap().address);
+        assert!(Arc::ptr_eq(&address(&before), &address(&after)));
+        assert!(before.says_the_same_as(&after));
+    }
+
+    #[test]
+    fn partitions_are_found_whatever_their_order_and_gaps() {
+        let partitions = [4, 0, 2].map(|index| partition(index, 1, 1)).to_vec();
+        let snapshot = MetadataSnapshot::default().updated(&answer(topic(7, partitions)), NEW);
+        for (index, found) in [(0, true), (1, false), (2, true), (3, false), (4, true)] {
+            assert_eq!(snapshot.partition("t", index).is_some(), found, "{index}");
+        }
+    }
+}

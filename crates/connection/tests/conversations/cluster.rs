@@ -1,0 +1,338 @@
+//! Routing, lanes, dialling, and the end of a cluster handle.
+
+use crate::*;
+use kafka_protocol::messages::InitProducerIdResponse;
+use milena_connection::test_support::api_versions;
+use milena_connection::{CallError, CallOptions, CoordinatorKind, Lane, NotSentCause, Target};
+use std::io;
+
+const GROUP: CoordinatorKind = CoordinatorKind::Group;
+
+#[tokio::test(start_paused = true)]
+async fn calls_go_where_they_belong() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let leader = Target::Leader {
+        topic: "t".into(),
+        partition: 0,
+    };
+    for (target, address, id) in [
+        (Target::Broker(2), K2, 2),
+        (Target::Controller, K2, 2),
+        (leader, K1, 1),
+        (Target::Broker(1), K1, 1),
+    ] {
+        let fresh = cluster.try_connection(id, Lane::Coordination).is_none();
+        let call = cluster.call(target, init_producer_id(), CallOptions::default());
+        let script = async {
+            if fresh {
+                let mut broker = greeted(&network, address).await;
+                let asked = broker.expect::<InitProducerIdRequest>().await;
+                broker
+                    .answer(&asked, InitProducerIdResponse::default())
+                    .await;
+                // It stays open for the next round, in the background.
+                tokio::spawn(async move {
+                    let asked = broker.expect::<InitProducerIdRequest>().await;
+                    broker
+                        .answer(&asked, InitProducerIdResponse::default())
+                        .await;
+                    broker.expect_end().await;
+                });
+            }
+        };
+        let (answer, ()) = tokio::join!(call, script);
+        assert_eq!(answer.unwrap().broker_id, Some(id));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_are_those_that_both_speak_and_the_caller_allows() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let capped = CallOptions {
+        version_max: Some(3),
+        ..CallOptions::default()
+    };
+    let script = async {
+        let mut broker = greeted(&network, K1).await;
+        let asked = broker.expect::<InitProducerIdRequest>().await;
+        assert_eq!(asked.header.api_version, 3);
+        broker
+            .answer(&asked, InitProducerIdResponse::default())
+            .await;
+        broker
+    };
+    let call = cluster.call(Target::Broker(1), init_producer_id(), capped);
+    let (answer, _broker) = tokio::join!(call, script);
+    assert_eq!(answer.unwrap().version, 3);
+    let impossible = CallOptions {
+        version_min: Some(100),
+        ..CallOptions::default()
+    };
+    let error = cluster
+        .call(Target::Broker(1), init_producer_id(), impossible)
+        .await
+        .unwrap_err();
+    let CallError::NotSent { cause, site } = error else {
+        panic!("{error:?}")
+    };
+    assert!(
+        matches!(cause, NotSentCause::NoCommonVersion { .. }),
+        "{cause:?}"
+    );
+    assert_eq!((site.api, site.broker_id), ("InitProducerId", Some(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_without_a_leader_is_not_asked_and_makes_metadata_stale() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let target = Target::Leader {
+        topic: "t".into(),
+        partition: 9,
+    };
+    let error = cluster
+        .call(target, init_producer_id(), CallOptions::default())
+        .await;
+    let CallError::NotSent { cause, .. } = error.unwrap_err() else {
+        panic!()
+    };
+    assert_eq!(cause.to_string(), "t-9 has no known leader");
+    let mut broker = either(&network).await;
+    broker.handshake().await;
+    broker.expect::<MetadataRequest>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn lanes_are_connections_of_their_own_and_each_is_dialled_once() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let before = network.dials().len();
+    let wanted = [Lane::Data, Lane::Fetch, Lane::Data, Lane::Data, Lane::Fetch];
+    let connections = wanted.map(|lane| cluster.connection(1, lane));
+    let script = async { (greeted(&network, K1).await, greeted(&network, K1).await) };
+    let (connections, _brokers) = tokio::join!(futures_util::future::join_all(connections), script);
+    let ids: Vec<u64> = connections
+        .into_iter()
+        .map(|connection| connection.unwrap().connection_id())
+        .collect();
+    assert_eq!(network.dials().len(), before + 2);
+    assert_eq!(ids[0], ids[2]);
+    assert_eq!(ids[1], ids[4]);
+    assert_ne!(ids[0], ids[1]);
+    let open = cluster.try_connection(1, Lane::Data).unwrap();
+    assert_eq!(open.connection_id(), ids[0]);
+    assert!(cluster.try_connection(1, Lane::Coordination).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_is_dialled_again_and_a_broker_that_is_down_ever_more_slowly() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let (first, broker) = tokio::join!(cluster.connection(1, Lane::Data), greeted(&network, K1));
+    let first = first.unwrap();
+    tokio::time::sleep(10 * SECOND).await;
+    drop(broker);
+    first.closed().await;
+    let (second, broker) = tokio::join!(cluster.connection(1, Lane::Data), greeted(&network, K1));
+    assert_ne!(second.unwrap().connection_id(), first.connection_id());
+    network.refuse(K1, io::ErrorKind::ConnectionRefused);
+    network.refuse(K2, io::ErrorKind::ConnectionRefused);
+    drop(broker);
+    tokio::task::yield_now().await;
+    let before = network.dials().iter().filter(|dial| *dial == K1).count();
+    let started = Instant::now();
+    while started.elapsed() < 10 * SECOND {
+        cluster.connection(1, Lane::Data).await.unwrap_err();
+    }
+    let dials = network.dials().iter().filter(|dial| *dial == K1).count() - before;
+    // This lane, and the coordination lane on which metadata is looked for.
+    assert!((12..35).contains(&dials), "{dials} dials in 10 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_broker_is_looked_for_once() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let script = async {
+        let mut broker = either(&network).await;
+        broker.handshake().await;
+        let asked = broker.expect::<MetadataRequest>().await;
+        assert_eq!(asked.request.topics, Some(vec![]), "brokers only");
+        broker.answer(&asked, metadata(&[])).await;
+        broker
+    };
+    let (error, _broker) = tokio::join!(cluster.connection(9, Lane::Data), script);
+    let CallError::NotSent { cause, .. } = error.unwrap_err() else {
+        panic!()
+    };
+    assert!(
+        matches!(cause, NotSentCause::BrokerUnknown { broker_id: 9 }),
+        "{cause:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_moved_is_dialled_at_its_new_address() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let (old, mut broker) = tokio::join!(
+        cluster.connection(1, Lane::Coordination),
+        greeted(&network, K1)
+    );
+    let old = old.unwrap();
+    let script = async {
+        let asked = broker.expect::<MetadataRequest>().await;
+        let moved = metadata(&["t"]).with_brokers(vec![node(1, "k9:9092"), node(2, K2)]);
+        broker.answer(&asked, moved).await;
+    };
+    let (refreshed, ()) = tokio::join!(cluster.refresh(TopicsWanted::Tracked), script);
+    refreshed.unwrap();
+    let (new, _broker) = tokio::join!(
+        cluster.connection(1, Lane::Coordination),
+        greeted(&network, "k9:9092")
+    );
+    assert_eq!(new.unwrap().address().to_string(), "k9:9092");
+    assert!(
+        !old.is_closed(),
+        "what is under way on the old one is not cut"
+    );
+    drop(old);
+    broker.expect_end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_with_its_time_wherever_it_is_stuck() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let options = CallOptions {
+        timeout: Some(2 * SECOND),
+        ..CallOptions::default()
+    };
+    let call = async |broker_id| {
+        let started = Instant::now();
+        let error = cluster
+            .call(Target::Broker(broker_id), init_producer_id(), options)
+            .await;
+        (error.unwrap_err(), started.elapsed())
+    };
+    network.swallow(K1);
+    let (error, elapsed) = call(1).await;
+    assert!(matches!(
+        error,
+        CallError::NotSent {
+            cause: NotSentCause::DeadlinePassed,
+            ..
+        }
+    ));
+    assert_eq!(elapsed, 2 * SECOND);
+    let script = async {
+        let mut broker = greeted(&network, K2).await;
+        broker.expect::<InitProducerIdRequest>().await;
+        broker.expect_end().await;
+    };
+    let ((error, elapsed), ()) = tokio::join!(call(2), script);
+    assert!(error.is_ambiguous(), "{error:?}");
+    assert_eq!(elapsed, 2 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_versions_of_all_brokers_are_what_is_common() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    assert_eq!(
+        cluster.lowest_common(0),
+        None,
+        "no broker is known by its id yet"
+    );
+    let old = async {
+        let mut versions = api_versions(1, 2);
+        for api in versions.api_keys.iter_mut().filter(|api| api.api_key == 0) {
+            api.max_version = 11;
+        }
+        let mut broker = network.accept(K2).await;
+        broker.handshake_with(versions).await;
+        broker
+    };
+    let (one, two, _new, _old) = tokio::join!(
+        cluster.connection(1, Lane::Data),
+        cluster.connection(2, Lane::Data),
+        greeted(&network, K1),
+        old
+    );
+    one.unwrap();
+    two.unwrap();
+    assert_eq!(cluster.lowest_common(0).unwrap().max, 11);
+    assert_eq!(cluster.lowest_common(999), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_handle_takes_everything_with_it() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let (connection, mut broker) =
+        tokio::join!(cluster.connection(1, Lane::Data), greeted(&network, K1));
+    drop(connection);
+    let clone = cluster.clone();
+    drop(cluster);
+    broker.expect_silence(SECOND).await;
+    let tasks = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    assert!(tasks > 0);
+    drop(clone);
+    broker.expect_end().await;
+    tokio::time::sleep(SECOND).await;
+    let tasks = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    assert_eq!(tasks, 0, "a task outlived the handles");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_handle_refuses_and_hangs_nobody() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let (connection, mut broker) =
+        tokio::join!(cluster.connection(1, Lane::Data), greeted(&network, K1));
+    network.swallow(K2);
+    let waiting = [Target::Broker(2), Target::Coordinator(GROUP, "g".into())].map(|target| {
+        let cluster = cluster.clone();
+        let call = async move {
+            cluster
+                .call(target, init_producer_id(), CallOptions::default())
+                .await
+        };
+        tokio::spawn(call)
+    });
+    tokio::time::sleep(SECOND).await;
+    cluster.close().await;
+    assert!(connection.unwrap().is_closed());
+    broker.expect_end().await;
+    for call in waiting {
+        assert!(call.await.unwrap().unwrap_err().is_cluster_closed());
+    }
+    assert!(
+        cluster
+            .refresh(TopicsWanted::None)
+            .await
+            .unwrap_err()
+            .is_cluster_closed()
+    );
+    let late = cluster.coordinator(GROUP, "g", after(SECOND)).await;
+    assert!(late.unwrap_err().is_cluster_closed());
+    assert!(
+        cluster
+            .connection(1, Lane::Data)
+            .await
+            .unwrap_err()
+            .is_cluster_closed()
+    );
+    assert_eq!(
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks(),
+        0
+    );
+}
