@@ -1,10 +1,13 @@
 //! Makes `crates/codec/src/schema/table.rs` from the message definitions inside a kafka-clients jar.
 //!
 //! ```text
-//! schema-table JAR            writes the table
-//! schema-table JAR --check    fails if the table is not what the jar says
+//! schema-table            writes the table
+//! schema-table --check    fails if the table is not what the jar says
 //! ```
+//! The jar is that of the newest Kafka tested against, fetched by Maven where it is not at hand yet.
+//! Another one may be named as an argument.
 
+use milena_protocol_tests::jars::{Jars, NEWEST};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -32,10 +35,15 @@ fn run() -> Fallible<()> {
         match argument.to_str() {
             Some("--check") => check = true,
             _ if jar.is_none() => jar = Some(PathBuf::from(argument)),
-            _ => return Err("usage: schema-table JAR [--check]".into()),
+            _ => return Err("usage: schema-table [JAR] [--check]".into()),
         }
     }
-    let jar = jar.ok_or("usage: schema-table JAR [--check]")?;
+    let jar = match jar {
+        Some(jar) => jar,
+        None => Jars::fetch(NEWEST)?
+            .folder()
+            .join(format!("kafka-clients-{NEWEST}.jar")),
+    };
     let table = table(&definitions(&jar)?)?;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/codec/src/schema/table.rs");
     if !check {
@@ -156,13 +164,13 @@ fn none() -> String {
 
 /// The whole file.
 fn table(definitions: &BTreeMap<String, Definition>) -> Fallible<String> {
-    let mut out = String::from(
-        "// Made by `schema-table` in protocol-tests from the message definitions of Apache Kafka 4.3.1\n\
+    let mut out = format!(
+        "// Made by `schema-table` in protocol-tests from the message definitions of Apache Kafka {NEWEST}\n\
          // (common/message/*.json in kafka-clients). Do not edit: change the generator.\n\n\
-         use super::Listener::{Broker, Controller};\n\
-         use super::Scalar::{Bool, Float64, Int16, Int32, Int64, Int8, Uint16, Uuid};\n\
-         use super::Type::{Array, Bytes, Records, Scalar, String, Struct};\n\
-         use super::{Kind, Message, Struct as S, field, message};\n\n\
+         use super::Listener::{{Broker, Controller}};\n\
+         use super::Scalar::{{Bool, Float64, Int16, Int32, Int64, Int8, Uint16, Uuid}};\n\
+         use super::Type::{{Array, Bytes, Records, Scalar, String, Struct}};\n\
+         use super::{{Kind, Message, Struct as S, field, message}};\n\n\
          const MAX: i16 = i16::MAX;\n\n",
     );
     writeln!(

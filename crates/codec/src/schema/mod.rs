@@ -563,4 +563,24 @@ mod tests {
         assert_eq!(request_header_version(0, 14), None);
         assert_eq!(response_header_version(93, 0), None);
     }
+
+    #[test]
+    fn the_headers_agree_with_the_table() {
+        for key in api_keys() {
+            for version in api_versions(key).into_iter().flat_map(Versions::iter) {
+                let request = crate::header::request_header_version(key, version);
+                let response = crate::header::response_header_version(key, version);
+                assert_eq!(
+                    request,
+                    request_header_version(key, version),
+                    "{key} {version}"
+                );
+                assert_eq!(
+                    response,
+                    response_header_version(key, version),
+                    "{key} {version}"
+                );
+            }
+        }
+    }
 }
