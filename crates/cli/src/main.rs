@@ -1,3 +1,131 @@
-//! The milena command.
+//! The `milena` command: topics, produce, transactions, perf.
+//!
+//! Results go to stdout, everything else to stderr. What fails ends in one line on stderr and an
+//! exit code: 1 for a failure, 2 for a wrong command line, 130 after Ctrl-C cut something off.
 
-fn main() {}
+mod connect;
+mod failure;
+mod interrupt;
+mod output;
+mod perf;
+mod produce;
+mod topics;
+mod transactions;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::connect::Connect;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+
+/// Exactly-once Kafka from the command line.
+#[derive(Debug, Parser)]
+#[command(name = "milena", version, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    connect: Connect,
+    /// Log to stderr: -v what happens, -vv in detail. `RUST_LOG` overrides it.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List, create, describe and delete topics.
+    #[command(subcommand)]
+    Topics(topics::Command),
+    /// Write lines from standard input or a file as records.
+    Produce(produce::Args),
+    /// List and describe transactions.
+    #[command(subcommand)]
+    Transactions(transactions::Command),
+    /// Measure producing, consuming and transactions; one JSON line each.
+    #[command(subcommand)]
+    Perf(perf::Command),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.verbose);
+    let outcome = runtime().and_then(|runtime| {
+        let outcome = runtime.block_on(run(cli));
+        // A thread may still wait for standard input; nothing waits for it.
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(line) = failure.line() {
+                eprintln!("milena: {line}");
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli {
+        connect, command, ..
+    } = cli;
+    let interrupt = Interrupt::listen();
+    let outcome = async {
+        match command {
+            Command::Topics(command) => topics::run(&connect, command).await,
+            Command::Produce(args) => produce::run(&connect, args, &interrupt).await,
+            Command::Transactions(command) => transactions::run(&connect, command).await,
+            Command::Perf(command) => perf::run(&connect, command, &interrupt).await,
+        }
+    };
+    Box::pin(outcome).await
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "milena=info,milena_connection=info,warn",
+        2 => "milena=debug,milena_connection=debug,info",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_broker_may_be_named_before_and_after_the_command() {
+        for line in [
+            ["milena", "--bootstrap", "one:1", "topics", "list"],
+            ["milena", "topics", "list", "--bootstrap", "one:1"],
+        ] {
+            assert_eq!(
+                Cli::try_parse_from(line).unwrap().connect.bootstrap,
+                "one:1"
+            );
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `milena topics`: list, create, describe, delete.
+
+use milena::admin::{NewTopic, TopicDescription};
+
+use crate::connect::Connect;
+use crate::failure::{Failure, chain};
+use crate::output::{Output, table};
+
+/// What to do with topics.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List the topics and how many partitions they have.
+    List {
+        /// Kafka's own topics too.
+        #[arg(long)]
+        internal: bool,
+    },
+    /// Create topics.
+    Create(Create),
+    /// Describe topics: leader, replicas and in-sync replicas of every partition.
+    Describe {
+        /// The topics.
+        #[arg(required = true, value_name = "TOPIC")]
+        topics: Vec<String>,
+    },
+    /// Delete topics with all their records.
+    Delete {
+        /// The topics.
+        #[arg(required = true, value_name = "TOPIC")]
+        topics: Vec<String>,
+    },
+}
+
+/// How to create topics.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Create {
+    /// The topics.
+    #[arg(required = true, value_name = "TOPIC")]
+    topics: Vec<String>,
+    /// Partitions of each; the broker's default if unset.
+    #[arg(long)]
+    partitions: Option<i32>,
+    /// Replicas of each partition; the broker's default if unset.
+    #[arg(long)]
+    replication_factor: Option<i16>,
+    /// A configuration of the topic, such as `cleanup.policy=compact`. Repeatable.
+    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = config)]
+    configs: Vec<(String, String)>,
+}
+
+fn config(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+pub(crate) async fn run(connect: &Connect, command: Command) -> Result<(), Failure> {
+    let admin = connect.admin()?;
+    let mut output = Output::stdout();
+    let outcome = match command {
+        Command::List { internal } => {
+            let mut topics = admin.list_topics().await?;
+            topics.retain(|topic| internal || !topic.is_internal);
+            topics.sort_by(|one, other| one.name.cmp(&other.name));
+            let row = |topic: &milena::admin::TopicListing| {
+                vec![topic.name.clone(), topic.partitions.to_string()]
+            };
+            let rows: Vec<_> = topics.iter().map(row).collect();
+            output.line(&table(&["TOPIC", "PARTITIONS"], &rows))?;
+            Ok(())
+        }
+        Command::Create(create) => {
+            let topics: Vec<_> = create
+                .topics
+                .iter()
+                .map(|name| new_topic(name, &create))
+                .collect();
+            each(admin.create_topics(&topics).await?, |name, created| {
+                output.line(&format!(
+                    "created {name} with {} partitions",
+                    created.partitions
+                ))
+            })
+        }
+        Command::Describe { topics } => {
+            each(admin.describe_topics(&topics).await?, |name, topic| {
+                describe(&mut output, name, &topic)
+            })
+        }
+        Command::Delete { topics } => each(admin.delete_topics(&topics).await?, |name, ()| {
+            output.line(&format!("deleted {name}"))
+        }),
+    };
+    output.flush()?;
+    admin.close().await;
+    outcome
+}
+
+fn new_topic(name: &str, create: &Create) -> NewTopic {
+    let mut topic = NewTopic::new(name);
+    topic.partitions = create.partitions;
+    topic.replication_factor = create.replication_factor;
+    topic.configs.clone_from(&create.configs);
+    topic
+}
+
+/// Prints what went well, and fails in one line with all that did not.
+pub(crate) fn each<T>(
+    results: Vec<(String, Result<T, milena::Error>)>,
+    mut print: impl FnMut(&str, T) -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    let mut failed = Vec::new();
+    for (name, result) in results {
+        match result {
+            Ok(value) => print(&name, value)?,
+            Err(error) => {
+                let line = chain(&error);
+                let named = line.contains(&name);
+                failed.push(if named {
+                    line
+                } else {
+                    format!("{name}: {line}")
+                });
+            }
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Said(failed.join("; ")))
+    }
+}
+
+/// Fails at once, and in one line, where the topic is missing: a producer would wait for it to
+/// appear. Gives the number of its partitions.
+pub(crate) async fn require(connect: &Connect, topic: &str) -> Result<i32, Failure> {
+    let admin = connect.admin_quietly()?;
+    let described = admin.describe_topics(&[topic.to_owned()]).await;
+    admin.close().await;
+    let mut partitions = 0;
+    each(described?, |_, topic| {
+        partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+        Ok(())
+    })?;
+    Ok(partitions)
+}
+
+fn describe(output: &mut Output, name: &str, topic: &TopicDescription) -> std::io::Result<()> {
+    let brokers = |ids: &[i32]| {
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        ids.join(",")
+    };
+    let rows: Vec<_> = topic
+        .partitions
+        .iter()
+        .map(|partition| {
+            vec![
+                partition.partition.to_string(),
+                partition
+                    .leader
+                    .map_or("-".to_owned(), |leader| leader.to_string()),
+                partition
+                    .leader_epoch
+                    .map_or("-".to_owned(), |epoch| epoch.to_string()),
+                brokers(&partition.replicas),
+                brokers(&partition.in_sync_replicas),
+                brokers(&partition.offline_replicas),
+            ]
+        })
+        .collect();
+    output.line(&format!("{name}  id {}", topic.topic_id))?;
+    let heading = [
+        "PARTITION",
+        "LEADER",
+        "EPOCH",
+        "REPLICAS",
+        "IN SYNC",
+        "OFFLINE",
+    ];
+    output.line(&table(&heading, &rows))
+}
