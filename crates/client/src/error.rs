@@ -142,7 +142,7 @@ pub enum Error {
     /// The log was truncated below the position of the reader: records it has read are no longer
     /// there, and others may have taken their offsets (KIP-320).
     #[error(
-        "{topic}-{partition} was truncated below the position {position}; the logs part at offset {diverging_offset}"
+        "{topic}-{partition} was truncated below the position {position}{}", display::parting(*diverging_offset)
     )]
     LogTruncated {
         /// The topic read.
@@ -151,8 +151,8 @@ pub enum Error {
         partition: i32,
         /// The offset that would have been read next.
         position: i64,
-        /// The first offset whose record may differ from what was read.
-        diverging_offset: i64,
+        /// The first offset whose record may differ from what was read; `None` if nobody can tell.
+        diverging_offset: Option<i64>,
     },
 
     /// A broker sent bytes that are not what the protocol says.
@@ -507,6 +507,12 @@ mod display {
         } else {
             "before it was sent: it was not written"
         }
+    }
+
+    pub(super) fn parting(diverging_offset: Option<i64>) -> String {
+        diverging_offset
+            .map(|offset| format!("; the logs part at offset {offset}"))
+            .unwrap_or_default()
     }
 
     pub(super) fn range(log_start_offset: Option<i64>, high_watermark: Option<i64>) -> String {

@@ -1,8 +1,23 @@
 //! Reading records from partitions that the application assigns itself.
+//!
+//! ```text
+//!  application ── poll ──► Consumer ── take ──► ┌─────────┐ ── poll ──► task ── Fetch ──► brokers
+//!              ◄─ Records ─ unpack              │ machine │                ListOffsets
+//!                                               └─────────┘ ◄─ handle ─ read ◄─ answers
+//! ```
+//!
+//! The machine (`fetch::machine`) decides whom to ask for what and what an answer means; it knows neither
+//! sockets nor clocks. The consumer's task waits for it. An answer stays one shared buffer: its batches
+//! are views, walked and filtered by their headers when they arrive (`visibility`), opened when a poll
+//! takes them (`unpack`), and their records borrow from it ([`Records`]).
 
+mod api;
+mod contact;
+mod driver;
 mod fetch;
 #[cfg(test)]
 mod model_tests;
+mod offsets;
 mod position;
 mod records;
 #[cfg(test)]
@@ -11,5 +26,10 @@ mod types;
 mod unpack;
 mod visibility;
 
+pub use api::Consumer;
+pub use milena_codec::record::{Header, Headers};
+pub use milena_codec::{ProducerIdentity, TimestampType};
 pub use records::{BatchIter, ConsumedBatch, ConsumedRecord, Iter, Records};
-pub use types::{IsolationLevel, NextOffset, OffsetReset, Position, TopicPartition};
+pub use types::{
+    IsolationLevel, NextOffset, OffsetAndTimestamp, OffsetReset, Position, TopicPartition,
+};

@@ -149,6 +149,18 @@ impl From<NextOffset> for Position {
     }
 }
 
+/// An offset found by its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct OffsetAndTimestamp {
+    /// The record's offset.
+    pub offset: i64,
+    /// The record's timestamp, in milliseconds since the epoch, if the broker told it.
+    pub timestamp: Option<i64>,
+    /// The term of the leader that appended it, if the broker told it.
+    pub leader_epoch: Option<i32>,
+}
+
 /// What ListOffsets is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ResetTarget {

@@ -47,7 +47,7 @@ fn every_variant() -> Vec<Error> {
             topic: topic.clone(),
             partition: 3,
             position: 9,
-            diverging_offset: 5,
+            diverging_offset: Some(5),
         },
         Error::Malformed {
             request: "Produce",

@@ -67,6 +67,7 @@ fn apply(settings: &mut ConsumerSettings, property: Property<'_>) -> Result<Know
                 .set_as(key, property.kibibytes()?)?;
         }
         "max.poll.records" => settings.poll_records_max.set_as(key, property.number()?)?,
+        "check.crcs" => settings.check_crcs.set_as(key, property.boolean()?)?,
         "client.rack" => settings.rack.set_as(key, value.to_owned())?,
         _ => return out_of_reach(property),
     }
@@ -118,11 +119,6 @@ fn out_of_reach(property: Property<'_>) -> Result<Known, ConfigError> {
             &["false"],
             "nothing is committed behind the caller's back here (D-88)",
             "set it to false, and commit what was processed",
-        ),
-        "check.crcs" => property.only(
-            &["true"],
-            "checksums are always checked here",
-            "leave it unset",
         ),
         "key.deserializer" | "value.deserializer" => property.only(
             &[

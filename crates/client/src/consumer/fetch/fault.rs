@@ -1,38 +1,55 @@
 //! What can stop the reading of one partition.
 
+use std::sync::Arc;
+
 use milena_codec::{BatchError, ErrorCode};
+
+use super::super::types::TopicPartition;
+use crate::error::Error;
 
 /// Why nothing more comes of a partition for now. The application is told by poll, after everything
 /// that was read before, and the other partitions go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
     /// There is no position to start from, and the policy is not to choose one.
+    #[error("no position to read from")]
     NoPosition,
     /// The log does not hold the position, and the policy is not to choose another.
+    #[error("offset {offset} is out of range")]
     OutOfRange {
         offset: i64,
         log_start_offset: Option<i64>,
         high_watermark: Option<i64>,
     },
     /// The log was cut below the position, and the policy is not to choose another.
+    #[error("the log was cut below offset {offset}")]
     Truncated {
         offset: i64,
         divergent_offset: Option<i64>,
     },
     /// The bytes at this offset are no records that can be read (R-39a, R-39b).
-    Corrupt { offset: i64, cause: BatchError },
+    #[error("the records at offset {offset} cannot be read")]
+    Corrupt {
+        offset: i64,
+        #[source]
+        cause: BatchError,
+    },
     /// The records of a batch are out of order or outside the batch.
+    #[error("the records at offset {offset} are out of order, or outside of their batch")]
     Disordered { offset: i64 },
     /// Bytes came, and no whole batch among them, although a broker always sends the first whole
     ///
+    #[error("{have} of {need} bytes of the first batch came for offset {offset}")]
     NoWholeBatch {
         offset: i64,
         have: usize,
         need: usize,
     },
     /// The broker refused.
+    #[error("{} was answered with {code}", request.name())]
     Refused { request: Request, code: ErrorCode },
     /// The cluster does not know the partition, and has not for some time.
+    #[error("the cluster does not know the partition: {code}")]
     Unknown { code: ErrorCode },
 }
 
@@ -43,6 +60,18 @@ pub(crate) enum Request {
     ListOffsets,
     Metadata,
     OffsetForLeaderEpoch,
+}
+
+impl Request {
+    /// Kafka's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fetch => "Fetch",
+            Self::ListOffsets => "ListOffsets",
+            Self::Metadata => "Metadata",
+            Self::OffsetForLeaderEpoch => "OffsetForLeaderEpoch",
+        }
+    }
 }
 
 impl Fault {
@@ -56,6 +85,57 @@ impl Fault {
             | Self::Corrupt { .. }
             | Self::Disordered { .. } => true,
             Self::NoWholeBatch { .. } | Self::Refused { .. } | Self::Unknown { .. } => false,
+        }
+    }
+
+    /// The error of this crate that tells it.
+    pub(crate) fn into_error(self, name: &TopicPartition) -> Error {
+        let (topic, partition) = (Arc::clone(name.topic_shared()), name.partition());
+        match self {
+            Self::NoPosition => Error::misuse(format!(
+                "{name} has no position to read from: seek, or set offset_reset to earliest or latest"
+            )),
+            Self::OutOfRange {
+                offset,
+                log_start_offset,
+                high_watermark,
+            } => Error::OffsetOutOfRange {
+                topic,
+                partition,
+                offset,
+                log_start_offset,
+                high_watermark,
+            },
+            Self::Truncated {
+                offset: position,
+                divergent_offset: diverging_offset,
+            } => Error::LogTruncated {
+                topic,
+                partition,
+                position,
+                diverging_offset,
+            },
+            Self::Corrupt { offset, cause } => Error::CorruptRecords {
+                topic,
+                partition,
+                offset,
+                cause: Arc::new(cause),
+            },
+            disordered @ Self::Disordered { offset } => Error::CorruptRecords {
+                topic,
+                partition,
+                offset,
+                cause: Arc::new(disordered),
+            },
+            cut @ Self::NoWholeBatch { .. } => Error::Malformed {
+                request: "Fetch",
+                broker: None,
+                cause: Arc::new(cut),
+            },
+            Self::Refused { request, code } => {
+                Error::partition(code, request.name(), None, topic, partition)
+            }
+            Self::Unknown { code } => Error::partition(code, "Metadata", None, topic, partition),
         }
     }
 }

@@ -31,8 +31,6 @@ pub(crate) fn settings() -> Settings {
     Settings {
         isolation_level: IsolationLevel::ReadCommitted,
         offset_reset: OffsetReset::Earliest,
-        fetch_bytes_min: 1,
-        fetch_bytes_max: 1 << 20,
         fetch_wait_max: WAIT,
         partition_fetch_bytes_max: 1 << 16,
         prefetch_bytes_max: 1 << 20,

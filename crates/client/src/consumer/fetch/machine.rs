@@ -34,11 +34,7 @@ use super::session::{Plan, Session, Want};
 pub(crate) struct Settings {
     pub(crate) isolation_level: IsolationLevel,
     pub(crate) offset_reset: OffsetReset,
-    /// Bytes that a broker waits for before it answers.
-    pub(crate) fetch_bytes_min: i32,
-    /// Bytes in one answer, all partitions together.
-    pub(crate) fetch_bytes_max: i32,
-    /// How long a broker waits for `fetch_bytes_min`.
+    /// How long a broker waits if there is nothing to read.
     pub(crate) fetch_wait_max: Duration,
     /// Bytes of one partition in one answer.
     pub(crate) partition_fetch_bytes_max: i32,
@@ -423,6 +419,17 @@ impl Machine {
             attempts: attempts.saturating_add(1),
             at: Some(now + delay),
         };
+    }
+
+    /// Whether every partition has a position, or an error that keeps it from getting one.
+    pub(crate) fn is_settled(&self) -> bool {
+        let mut partitions = self.partitions.values();
+        partitions.all(|partition| partition.is_reading() || partition.fault.is_some())
+    }
+
+    /// The pause before a repetition.
+    pub(crate) fn delay(&mut self, attempts: u32) -> Duration {
+        self.settings.backoff.delay(attempts, &mut self.rng)
     }
 
     /// Partitions in their first state get a place to start from.

@@ -7,7 +7,7 @@ use milena_codec::ErrorCode;
 use uuid::Uuid;
 
 use super::super::position::{FetchState, Leader, Position};
-use super::super::types::TopicPartition;
+use super::super::types::{IsolationLevel, TopicPartition};
 use super::batches::{Buffered, Reading};
 use super::fault::{Fault, Request};
 use super::machine::AskedPartition;
@@ -117,6 +117,17 @@ impl Partition {
         self.retry = Retry::default();
         self.looking_up = false;
         self.fetch_offset = self.position.known().map_or(0, |position| position.offset);
+    }
+
+    /// How far the position is behind the end of what may be seen.
+    pub(crate) fn lag(&self, isolation_level: IsolationLevel) -> Option<u64> {
+        let end = match isolation_level {
+            IsolationLevel::ReadCommitted => self.watermarks.last_stable_offset,
+            IsolationLevel::ReadUncommitted => self.watermarks.high_watermark,
+        };
+        let behind = end?.saturating_sub(self.position.known()?.offset);
+        // The end is as old as the last answer; the position may have been sought beyond it.
+        Some(u64::try_from(behind).unwrap_or(0))
     }
 
     /// Whether answers to fetches are of use, also while nothing is asked.

@@ -24,8 +24,10 @@ use super::super::visibility::{AbortedTransaction, Filter};
 use super::answer::{FetchAnswer, PartitionAnswer};
 use super::batches::{self, Reading};
 use super::lookup::{EpochAnswer, OffsetAnswer, ValidationQuestion};
-use super::machine::{Asked, FetchPlan, FetchSupport, Settings};
+use super::machine::{Asked, FetchPlan, FetchSupport};
 use super::partition::Watermarks;
+use super::session::SESSIONLESS;
+use crate::config::ConsumerConfig;
 
 /// The versions of Fetch spoken here: 4 is the first with transactions, 18 Kafka 4.3.1's last.
 pub(crate) const FETCH_VERSIONS: std::ops::RangeInclusive<i16> = 4..=18;
@@ -57,8 +59,7 @@ pub(crate) fn fetch_support(version: i16) -> FetchSupport {
 /// The request for a plan, and the version to send it in: at most `version_max`.
 pub(crate) fn fetch_request(
     plan: &FetchPlan,
-    settings: &Settings,
-    rack: &str,
+    config: &ConsumerConfig,
     version_max: i16,
 ) -> (FetchRequest, i16) {
     let by_topic_id = plan.session.by_topic_id;
@@ -96,16 +97,23 @@ pub(crate) fn fetch_request(
             .with_partitions(vec![name.partition()])
     });
     let request = FetchRequest::default()
-        .with_max_wait_ms(milliseconds(settings.fetch_wait_max))
-        .with_min_bytes(settings.fetch_bytes_min)
-        .with_max_bytes(settings.fetch_bytes_max)
-        .with_isolation_level(settings.isolation_level.code())
+        .with_max_wait_ms(milliseconds(config.fetch_wait_max))
+        .with_min_bytes(config.fetch_bytes_min)
+        .with_max_bytes(config.fetch_bytes_max)
+        .with_isolation_level(config.isolation_level.code())
         .with_session_id(plan.session.session_id)
         .with_session_epoch(plan.session.session_epoch)
         .with_topics(topics)
         .with_forgotten_topics_data(forgotten.collect())
-        .with_rack_id(StrBytes::from_string(rack.to_owned()));
+        .with_rack_id(StrBytes::from_string(config.rack.clone()));
     (request, version)
+}
+
+/// The request that closes a session and asks for nothing.
+pub(crate) fn close_session_request(session_id: i32) -> FetchRequest {
+    FetchRequest::default()
+        .with_session_id(session_id)
+        .with_session_epoch(SESSIONLESS)
 }
 
 /// What a Fetch answer means. Here, outside of any lock, the records are walked, filtered and
