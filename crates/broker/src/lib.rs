@@ -1,1 +1,52 @@
-//! An embedded Kafka broker.
+//! An embedded Kafka broker for tests, demos and development: in process, in memory, with idempotence,
+//! transactions and groups, and with trouble by script.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use milena_broker::Broker;
+//!
+//! let broker = Broker::builder().brokers(3).topic("orders", 4).start().await?;
+//! let bootstrap = broker.addresses(); // hand these to any Kafka client
+//! # assert_eq!(bootstrap.len(), 3);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It answers as Apache Kafka 4.3.1 does, down to the error codes, epochs and offsets, as far as it
+//! serves an API; ApiVersions lists exactly what is served. What it does not do: keep anything after it
+//! ends, replicate (the virtual brokers share one state), authenticate, compact, or throttle.
+//!
+//! | to | use |
+//! |---|---|
+//! | set it up | [`Broker::builder`] |
+//! | let timeouts pass without waiting | [`Broker::clock`], [`Clock::advance`] |
+//! | make requests fail, or their answers get lost | [`Broker::faults`] |
+//! | move leaders and coordinators, stop and pause brokers | methods of [`Broker`] |
+//! | see what happened | [`Broker::history`] |
+
+mod broker;
+mod builder;
+mod clock;
+mod cluster;
+mod faults;
+mod fetch_sessions;
+mod handlers;
+mod history;
+mod log;
+mod network;
+mod producer_state;
+mod server;
+mod shared;
+mod txn_coordinator;
+mod versions;
+
+pub use broker::Broker;
+pub use builder::{BrokerBuilder, StartError};
+pub use clock::{Clock, Time};
+pub use cluster::movement::MoveError;
+pub use cluster::nodes::CoordinatorKind;
+pub use faults::{Fault, Faults, Loss, Then, When};
+pub use history::{Entry, Event, History, RequestRef};
+pub use milena_codec::ErrorCode;
+pub use txn_coordinator::TransactionState;

@@ -1,0 +1,25 @@
+//! Serves an embedded broker on fixed ports until it is interrupted, for a look with any Kafka client:
+//!
+//! ```text
+//! cargo run -p milena-broker --example serve -- [first port] [brokers] [transaction.version]
+//! ```
+
+use milena_broker::Broker;
+use std::net::Ipv4Addr;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let first_port = arguments.next().map_or(Ok(9092), |port| port.parse())?;
+    let brokers = arguments.next().map_or(Ok(1), |number| number.parse())?;
+    let version = arguments.next().map_or(Ok(2), |version| version.parse())?;
+    let broker = Broker::builder()
+        .listen(Ipv4Addr::LOCALHOST.into(), first_port)
+        .brokers(brokers)
+        .transaction_version(version)
+        .advertised_host("localhost")
+        .start()
+        .await?;
+    println!("serving at {}", broker.addresses().join(","));
+    std::future::pending().await
+}

@@ -1,0 +1,264 @@
+//! What readers see, offset by offset.
+
+use super::*;
+use crate::log::read::Read;
+use milena_codec::{
+    BatchBuilder, BatchStamp, Compression, Limits, ProducerEpoch, RecordToWrite, Sequence,
+};
+
+const NOW: Time = Time::ZERO;
+
+fn who(producer_id: i64, epoch: i16) -> ProducerIdentity {
+    ProducerIdentity::new(ProducerId(producer_id), ProducerEpoch(epoch))
+}
+
+fn records(count: i64, first_timestamp: i64, stamp: &BatchStamp) -> Batch {
+    let mut builder = BatchBuilder::default();
+    for index in 0..count {
+        let record = RecordToWrite {
+            timestamp: first_timestamp + index,
+            key: None,
+            value: Some(b"value"),
+            headers: &[],
+        };
+        builder.append(&record).unwrap();
+    }
+    let wire = builder.close(Compression::None).unwrap().to_vec(stamp);
+    Batches::new(wire.into()).next().unwrap().unwrap()
+}
+
+fn plain(count: i64) -> Batch {
+    records(count, 0, &BatchStamp::NONE)
+}
+
+fn transactional(producer: ProducerIdentity, sequence: i32, count: i64) -> Batch {
+    let stamp = BatchStamp {
+        producer,
+        base_sequence: Sequence(sequence),
+        transactional: true,
+    };
+    records(count, 0, &stamp)
+}
+
+fn append(log: &mut PartitionLog, batch: &Batch) -> i64 {
+    let appended = log.append(batch, 0, TimestampType::CreateTime, NOW);
+    appended.unwrap().base_offset
+}
+
+fn end(log: &mut PartitionLog, producer: ProducerIdentity, marker: Marker) -> i64 {
+    let marker = MarkerToAppend {
+        marker,
+        producer,
+        coordinator_epoch: 0,
+        rule: MarkerRule::Newer,
+    };
+    log.append_marker(&marker, 0, NOW).unwrap()
+}
+
+fn read(log: &PartitionLog, offset: i64, bound: ReadBound) -> Result<Read, ErrorCode> {
+    log.read(&ReadFrom {
+        offset,
+        bytes_max: 1 << 20,
+        bound,
+        at_least_one: true,
+    })
+}
+
+/// The base offsets that a reader gets, and the aborted transactions that it is told.
+fn seen(log: &PartitionLog, offset: i64, bound: ReadBound) -> (Vec<i64>, Vec<(i64, i64)>) {
+    let read = read(log, offset, bound).unwrap();
+    let batches = Batches::new(read.records).map(|batch| batch.unwrap().base_offset());
+    let aborted = read.aborted.iter();
+    let aborted = aborted.map(|aborted| (aborted.producer_id.0, aborted.first_offset));
+    (batches.collect(), aborted.collect())
+}
+
+use ReadBound::{HighWatermark, LastStable};
+
+/// Section G of the measured table.
+#[test]
+fn a_committed_reader_stops_at_the_oldest_open_transaction_and_is_told_what_was_aborted() {
+    let log = &mut PartitionLog::new();
+    let (a, b) = (who(63, 0), who(64, 0));
+    assert_eq!(append(log, &transactional(a, 0, 2)), 0);
+    assert_eq!(append(log, &transactional(b, 0, 2)), 2);
+    assert_eq!(append(log, &transactional(a, 2, 2)), 4);
+    assert_eq!(append(log, &plain(1)), 6);
+    assert_eq!((log.high_watermark(), log.last_stable_offset()), (7, 0));
+    assert_eq!(seen(log, 0, LastStable), (vec![], vec![]));
+    assert_eq!(seen(log, 3, LastStable), (vec![], vec![]), "above the LSO");
+    let beyond = read(log, 99, LastStable).map(|_| ());
+    assert_eq!(beyond, Err(ErrorCode::OffsetOutOfRange));
+
+    assert_eq!(end(log, who(63, 1), Marker::Abort), 7);
+    assert_eq!((log.high_watermark(), log.last_stable_offset()), (8, 2));
+    assert_eq!(seen(log, 0, LastStable), (vec![0], vec![(63, 0)]));
+
+    assert_eq!(end(log, who(64, 1), Marker::Commit), 8);
+    assert_eq!(append(log, &transactional(who(63, 1), 0, 1)), 9);
+    assert_eq!(end(log, who(63, 2), Marker::Abort), 10);
+    assert_eq!(log.last_stable_offset(), 11);
+    let both = vec![(63, 0), (63, 9)];
+    let all = vec![0, 2, 4, 6, 7, 8, 9, 10];
+    assert_eq!(seen(log, 0, LastStable), (all.clone(), both.clone()));
+    assert_eq!(seen(log, 4, LastStable), (all[2..].to_vec(), both.clone()));
+    assert_eq!(seen(log, 7, LastStable), (all[4..].to_vec(), both));
+    assert_eq!(
+        seen(log, 8, LastStable).1,
+        [(63, 9)],
+        "the first one is over"
+    );
+    assert_eq!(seen(log, 0, HighWatermark), (all, vec![]));
+}
+
+#[test]
+fn a_marker_without_records_is_no_aborted_transaction() {
+    let log = &mut PartitionLog::new();
+    end(log, who(1, 1), Marker::Abort);
+    assert_eq!(seen(log, 0, LastStable), (vec![0], vec![]));
+}
+
+/// R-38, KIP-74.
+#[test]
+fn the_first_batch_comes_whole_and_the_last_one_is_cut_at_the_limit() {
+    let log = &mut PartitionLog::new();
+    let size = plain(1).wire_size();
+    append(log, &plain(1));
+    append(log, &plain(1));
+    let read = |bytes_max, at_least_one| {
+        let from = ReadFrom {
+            offset: 0,
+            bytes_max,
+            bound: HighWatermark,
+            at_least_one,
+        };
+        log.read(&from).unwrap().records.len()
+    };
+    assert_eq!(read(1, true), size);
+    assert_eq!(read(1, false), 0);
+    assert_eq!(read(size, false), size);
+    assert_eq!(read(size + 5, false), size + 5);
+    assert_eq!(read(5 * size, false), 2 * size);
+    assert_eq!(log.readable_bytes(0, HighWatermark, usize::MAX), 2 * size);
+    assert_eq!(log.readable_bytes(1, HighWatermark, usize::MAX), size);
+    assert_eq!(log.readable_bytes(2, HighWatermark, usize::MAX), 0);
+}
+
+#[test]
+fn an_offset_inside_a_batch_gives_the_whole_batch() {
+    let log = &mut PartitionLog::new();
+    append(log, &plain(3));
+    append(log, &plain(3));
+    assert_eq!(seen(log, 2, HighWatermark).0, [0, 3]);
+    assert_eq!(seen(log, 3, HighWatermark).0, [3]);
+    assert_eq!(seen(log, 6, HighWatermark).0, [0_i64; 0]);
+}
+
+#[test]
+fn deleted_records_cannot_be_read_and_producers_stay_known() {
+    let log = &mut PartitionLog::new();
+    append(log, &transactional(who(1, 0), 0, 2));
+    end(log, who(1, 1), Marker::Abort);
+    append(log, &plain(2));
+    assert_eq!(log.delete_before(6), Err(ErrorCode::OffsetOutOfRange));
+    log.delete_before(4).unwrap();
+    assert_eq!(log.log_start_offset(), 4);
+    assert_eq!(
+        read(log, 3, LastStable).map(|_| ()),
+        Err(ErrorCode::OffsetOutOfRange)
+    );
+    assert_eq!(
+        seen(log, 4, LastStable),
+        (vec![3], vec![]),
+        "the batch that holds it"
+    );
+    assert_eq!(log.bytes(), plain(2).wire_size());
+    assert_eq!(log.producers().iter().count(), 1, "P-59e");
+    log.delete_before(5).unwrap();
+    assert_eq!((log.bytes(), log.log_end_offset()), (0, 5));
+}
+
+#[test]
+fn retention_drops_whole_old_batches_but_nothing_undecided() {
+    let log = &mut PartitionLog::new();
+    let size = plain(1).wire_size();
+    for _ in 0..4 {
+        append(log, &plain(1));
+    }
+    log.retain_bytes(2 * size);
+    assert_eq!(log.log_start_offset(), 2);
+    append(log, &transactional(who(1, 0), 0, 1));
+    append(log, &plain(1));
+    log.retain_bytes(0);
+    assert_eq!(
+        log.log_start_offset(),
+        4,
+        "where the open transaction begins"
+    );
+}
+
+/// R-45, D-10.
+#[test]
+fn a_held_high_watermark_hides_what_is_not_replicated() {
+    let log = &mut PartitionLog::new();
+    append(log, &transactional(who(1, 0), 0, 1));
+    log.hold_high_watermark(true);
+    append(log, &plain(1));
+    end(log, who(1, 1), Marker::Commit);
+    assert_eq!((log.high_watermark(), log.last_stable_offset()), (1, 0));
+    assert_eq!(seen(log, 0, HighWatermark).0, [0]);
+    assert_eq!(seen(log, 0, LastStable).0, [0_i64; 0]);
+    log.hold_high_watermark(false);
+    assert_eq!((log.high_watermark(), log.last_stable_offset()), (3, 3));
+}
+
+/// P-80, P-82, D-12.
+#[test]
+fn after_a_truncation_producers_and_transactions_are_what_the_rest_of_the_log_says() {
+    let log = &mut PartitionLog::new();
+    append(log, &transactional(who(1, 0), 0, 1));
+    append(log, &transactional(who(1, 0), 1, 1));
+    end(log, who(1, 1), Marker::Commit);
+    log.truncate_to(1);
+    assert_eq!(log.log_end_offset(), 1);
+    assert_eq!(log.last_stable_offset(), 0, "open again");
+    let lost = log.append(
+        &transactional(who(1, 0), 2, 1),
+        1,
+        TimestampType::CreateTime,
+        NOW,
+    );
+    assert_eq!(lost.unwrap_err().code, ErrorCode::OutOfOrderSequenceNumber);
+    assert_eq!(append(log, &transactional(who(1, 0), 1, 1)), 1);
+}
+
+#[test]
+fn timestamps_are_found_record_by_record() {
+    let log = &mut PartitionLog::new();
+    append(log, &records(3, 100, &BatchStamp::NONE));
+    append(log, &records(3, 50, &BatchStamp::NONE));
+    let limits = Limits::default();
+    let find = |timestamp| {
+        let found = log.find_timestamp(timestamp, &limits);
+        found.map(|found| (found.offset, found.timestamp))
+    };
+    assert_eq!(find(0), Some((0, 100)));
+    assert_eq!(find(101), Some((1, 101)));
+    assert_eq!(find(103), None);
+    let highest = log.find_max_timestamp(&limits).unwrap();
+    assert_eq!((highest.offset, highest.timestamp), (2, 102));
+}
+
+#[test]
+fn append_time_is_set_where_the_topic_says_so() {
+    let log = &mut PartitionLog::new();
+    let now = Time::from_unix_millis(7_777);
+    let appended = log.append(&plain(2), 4, TimestampType::LogAppendTime, now);
+    assert_eq!(appended.unwrap().log_append_time, 7_777);
+    let records = read(log, 0, HighWatermark).unwrap().records;
+    let batch = Batches::new(records).next().unwrap().unwrap();
+    batch.check_crc().unwrap();
+    assert_eq!(batch.timestamp_type(), TimestampType::LogAppendTime);
+    assert_eq!(batch.max_timestamp(), 7_777);
+    assert_eq!(batch.partition_leader_epoch(), 4);
+}

@@ -1,0 +1,168 @@
+//! What a batch from a producer must be like before the log looks at it.
+
+use crate::Time;
+use crate::cluster::TopicConfig;
+use bytes::Bytes;
+use milena_codec::{Batch, BatchError, Batches, Compression, ErrorCode, Limits, TimestampType};
+
+/// Why a batch was not appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: ErrorCode,
+    /// In the answer from Produce v8 on.
+    pub(crate) message: Option<String>,
+    /// Which records are to blame, by their index in the batch, and why.
+    pub(crate) record_errors: Vec<(i32, String)>,
+    /// Whether the answer tells where the log starts: Kafka does for what the log itself refused.
+    pub(crate) tells_log_start: bool,
+    /// Where that is, once it is filled in.
+    pub(crate) log_start_offset: Option<i64>,
+}
+
+impl Refusal {
+    /// Refused before the log was asked.
+    pub(crate) fn early(code: ErrorCode) -> Self {
+        Self {
+            code,
+            message: None,
+            record_errors: Vec::new(),
+            tells_log_start: false,
+            log_start_offset: None,
+        }
+    }
+
+    /// Refused by the log.
+    pub(crate) fn by_log(code: ErrorCode) -> Self {
+        Self {
+            tells_log_start: true,
+            ..Self::early(code)
+        }
+    }
+
+    pub(crate) fn because(self, message: impl Into<String>) -> Self {
+        Self {
+            message: Some(message.into()),
+            ..self
+        }
+    }
+}
+
+/// The first version of Produce that may carry zstd.
+const ZSTD_SINCE: i16 = 7;
+
+/// Takes the one batch out of a partition's part of a Produce request (P-5).
+///
+/// # Errors
+/// As Kafka's own checks of the request, which come before anything is asked of the log.
+pub(crate) fn sole_batch(records: Option<&Bytes>, api_version: i16) -> Result<Batch, Refusal> {
+    let invalid = |message: &str| Err(Refusal::early(ErrorCode::InvalidRecord).because(message));
+    let mut batches = Batches::new(records.cloned().unwrap_or_default());
+    let batch = match batches.next() {
+        None => return invalid("a Produce request must have one record batch per partition"),
+        Some(Err(BatchError::OldMagic { .. })) => {
+            return invalid("only record batches of magic 2 may be produced");
+        }
+        Some(Err(error)) => {
+            return Err(Refusal::early(ErrorCode::CorruptMessage).because(error.to_string()));
+        }
+        Some(Ok(batch)) => batch,
+    };
+    if api_version < ZSTD_SINCE && batch.compression() == Ok(Compression::Zstd) {
+        return Err(Refusal::early(ErrorCode::UnsupportedCompressionType));
+    }
+    match batches.next() {
+        None => Ok(batch),
+        Some(_) => invalid("a Produce request must have one record batch per partition"),
+    }
+}
+
+/// Checks a batch against itself and against the topic's configuration.
+///
+/// # Errors
+/// [`ErrorCode::MessageTooLarge`], [`ErrorCode::CorruptMessage`], [`ErrorCode::InvalidTimestamp`],
+/// [`ErrorCode::InvalidRecord`].
+pub(crate) fn check_batch(
+    batch: &Batch,
+    config: &TopicConfig,
+    limits: &Limits,
+    now: Time,
+) -> Result<(), Refusal> {
+    let invalid = |message: &str| Err(Refusal::by_log(ErrorCode::InvalidRecord).because(message));
+    if batch.base_offset() != 0 {
+        return invalid("the base offset of a produced batch must be 0");
+    }
+    if batch.wire_size() > config.max_message_bytes() {
+        let message = format!(
+            "the batch has {} bytes, which exceeds max.message.bytes {}",
+            batch.wire_size(),
+            config.max_message_bytes()
+        );
+        return Err(Refusal::early(ErrorCode::MessageTooLarge).because(message));
+    }
+    if let Err(error) = batch.check_crc() {
+        return Err(Refusal::early(ErrorCode::CorruptMessage).because(error.to_string()));
+    }
+    let count = batch.record_count();
+    if count <= 0 || batch.last_offset_delta() != count - 1 {
+        return invalid("the record count and the last offset delta contradict each other");
+    }
+    if batch.is_control() {
+        return invalid("clients are not allowed to write control records");
+    }
+    if batch.producer().is_some() && !batch.base_sequence().is_some() {
+        return invalid("a batch with a producer id must have a base sequence");
+    }
+    check_records(batch, config, limits, now)
+}
+
+fn check_records(
+    batch: &Batch,
+    config: &TopicConfig,
+    limits: &Limits,
+    now: Time,
+) -> Result<(), Refusal> {
+    let malformed =
+        |error: BatchError| Refusal::by_log(ErrorCode::InvalidRecord).because(error.to_string());
+    let records = batch.records(limits).map_err(malformed)?;
+    let timestamps = config.timestamps_around(now);
+    let from_producer = config.timestamp_type() == TimestampType::CreateTime;
+    let already_stamped = batch.timestamp_type() == TimestampType::LogAppendTime;
+    let mut errors = Vec::new();
+    let mut code = ErrorCode::InvalidRecord;
+    for (index, record) in (0..).zip(&records) {
+        let record = record.map_err(malformed)?;
+        if record.offset != i64::from(index) {
+            errors.push((
+                index,
+                "the offset delta is not the record's index".to_owned(),
+            ));
+        } else if config.needs_keys() && record.key.is_none() {
+            errors.push((
+                index,
+                "a compacted topic needs a key on every record".to_owned(),
+            ));
+        } else if from_producer && record.timestamp != NO_TIMESTAMP {
+            if !timestamps.contains(&record.timestamp) {
+                code = ErrorCode::InvalidTimestamp;
+                errors.push((
+                    index,
+                    format!("timestamp {} is out of range", record.timestamp),
+                ));
+            }
+        } else if already_stamped {
+            code = ErrorCode::InvalidTimestamp;
+            errors.push((index, "a producer may not claim LogAppendTime".to_owned()));
+        }
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let message = "One or more records have been rejected";
+    Err(Refusal {
+        record_errors: errors,
+        ..Refusal::by_log(code).because(message)
+    })
+}
+
+/// A record without a timestamp.
+const NO_TIMESTAMP: i64 = -1;
