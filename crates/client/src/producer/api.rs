@@ -88,6 +88,7 @@ impl Producer {
     /// # Cancel safety
     ///
     /// Cancel safe: a call that is dropped before it ends has sent nothing.
+    #[must_use = "a record that was refused is only reported by its delivery"]
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, Error> {
         self.core.send(&record, 0).await
     }

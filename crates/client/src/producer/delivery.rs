@@ -140,7 +140,6 @@ impl fmt::Debug for BatchCompletion {
 /// # Cancel safety
 ///
 /// Cancel safe; it may be awaited again by reference.
-#[must_use = "a record that was refused is only reported here"]
 #[derive(Debug)]
 pub struct Delivery {
     completion: Arc<BatchCompletion>,
