@@ -37,3 +37,4 @@ pub mod skip;
 pub use cluster::{Kafka, KafkaConfig};
 pub use failure::Failure;
 pub use flavour::Flavour;
+pub use java::{Isolation, ReadRecord, WriteRecord};

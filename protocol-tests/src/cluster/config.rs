@@ -15,6 +15,8 @@ const PROXIED_LISTENERS: usize = 3;
 const PROPERTIES: &[(&str, &str)] = &[
     ("auto.create.topics.enable", "false"),
     ("group.initial.rebalance.delay.ms", "0"),
+    // Records with timestamps of 1970 stay.
+    ("log.retention.ms", "-1"),
     ("num.partitions", "4"),
     ("offsets.topic.num.partitions", "4"),
     ("transaction.state.log.num.partitions", "4"),

@@ -1,6 +1,17 @@
 //! Apache Kafka's own side of a test: the JVM, and the clients and tools that run in it.
 
 use crate::Failure;
+mod clients;
+mod console;
+mod dump;
+mod records;
+mod tool;
+
+pub use clients::{JavaProducer, Offsets, TopicDescription, TransactionDescription};
+pub use dump::{DumpedBatch, Marker};
+pub use records::{Header, Isolation, ReadRecord, WriteRecord, Written};
+pub use tool::Tool;
+
 use crate::jars::{self, Jars};
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -11,7 +22,16 @@ use std::process::{Command, Output};
 const OLDEST_JAVA: u32 = 17;
 
 /// The programs of `protocol-tests/java`, by file name.
-const SOURCES: &[(&str, &str)] = &[("Broker.java", include_str!("../../java/Broker.java"))];
+const SOURCES: &[(&str, &str)] = &[
+    (
+        "Administration.java",
+        include_str!("../../java/Administration.java"),
+    ),
+    ("Broker.java", include_str!("../../java/Broker.java")),
+    ("Reading.java", include_str!("../../java/Reading.java")),
+    ("Tool.java", include_str!("../../java/Tool.java")),
+    ("Writing.java", include_str!("../../java/Writing.java")),
+];
 
 /// A JVM that starts fast and stays small: tests are short, so the second compiler never pays.
 pub const FLAGS: &[&str] = &[
