@@ -86,6 +86,8 @@ impl TransactionMachine {
             // What the coordinator holds is the transaction before.
             self.after_end(direction);
         } else {
+            // By the tables it was not applied. It has been seen after one that was (L-25).
+            self.transaction.end_in_doubt = true;
             self.start_finding_out(direction);
         }
     }
@@ -124,9 +126,9 @@ impl TransactionMachine {
                 | Verdict::Refused
                 | Verdict::Fenced
                 | Verdict::FindOut
-                | Verdict::Fatal => self.cannot_find_out(direction),
+                | Verdict::Fatal => self.cannot_find_out(),
             },
-            Reply::NotSent(NotSent::VersionUnsupported) => self.cannot_find_out(direction),
+            Reply::NotSent(NotSent::VersionUnsupported) => self.cannot_find_out(),
             Reply::NotSent(NotSent::Unreachable) | Reply::Ambiguous => {
                 self.coordinator.lose_broker(now, &mut self.pace);
             }
@@ -167,18 +169,10 @@ impl TransactionMachine {
         }
     }
 
-    /// The coordinator does not tell. A commit of which no attempt is in doubt was refused, so it was
-    /// not applied; the transaction can be aborted where an abort would show what is wrong with it (T-71).
-    fn cannot_find_out(&mut self, direction: Direction) {
+    /// The coordinator does not tell.
+    fn cannot_find_out(&mut self) {
         let cause = self.refused(Api::EndTxn, ErrorCode::InvalidTxnState);
-        let is_refused_commit = direction == Direction::Commit
-            && self.version == TransactionVersion::Two
-            && !self.transaction.end_in_doubt;
-        if is_refused_commit {
-            self.commit_failed(cause, true);
-        } else {
-            self.end_life(Phase::Fatal(cause.into_fatal()));
-        }
+        self.end_life(Phase::Fatal(cause.into_fatal()));
     }
 
     /// It is proved that the commit was not applied: the transaction can only be aborted (T-38).

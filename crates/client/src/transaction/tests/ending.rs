@@ -412,35 +412,46 @@ fn a_commit_after_the_coordinators_timeout_can_be_aborted() {
     }
 }
 
-/// L-25: a coordinator that does not tell. Without an attempt in doubt the refusal is enough.
+/// L-25: a coordinator that does not tell. INVALID_TXN_STATE alone is no proof.
 #[test]
-fn what_cannot_be_found_out_is_said_to_be_unknown_if_an_attempt_is_in_doubt() {
+fn what_cannot_be_found_out_is_said_to_be_unknown() {
     let cannot: [Reply<DescribedTransaction>; 3] = [
         Reply::NotSent(NotSent::VersionUnsupported),
         Reply::Refused(ErrorCode::TransactionalIdNotFound),
         Reply::Refused(ErrorCode::TransactionalIdAuthorizationFailed),
     ];
     for reply in cannot {
-        let mut txn = commit_in_doubt(TransactionVersion::Two);
-        txn.end_refused(ErrorCode::InvalidTxnState);
-        txn.asks(Api::DescribeTransactions);
-        txn.machine
-            .handle_describe_transactions(reply.clone(), txn.now);
-        assert_eq!(txn.state(), State::Fatal);
-        assert!(
-            txn.outcome(Operation::Commit)
-                .unwrap_err()
-                .is_outcome_unknown()
-        );
-
-        let mut txn = Txn::written(TransactionVersion::Two);
-        txn.end(Direction::Commit);
-        txn.end_refused(ErrorCode::InvalidTxnState);
-        txn.asks(Api::DescribeTransactions);
-        txn.machine.handle_describe_transactions(reply, txn.now);
-        assert_eq!(txn.state(), State::AbortableError);
-        assert!(txn.outcome(Operation::Commit).unwrap_err().is_abortable());
+        for version in VERSIONS {
+            let mut txn = Txn::written(version);
+            txn.end(Direction::Commit);
+            txn.end_refused(ErrorCode::InvalidTxnState);
+            txn.asks(Api::DescribeTransactions);
+            txn.machine
+                .handle_describe_transactions(reply.clone(), txn.now);
+            assert_eq!(txn.state(), State::Fatal);
+            assert!(
+                txn.outcome(Operation::Commit)
+                    .unwrap_err()
+                    .is_outcome_unknown()
+            );
+        }
     }
+}
+
+/// L-25: nor does an identity tell that the id has moved on to meanwhile.
+#[test]
+fn a_commit_refused_before_a_fence_is_of_unknown_outcome() {
+    let mut txn = Txn::written(TransactionVersion::Two);
+    txn.end(Direction::Commit);
+    txn.end_refused(ErrorCode::InvalidTxnState);
+    txn.asks(Api::DescribeTransactions);
+    txn.described(DescribedState::Empty, identity(7, 2));
+    assert_eq!(txn.state(), State::Fenced);
+    assert!(
+        txn.outcome(Operation::Commit)
+            .unwrap_err()
+            .is_outcome_unknown()
+    );
 }
 
 /// A description that does not come through is asked for again.

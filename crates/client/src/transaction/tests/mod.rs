@@ -5,9 +5,11 @@ mod closing;
 mod coordinators;
 mod ending;
 mod fencing;
+mod model;
 mod offsets;
 mod raising;
 mod registering;
+mod table;
 mod versions;
 
 use std::sync::Arc;
