@@ -7,16 +7,24 @@ use milena::{Error, ProducerBuilder, Record, TransactionalProducer};
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
-    let bootstrap = arguments.next().unwrap_or_else(|| "localhost:9092".to_owned());
+    let bootstrap = arguments
+        .next()
+        .unwrap_or_else(|| "localhost:9092".to_owned());
     let topic = arguments.next().unwrap_or_else(|| "transfers".to_owned());
 
-    let config = ProducerBuilder::new([bootstrap]).transactional_id("transfers-1").build()?;
+    let config = ProducerBuilder::new([bootstrap])
+        .transactional_id("transfers-1")
+        .build()?;
     let mut producer = TransactionalProducer::start(config).await?;
     for amount in 1..=10 {
         let transaction = producer.begin().await?;
         let (debit, credit) = (format!("-{amount}"), format!("+{amount}"));
-        transaction.send(Record::to(&topic).key(b"alice").value(debit.as_bytes())).await?;
-        transaction.send(Record::to(&topic).key(b"bob").value(credit.as_bytes())).await?;
+        transaction
+            .send(Record::to(&topic).key(b"alice").value(debit.as_bytes()))
+            .await?;
+        transaction
+            .send(Record::to(&topic).key(b"bob").value(credit.as_bytes()))
+            .await?;
         match transaction.commit().await {
             Ok(()) => println!("moved {amount}"),
             Err(error) if error.is_fenced() => return Err(error),

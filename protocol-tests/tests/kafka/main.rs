@@ -2,3 +2,9 @@
 
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod identical;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod transactions;

@@ -54,6 +54,8 @@ pub(crate) enum Effect {
 #[derive(Debug, Default)]
 struct Ending {
     waiter: Option<Answer<()>>,
+    /// Why the transaction could not be committed, while its abort is under way.
+    commit_error: Option<Error>,
     /// The one who asked for the outcome later.
     late: Option<Answer<Option<TransactionOutcome>>>,
     /// The outcome came and its waiter had gone.
@@ -121,10 +123,10 @@ impl Transacting {
             Request::Begin(done) => self.begin = Some(done),
             Request::Commit(done) => {
                 let started = self.machine.commit().map(|_| ());
-                if started.as_ref().is_err_and(|error| !error.is_fatal()) {
-                    self.abort_unasked();
+                self.ending.waiter = Some(done);
+                if let Err(error) = started {
+                    self.commit_failed(error);
                 }
-                wait(&mut self.ending.waiter, done, started);
             }
             Request::Abort(done) => {
                 let started = self.machine.abort().map(|_| ());
@@ -142,7 +144,7 @@ impl Transacting {
         }
     }
 
-    /// The application let go of the transaction, or its commit failed: its abort needs nobody to wait for it.
+    /// The application let go of the transaction: its abort needs nobody to wait for it.
     pub(crate) fn abort_unasked(&mut self) {
         if self.machine.abort().is_ok() {
             self.machine.disown_abort();
@@ -267,15 +269,34 @@ impl Transacting {
         }
     }
 
+    /// A transaction that can't be committed is aborted before its commit returns: what the caller hears is the
+    /// end of it, and the coordinator's answer tells whether the producer was fenced (T-70).
+    fn commit_failed(&mut self, error: Error) {
+        match self.machine.abort() {
+            Ok(_) => self.ending.commit_error = Some(error),
+            Err(_) => answer(&mut self.ending.waiter, Err(error)),
+        }
+    }
+
     fn transaction_ended(&mut self, operation: Operation, outcome: Result<(), Error>) {
         if operation == Operation::Commit && self.machine.state() == State::AbortableError {
-            self.abort_unasked();
+            return match outcome {
+                Err(error) => self.commit_failed(error),
+                Ok(()) => answer(&mut self.ending.waiter, Ok(())),
+            };
         }
-        let untold = match self.ending.waiter.take() {
-            Some(waiter) => waiter.send(outcome).err(),
-            None => Some(outcome),
+        let told = match (self.ending.commit_error.take(), &outcome) {
+            (Some(error), Ok(())) => Err(error),
+            (Some(_) | None, _) => outcome.clone(),
         };
-        let Some(outcome) = untold else { return };
+        let heard = self
+            .ending
+            .waiter
+            .take()
+            .is_some_and(|waiter| waiter.send(told).is_ok());
+        if heard {
+            return;
+        }
         match self.ending.late.take() {
             Some(late) => drop(late.send(outcome_of(operation, outcome))),
             None => self.ending.untold = Some((operation, outcome)),

@@ -241,7 +241,7 @@ impl Transaction<'_> {
     /// * fenced or fatal: the producer is at its end, nothing of the transaction is visible unless the error
     ///   [`is_outcome_unknown`](Error::is_outcome_unknown);
     /// * outcome unknown: no answer within `max_block`. The commit goes on; [`TransactionalProducer::outcome`] tells;
-    /// * otherwise it could not be committed (a record or an offset failed): its abort is under way.
+    /// * otherwise it could not be committed (a record or an offset failed) and was aborted; the next may begin.
     ///
     /// # Cancel safety
     ///
