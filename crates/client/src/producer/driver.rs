@@ -206,7 +206,12 @@ impl Driver {
                 self.submit(now, request);
             }
             let coordinated = self.coordinate(now);
-            if !sent && !effects {
+            // A transaction can end by what the sender has just told, without another answer.
+            let ended = self
+                .transacting
+                .as_ref()
+                .is_some_and(Transacting::has_effects);
+            if !sent && !effects && !ended {
                 return [arranged, coordinated].into_iter().flatten().min();
             }
         }

@@ -215,6 +215,11 @@ impl Transacting {
         }
     }
 
+    /// Whether there is something for [`effects`](Self::effects).
+    pub(crate) fn has_effects(&self) -> bool {
+        self.machine.has_events()
+    }
+
     /// What the machine tells: some of it is for those who wait, the rest is the sender's to do.
     pub(crate) fn effects(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -304,10 +309,11 @@ impl Transacting {
     }
 
     fn ask_outcome(&mut self, done: Answer<Option<TransactionOutcome>>) {
-        match (self.ending.untold.take(), self.machine.state()) {
-            (Some((operation, outcome)), _) => drop(done.send(outcome_of(operation, outcome))),
-            (None, State::Committing | State::Aborting) => self.ending.late = Some(done),
-            (None, _) => drop(done.send(self.machine.stored_error().map_or(Ok(None), Err))),
+        match self.ending.untold.take() {
+            Some((operation, outcome)) => drop(done.send(outcome_of(operation, outcome))),
+            // Of an abort that nobody waits for nothing is in doubt.
+            None if self.machine.pending_operation().is_some() => self.ending.late = Some(done),
+            None => drop(done.send(self.machine.stored_error().map_or(Ok(None), Err))),
         }
     }
 }

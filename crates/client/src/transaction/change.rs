@@ -83,7 +83,7 @@ impl TransactionMachine {
             | Phase::Fatal(_)
             | Phase::Closed => Err(error.clone()),
         };
-        if let Some(operation) = self.pending_operation() {
+        if let Some(operation) = self.pending.as_ref().map(|pending| pending.operation) {
             self.end_operation(operation, outcome);
         }
         let is_closed = matches!(self.phase, Phase::Closed);

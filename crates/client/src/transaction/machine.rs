@@ -344,9 +344,16 @@ impl TransactionMachine {
         }
     }
 
-    /// The init, commit or abort whose outcome was not taken yet (T-12).
+    /// The init, commit or abort whose outcome somebody is still to take (T-12).
     pub(crate) fn pending_operation(&self) -> Option<Operation> {
-        self.pending.as_ref().map(|pending| pending.operation)
+        let pending = self.pending.as_ref().filter(|pending| pending.owned)?;
+        Some(pending.operation)
+    }
+
+    /// Whether there is something for [`poll_event`](Self::poll_event): polling can end an operation by
+    /// itself, when the last thing that it waited for was the sender's.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// What others need to know. To be drained after every input and every poll.

@@ -129,9 +129,36 @@ fn an_abort_that_nobody_waits_for_frees_the_next_transaction_by_itself() {
     let mut txn = Txn::written(TransactionVersion::Two);
     txn.end(Direction::Abort);
     txn.machine.disown_abort();
+    assert_eq!(txn.machine.pending_operation(), None);
     is_misuse(&mut txn, TransactionMachine::begin);
     txn.ended();
     txn.machine.begin().unwrap();
+}
+
+/// Nor does one whose producer meets its end meanwhile.
+#[test]
+fn an_abort_that_nobody_waits_for_leaves_nothing_pending_in_a_terminal_state() {
+    let mut txn = Txn::written(TransactionVersion::Two);
+    txn.end(Direction::Abort);
+    txn.machine.disown_abort();
+    txn.end_refused(ErrorCode::ProducerFenced);
+    assert!(txn.machine.abort().unwrap_err().is_fenced());
+}
+
+/// A driver must look for events after polling too: the end may have waited for the sender only.
+#[test]
+fn polling_can_end_an_operation_by_itself() {
+    let mut txn = Txn::two();
+    txn.machine.begin().unwrap();
+    txn.sender.unresolved_batches = 1;
+    txn.machine.abort().unwrap();
+    txn.events();
+    txn.idle();
+    assert!(!txn.machine.has_events());
+    txn.sender = NO_WORK;
+    txn.idle();
+    assert!(txn.machine.has_events());
+    txn.outcome(Operation::Abort).unwrap();
 }
 
 /// T-13: an outcome is taken once.
