@@ -17,6 +17,7 @@ use crate::transport::Connector;
 use crate::versions::{ApiVersionRange, ApiVersions, FinalizedFeatures};
 use crate::{BrokerAddress, clock, coordinator, lock};
 use inner::Inner;
+use kafka_protocol::messages::MetadataResponse;
 use milena_codec::ErrorCode;
 use milena_codec::message::Request;
 use pool::SlotKey;
@@ -387,6 +388,7 @@ impl Inner {
             };
             let build = |version| query.request(version);
             let answer = self.call(Target::Any, options, build).await?;
+            self.check_metadata(&answer)?;
             if self.features_are_old()
                 && let Err(error) = self.refresh_features().await
             {
@@ -423,6 +425,26 @@ impl Inner {
         self.coordinators
             .run(ask, on_found, on_trouble, reached, closed)
             .await;
+    }
+
+    /// From version 13 on a broker can refuse the question as a whole.
+    fn check_metadata(&self, answer: &Answer<MetadataResponse>) -> Result<(), CallError> {
+        let Err(code) = ErrorCode::from(answer.response.error_code).into_result() else {
+            return Ok(());
+        };
+        if code == ErrorCode::RebootstrapRequired {
+            self.metadata.forget_brokers();
+            self.release_brokers();
+        }
+        let site = CallSite {
+            broker_id: answer.broker_id,
+            ..lookup_site(clock::now())
+        };
+        Err(CallError::Broker {
+            site,
+            code,
+            message: None,
+        })
     }
 
     async fn refresh_features(self: &Arc<Self>) -> Result<FinalizedFeatures, CallError> {

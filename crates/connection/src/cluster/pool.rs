@@ -169,6 +169,16 @@ impl Inner {
             });
     }
 
+    /// Lets go of the connections to all brokers. Requests under way on them are finished.
+    pub(super) fn release_brokers(&self) {
+        let broker_is_up = |key: &SlotKey, slot: &Slot| {
+            matches!((key, &slot.line), (SlotKey::Broker(..), Line::Up(_)))
+        };
+        lock(&self.pool)
+            .slots
+            .retain(|key, slot| !broker_is_up(key, slot));
+    }
+
     /// The open connections.
     pub(super) fn open_connections(&self) -> Vec<(SlotKey, Connection)> {
         let pool = lock(&self.pool);

@@ -73,6 +73,13 @@ impl MetadataShared {
         self.publish(&machine);
     }
 
+    /// Forgets the brokers, so that the bootstrap list is asked next.
+    pub(crate) fn forget_brokers(&self) {
+        let mut machine = lock(&self.machine);
+        machine.forget_brokers();
+        self.publish(&machine);
+    }
+
     /// Waits for an answer to a question that is asked after this call.
     pub(crate) async fn refresh(
         &self,

@@ -195,6 +195,12 @@ impl MetadataMachine {
         self.replace(next)
     }
 
+    /// The brokers that are known are not to be asked any more (KIP-1102): only the bootstrap list is.
+    pub fn forget_brokers(&mut self) {
+        let next = self.snapshot.without_brokers();
+        self.replace(Some(next));
+    }
+
     fn replace(&mut self, next: Option<MetadataSnapshot>) -> bool {
         let changed = next.is_some();
         if let Some(next) = next {
@@ -333,6 +339,7 @@ mod tests {
     use kafka_protocol::messages::metadata_response::{
         MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
     };
+    use proptest::prelude::*;
 
     const INITIAL: Duration = Duration::from_millis(100);
     const MAX: Duration = Duration::from_secs(1);
@@ -576,5 +583,91 @@ mod tests {
             "the field cannot be left out"
         );
         assert_eq!(query.request(1).topics, Some(vec![]));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Operation {
+        Want(u8),
+        WantTracked,
+        WantAll,
+        MarkStale(u8),
+        Wait(u64),
+        Answer,
+        Fail { unreachable: bool },
+    }
+
+    fn operations() -> impl Strategy<Value = Vec<Operation>> {
+        let operation = prop_oneof![
+            3 => (0_u8..6).prop_map(Operation::Want),
+            1 => Just(Operation::WantTracked),
+            1 => Just(Operation::WantAll),
+            2 => (0_u8..6).prop_map(Operation::MarkStale),
+            5 => (0_u64..700).prop_map(Operation::Wait),
+            5 => Just(Operation::Answer),
+            3 => any::<bool>().prop_map(|unreachable| Operation::Fail { unreachable }),
+        ];
+        prop::collection::vec(operation, 0..80)
+    }
+
+    proptest! {
+        #[test]
+        fn every_wish_is_served_or_told_and_brokers_are_not_hammered(operations in operations()) {
+            let mut machine = machine();
+            let start = Instant::now();
+            let mut now = start;
+            let (mut sent, mut questions, mut new_topics) = (None, 0_u32, 0_u32);
+            let (mut wanted, mut done) = (0, 0);
+            let mut version = 0;
+            // At the end nothing is wanted any more, and everything is answered.
+            let quiet = [Operation::Answer, Operation::Wait(2_000)];
+            let operations = operations.into_iter().chain(quiet.into_iter().cycle().take(8));
+            for operation in operations {
+                match operation {
+                    Operation::Want(topic) => {
+                        let name = topic.to_string();
+                        new_topics += u32::from(!machine.tracked.contains_key(&*name));
+                        wanted = wanted.max(machine.want(TopicsWanted::named([name])));
+                    }
+                    Operation::WantTracked => {
+                        wanted = wanted.max(machine.want(TopicsWanted::Tracked));
+                    }
+                    Operation::WantAll => {
+                        new_topics += 1;
+                        wanted = wanted.max(machine.want(TopicsWanted::All));
+                    }
+                    Operation::MarkStale(topic) => machine.mark_stale(&topic.to_string()),
+                    Operation::Wait(millis) => now += Duration::from_millis(millis),
+                    Operation::Answer => {
+                        if let Some(generation) = sent.take() {
+                            machine.on_answer(now, &answer(&["0", "1", "2"]), 12);
+                            done = generation;
+                        }
+                    }
+                    Operation::Fail { unreachable } => {
+                        if let Some(generation) = sent.take()
+                            && machine.on_failure(now, unreachable)
+                        {
+                            done = generation;
+                        }
+                    }
+                }
+                match machine.poll(now) {
+                    Output::Send(query) => {
+                        prop_assert!(sent.is_none(), "two questions at once");
+                        prop_assert!(query.generation > done);
+                        sent = Some(query.generation);
+                        questions += 1;
+                    }
+                    Output::WaitUntil(at) => prop_assert!(at > now),
+                    Output::Idle => {}
+                }
+                prop_assert!(machine.tracked.len() <= 3 && machine.oldest.len() <= 3);
+                prop_assert!(machine.snapshot().version() >= version);
+                version = machine.snapshot().version();
+            }
+            prop_assert!(done >= wanted, "a wish of generation {wanted} still waits at {done}");
+            let elapsed = u32::try_from((now - start).as_millis()).unwrap();
+            prop_assert!(questions <= 1 + new_topics + elapsed / 100, "{questions} questions");
+        }
     }
 }

@@ -270,6 +270,17 @@ impl MetadataSnapshot {
         Some(next)
     }
 
+    /// The snapshot without any broker, topics and their epochs kept.
+    pub(super) fn without_brokers(&self) -> Self {
+        let brokers = BTreeMap::new();
+        Self {
+            version: self.version + 1,
+            controller_id: None,
+            brokers,
+            ..self.clone()
+        }
+    }
+
     /// Whether both say the same, whenever they said it.
     pub(super) fn says_the_same_as(&self, other: &Self) -> bool {
         self.cluster_id == other.cluster_id

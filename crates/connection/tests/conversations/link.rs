@@ -8,13 +8,17 @@ use kafka_protocol::messages::{
 use milena_codec::message::encode_request;
 use milena_connection::test_support::{Network, Peer};
 use milena_connection::{
-    AmbiguousCause, BrokerAddress, CallError, CloseReason, Connection, ConnectionConfig,
-    NotSentCause, ProtocolHint, RawRequest, SubmitError,
+    AmbiguousCause, BoxTransport, BrokerAddress, CallError, CloseReason, ConnectFuture, Connection,
+    ConnectionConfig, Connector, NotSentCause, ProtocolHint, RawRequest, SubmitError,
 };
 use std::error::Error;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const BROKER: &str = "k1:9092";
 const METADATA: i16 = 3;
@@ -539,4 +543,96 @@ async fn a_request_that_cannot_be_encoded_harms_no_other() {
     let asked = broker.expect::<MetadataRequest>().await;
     broker.answer(&asked, MetadataResponse::default()).await;
     known.await.unwrap();
+}
+
+/// Counts the writes of a client.
+#[derive(Debug)]
+struct Counting {
+    network: Network,
+    writes: Arc<AtomicUsize>,
+}
+
+struct Counted {
+    pipe: BoxTransport,
+    writes: Arc<AtomicUsize>,
+}
+
+impl Connector for Counting {
+    fn connect<'a>(&'a self, address: &'a BrokerAddress) -> ConnectFuture<'a> {
+        let connect = self.network.connect(address);
+        let writes = Arc::clone(&self.writes);
+        Box::pin(async move {
+            let counted = Counted {
+                pipe: connect.await?,
+                writes,
+            };
+            Ok(Box::new(counted) as BoxTransport)
+        })
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.pipe).poll_write_vectored(cx, slices)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_queue_leave_in_one_write() {
+    let network = Network::new();
+    let writes = Arc::new(AtomicUsize::new(0));
+    let connector = Counting {
+        network: network.clone(),
+        writes: Arc::clone(&writes),
+    };
+    let address: Arc<BrokerAddress> = Arc::new(BROKER.parse().unwrap());
+    let config = ConnectionConfig::default();
+    let open = Connection::open(&connector, address, None, &config);
+    let script = async { greeted(network.accept(BROKER).await).await };
+    let (connection, mut broker) = tokio::join!(open, script);
+    let connection = connection.unwrap();
+    assert_eq!(writes.swap(0, Ordering::Relaxed), 1, "ApiVersions");
+    let parts = || vec![Bytes::from_static(b"head"), Bytes::from_static(b"batch")];
+    let _answers = [(); 10].map(|()| connection.submit(produce(parts(), true)).unwrap());
+    for _ in 0..10 {
+        let (_, body) = broker.expect_any("Produce").await;
+        assert_eq!(body, &b"headbatch"[..]);
+    }
+    assert_eq!(
+        writes.load(Ordering::Relaxed),
+        1,
+        "ten requests of three parts each"
+    );
 }

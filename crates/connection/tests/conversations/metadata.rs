@@ -318,3 +318,25 @@ async fn old_metadata_and_features_are_refreshed_unasked() {
     tokio::time::sleep(SECOND).await;
     assert_eq!(cluster.features().transaction_version(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_can_send_its_clients_back_to_the_bootstrap_list() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let script = async {
+        let mut broker = either(&network).await;
+        broker.handshake().await;
+        let asked = broker.expect::<MetadataRequest>().await;
+        let code = ErrorCode::RebootstrapRequired.code();
+        broker
+            .answer(&asked, MetadataResponse::default().with_error_code(code))
+            .await;
+        broker.expect_end().await;
+        let mut bootstrap = greeted(&network, BOOTSTRAP).await;
+        let asked = bootstrap.expect::<MetadataRequest>().await;
+        assert_eq!(names(&asked), ["t"]);
+        bootstrap.answer(&asked, metadata(&["t"])).await;
+    };
+    let (refreshed, ()) = tokio::join!(cluster.refresh(TopicsWanted::Tracked), script);
+    assert_eq!(refreshed.unwrap().brokers().len(), 2);
+}
