@@ -169,6 +169,7 @@ impl Walk<'_> {
         Ok(rest)
     }
 
+    #[inline(always)]
     fn fixed_array<'a>(
         &mut self,
         rest: &'a [u8],
@@ -182,6 +183,7 @@ impl Walk<'_> {
     }
 
     /// Reads an array's count, and answers for the memory of its elements.
+    #[inline(always)]
     fn count<'a>(
         &mut self,
         rest: &'a [u8],
@@ -204,7 +206,8 @@ impl Walk<'_> {
             }
         };
         let many = widen(elements);
-        if many > rest.len() / element_bytes.max(1) {
+        // 32 bits times at most a few hundred: no overflow, and far cheaper than a division.
+        if many.saturating_mul(element_bytes) > rest.len() {
             let left = rest.len();
             return Err(Fault::CountBeyondBytes {
                 count: elements,
@@ -289,6 +292,7 @@ impl Walk<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn take_memory(&mut self, bytes: usize) -> Result<(), Fault> {
         self.memory = self.memory.saturating_add(bytes);
         if self.memory > self.budget {
