@@ -1,6 +1,8 @@
 //! Which broker, and with which settings.
 
-use milena::config::{ClientBuilder, FromProperties, Idempotent, ProducerBuilder, Transactional};
+use milena::config::{
+    ClientBuilder, ConsumerBuilder, FromProperties, Idempotent, ProducerBuilder, Transactional,
+};
 use milena::{Admin, ClientConfig};
 
 use crate::failure::Failure;
@@ -84,6 +86,13 @@ impl Connect {
         let properties = self.properties(&more);
         Ok(told(ProducerBuilder::<Transactional>::from_properties(
             properties,
+        )?))
+    }
+
+    /// Settings of a consumer, `more` on top of the command line's.
+    pub(crate) fn consumer(&self, more: &[(&str, &str)]) -> Result<ConsumerBuilder, Failure> {
+        Ok(told(ConsumerBuilder::from_properties(
+            self.properties(more),
         )?))
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Kafka(Error),
     /// Anything that needs no more than a sentence.
     Said(String),
+    /// The command line asks for what does not go together.
+    Usage(String),
 }
 
 impl Failure {
@@ -29,7 +31,7 @@ impl Failure {
     pub(crate) fn line(&self) -> Option<String> {
         let line = match self {
             Self::BrokenPipe => return None,
-            Self::Interrupted { line } | Self::Said(line) => line.clone(),
+            Self::Interrupted { line } | Self::Said(line) | Self::Usage(line) => line.clone(),
             Self::Io { what, error } => format!("{what}: {error}"),
             Self::Kafka(error) => chain(error),
         };
@@ -41,6 +43,7 @@ impl Failure {
             // As a shell expects of `milena consume | head`: not a failure of the pipeline.
             Self::BrokenPipe => ExitCode::SUCCESS,
             Self::Io { .. } | Self::Kafka(_) | Self::Said(_) => ExitCode::FAILURE,
+            Self::Usage(_) => ExitCode::from(2),
             Self::Interrupted { .. } => ExitCode::from(130),
         }
     }

@@ -1,11 +1,14 @@
-//! The `milena` command: topics, produce, transactions, perf.
+//! The `milena` command: topics, produce, consume, transactions, perf, demo.
 //!
 //! Results go to stdout, everything else to stderr. What fails ends in one line on stderr and an
 //! exit code: 1 for a failure, 2 for a wrong command line, 130 after Ctrl-C cut something off.
 
 mod connect;
+mod consume;
+mod demo;
 mod failure;
 mod interrupt;
+mod offset;
 mod output;
 mod perf;
 mod produce;
@@ -41,12 +44,16 @@ enum Command {
     Topics(topics::Command),
     /// Write lines from standard input or a file as records.
     Produce(produce::Args),
+    /// Print the records of a topic.
+    Consume(consume::Args),
     /// List and describe transactions.
     #[command(subcommand)]
     Transactions(transactions::Command),
     /// Measure producing, consuming and transactions; one JSON line each.
     #[command(subcommand)]
     Perf(perf::Command),
+    /// Run a bank on transactions and audit it while it runs.
+    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
@@ -78,8 +85,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         match command {
             Command::Topics(command) => topics::run(&connect, command).await,
             Command::Produce(args) => produce::run(&connect, args, &interrupt).await,
+            Command::Consume(args) => consume::run(&connect, args, &interrupt).await,
             Command::Transactions(command) => transactions::run(&connect, command).await,
             Command::Perf(command) => perf::run(&connect, command, &interrupt).await,
+            Command::Demo(args) => demo::run(&connect, args, &interrupt).await,
         }
     };
     Box::pin(outcome).await

@@ -1,8 +1,65 @@
 //! Standard output: records in two formats, tables, and a pipe that may close.
 
 use std::io::{self, BufWriter, Stdout, Write};
+use std::os::fd::AsFd;
 
+use clap::ValueEnum;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
+use tokio::sync::oneshot;
+
+/// How a record is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// The value as it is, and a line feed.
+    #[default]
+    Text,
+    /// One JSON object with all that a record has.
+    Json,
+}
+
+/// A record to print, whoever read it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) timestamp: i64,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) headers: &'a [(&'a [u8], Option<&'a [u8]>)],
+}
+
+/// Bytes in JSON: text where they are UTF-8, hexadecimal digits where not.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Bytes<'a> {
+    Text(&'a str),
+    Hex { hex: String },
+}
+
+impl<'a> Bytes<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text),
+            Err(_) => Self::Hex {
+                hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonRecord<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    timestamp: i64,
+    key: Option<Bytes<'a>>,
+    value: Option<Bytes<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<(Bytes<'a>, Option<Bytes<'a>>)>,
+}
 
 /// Buffered standard output. Call [`flush`](Self::flush) before waiting for anything.
 pub(crate) struct Output<W: Write = Stdout> {
@@ -32,8 +89,64 @@ impl<W: Write> Output<W> {
         self.out.write_all(b"\n")
     }
 
+    /// As text, `key_separator` asks for the key too. A tombstone prints as an empty line.
+    pub(crate) fn record(
+        &mut self,
+        record: Shown<'_>,
+        format: Format,
+        key_separator: Option<&str>,
+    ) -> io::Result<()> {
+        match format {
+            Format::Text => {
+                if let Some(separator) = key_separator {
+                    self.out.write_all(record.key.unwrap_or_default())?;
+                    self.out.write_all(separator.as_bytes())?;
+                }
+                self.out.write_all(record.value.unwrap_or_default())?;
+                self.out.write_all(b"\n")
+            }
+            Format::Json => self.json(&JsonRecord {
+                topic: record.topic,
+                partition: record.partition,
+                offset: record.offset,
+                timestamp: record.timestamp,
+                key: record.key.map(Bytes::new),
+                value: record.value.map(Bytes::new),
+                headers: record
+                    .headers
+                    .iter()
+                    .map(|(key, value)| (Bytes::new(key), value.map(Bytes::new)))
+                    .collect(),
+            }),
+        }
+    }
+
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// Waits until nobody reads standard output any more, if that can be told; otherwise for ever.
+///
+/// A pipe whose reader has gone only shows at the next write, and there may be none for hours.
+///
+/// # Cancel safety
+/// Cancel safe.
+pub(crate) async fn reader_gone() {
+    let (gone, told) = oneshot::channel();
+    // A thread of its own, because only the kernel can wait for this; it ends with the process.
+    let waiting = std::thread::Builder::new()
+        .name("stdout".to_owned())
+        .spawn(move || {
+            let stdout = io::stdout();
+            // Asks for nothing, and hears of errors and hang-ups all the same.
+            let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+            if poll(&mut fds, PollTimeout::NONE).is_ok() {
+                let _ = gone.send(());
+            }
+        });
+    if waiting.is_err() || told.await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -76,6 +189,67 @@ pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RECORD: Shown<'_> = Shown {
+        topic: "orders",
+        partition: 3,
+        offset: 7,
+        timestamp: 1_700_000_000_000,
+        key: Some(b"k"),
+        value: Some(b"v"),
+        headers: &[],
+    };
+
+    fn printed(record: Shown<'_>, format: Format, key_separator: Option<&str>) -> String {
+        let mut output = Output::new(Vec::new());
+        output.record(record, format, key_separator).unwrap();
+        String::from_utf8(output.out.into_inner().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn text_is_the_value_and_on_request_the_key() {
+        assert_eq!(printed(RECORD, Format::Text, None), "v\n");
+        assert_eq!(printed(RECORD, Format::Text, Some(":")), "k:v\n");
+        let tombstone = Shown {
+            value: None,
+            ..RECORD
+        };
+        assert_eq!(printed(tombstone, Format::Text, None), "\n");
+    }
+
+    #[test]
+    fn json_tells_no_value_from_an_empty_one_and_text_from_bytes() {
+        let json = |record| printed(record, Format::Json, None);
+        assert_eq!(
+            json(RECORD),
+            r#"{"topic":"orders","partition":3,"offset":7,"timestamp":1700000000000,"key":"k","value":"v"}"#
+                .to_owned()
+                + "\n"
+        );
+        assert!(
+            json(Shown {
+                key: None,
+                ..RECORD
+            })
+            .contains(r#""key":null"#)
+        );
+        assert!(
+            json(Shown {
+                key: Some(b""),
+                ..RECORD
+            })
+            .contains(r#""key":"""#)
+        );
+        assert!(
+            json(Shown {
+                value: Some(&[0xff]),
+                ..RECORD
+            })
+            .contains(r#""value":{"hex":"ff"}"#)
+        );
+        let headers: &[(&[u8], Option<&[u8]>)] = &[(b"a", Some(b"1")), (b"a", None)];
+        assert!(json(Shown { headers, ..RECORD }).contains(r#""headers":[["a","1"],["a",null]]"#));
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

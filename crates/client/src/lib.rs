@@ -19,6 +19,7 @@ pub use config::{
     Acks, ClientConfig, ConfigError, ConsumerBuilder, ConsumerConfig, DeliveryGuarantee,
     Partitioner, ProducerBuilder, ProducerConfig, TransactionalProducerConfig,
 };
+pub use consumer::Consumer;
 pub use error::{Cause, Error, Recovery, recovery_of};
 pub use milena_codec::{ErrorCode, HeaderToWrite};
 pub use producer::{

@@ -2,10 +2,11 @@
 //!
 //! Payloads are built beforehand and the warm-up is not measured: the figures are about the client.
 
+mod consume;
 mod payload;
 mod produce;
-mod progress;
-mod report;
+pub(crate) mod progress;
+pub(crate) mod report;
 mod transactions;
 mod usage;
 
@@ -19,6 +20,8 @@ use crate::output::Output;
 pub(crate) enum Command {
     /// Records one after the other, acknowledged.
     Produce(produce::Args),
+    /// A topic from its beginning to its end.
+    Consume(consume::Args),
     /// Transactions back to back.
     Transactions(transactions::Args),
 }
@@ -83,6 +86,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let report = match command {
         Command::Produce(args) => produce::run(connect, &args, interrupt).await?,
+        Command::Consume(args) => consume::run(connect, &args, interrupt).await?,
         Command::Transactions(args) => transactions::run(connect, &args, interrupt).await?,
     };
     let mut output = Output::stdout();

@@ -1,0 +1,241 @@
+//! `milena demo`: a bank on transactions, audited while it is open.
+//!
+//! Tellers move money between accounts, each transfer one transaction over two partitions; every
+//! fourth is aborted on purpose. A reader of committed records checks all the while that no
+//! transfer is torn, none is seen twice, none that was aborted is seen, and the money stays.
+
+mod auditor;
+mod ledger;
+mod reader;
+mod report;
+mod teller;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use milena::admin::NewTopic;
+use milena::{Admin, TransactionalProducer};
+
+use crate::connect::Connect;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use auditor::{Fate, Id};
+use ledger::{Bank, Books};
+use reader::Reader;
+use report::DayEnd;
+use teller::{Day, Teller};
+
+/// How large the bank is, and how busy.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Accounts, all tellers together; each teller gets at least two.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    accounts: u32,
+    /// Partitions that the accounts are spread over.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1_000))]
+    partitions: i32,
+    /// Transfers, all tellers together.
+    #[arg(long, default_value_t = 2_000)]
+    transfers: u64,
+    /// Transactional producers that work at the same time.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    tellers: u32,
+    /// Abort every so many-th transfer on purpose; 0 for none.
+    #[arg(long, default_value_t = 4)]
+    abort_every: u64,
+    /// What every account holds at first.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(i64).range(1..=1_000_000_000))]
+    opening_balance: i64,
+    /// Decides every transfer; a new one each time if unset.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The topic to create; one with a name of its own if unset.
+    #[arg(long)]
+    topic: Option<String>,
+    /// Leave the topic there at the end.
+    #[arg(long)]
+    keep: bool,
+}
+
+pub(crate) async fn run(
+    connect: &Connect,
+    args: Args,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    if args.accounts < 2 * args.tellers {
+        return Err(Failure::Usage(format!(
+            "--accounts {} are too few for --tellers {}: each needs two to move money between",
+            args.accounts, args.tellers
+        )));
+    }
+    let admin = connect.admin()?;
+    let own = || format!("milena-bank-{:08x}", fastrand::u32(..));
+    let topic = args.topic.clone().unwrap_or_else(own);
+    open(&admin, &topic, args.partitions).await?;
+    let outcome = business(connect, &args, &topic, interrupt).await;
+    let cleaned = if args.keep {
+        Ok(())
+    } else {
+        delete(&admin, &topic).await
+    };
+    admin.close().await;
+    outcome.and(cleaned)
+}
+
+/// Creates the topic and waits until every partition has a leader.
+async fn open(admin: &Admin, topic: &str, partitions: i32) -> Result<(), Failure> {
+    let new = NewTopic::new(topic).partitions(partitions);
+    for (_, created) in admin.create_topics(&[new]).await? {
+        created?;
+    }
+    let mut pause = Duration::from_millis(5);
+    for _ in 0..12 {
+        for (_, described) in admin.describe_topics(&[topic]).await? {
+            let led = |topic: &milena::admin::TopicDescription| {
+                topic.partitions.len() == usize::try_from(partitions).unwrap_or(0)
+                    && topic
+                        .partitions
+                        .iter()
+                        .all(|partition| partition.leader.is_some())
+            };
+            if described.as_ref().is_ok_and(led) {
+                return Ok(());
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    Err(Failure::Said(format!(
+        "the partitions of {topic} have no leaders after 20 s"
+    )))
+}
+
+async fn delete(admin: &Admin, topic: &str) -> Result<(), Failure> {
+    for (_, deleted) in admin.delete_topics(&[topic]).await? {
+        deleted?;
+    }
+    Ok(())
+}
+
+/// From the first transfer to the verdict.
+async fn business(
+    connect: &Connect,
+    args: &Args,
+    topic: &str,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let bank = Bank {
+        accounts: args.accounts,
+        tellers: args.tellers,
+        partitions: args.partitions,
+        opening_balance: args.opening_balance,
+        abort_every: args.abort_every,
+    };
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
+    eprintln!(
+        "milena: {} tellers make {} transfers between {} accounts on {} partitions of {topic}, seed {seed}",
+        args.tellers, args.transfers, args.accounts, args.partitions
+    );
+    let reader = Reader::start(connect, topic, bank, args.transfers)?;
+    let started = Instant::now();
+    let days = all_tellers(connect, args, topic, Opening { bank, seed }, interrupt).await;
+    let elapsed = started.elapsed();
+    let days = match days {
+        Ok(days) => days,
+        Err(failure) => {
+            reader.abandon().await;
+            return Err(failure);
+        }
+    };
+    let fates: BTreeMap<Id, Fate> = days.iter().flat_map(|day| &day.fates).map(copied).collect();
+    let read = reader.finish(fates).await?;
+    let end = DayEnd {
+        bank,
+        days: &days,
+        auditor: &read.auditor,
+        offsets: read.offsets,
+        elapsed,
+    };
+    let mut output = Output::stdout();
+    output.line(&end.table())?;
+    let verdict = verdict(&end, args.transfers, interrupt);
+    if verdict.is_ok() {
+        output.line(
+            "verdict: every committed transfer was seen whole and once, no aborted one was seen, \
+             and the money is all there",
+        )?;
+    }
+    output.flush()?;
+    verdict
+}
+
+fn copied((id, fate): (&Id, &Fate)) -> (Id, Fate) {
+    (*id, *fate)
+}
+
+/// What every teller starts from.
+#[derive(Clone, Copy)]
+struct Opening {
+    bank: Bank,
+    seed: u64,
+}
+
+async fn all_tellers(
+    connect: &Connect,
+    args: &Args,
+    topic: &str,
+    Opening { bank, seed }: Opening,
+    interrupt: &Interrupt,
+) -> Result<Vec<Day>, Failure> {
+    let mut tellers = Vec::new();
+    for number in 0..args.tellers {
+        let id = format!("{topic}-teller-{number}");
+        let config = connect.transactional_producer(&id, &[])?.build()?;
+        tellers.push(Teller {
+            topic: topic.to_owned(),
+            books: Books::open(bank, number, seed),
+            producer: TransactionalProducer::start(config).await?,
+            interrupt: interrupt.clone(),
+        });
+    }
+    let count = u64::from(args.tellers);
+    let mut at_work = Vec::new();
+    for (number, teller) in (0_u64..).zip(tellers) {
+        let share = args.transfers / count + u64::from(number < args.transfers % count);
+        at_work.push(tokio::spawn(teller.work(share)));
+    }
+    let mut days = Vec::new();
+    for teller in at_work {
+        let day = teller.await;
+        days.push(day.map_err(|error| Failure::Said(format!("a teller vanished: {error}")))?);
+    }
+    Ok(days)
+}
+
+/// Whether the day was good: nothing wrong was seen, and nobody went home early.
+fn verdict(end: &DayEnd<'_>, transfers: u64, interrupt: &Interrupt) -> Result<(), Failure> {
+    let violations = end.violations();
+    if !violations.is_empty() {
+        for violation in &violations {
+            eprintln!("milena: {violation}");
+        }
+        let count = end.auditor.violations().len();
+        return Err(Failure::Said(format!("verdict: {count} violations")));
+    }
+    if let Some(reason) = end.days.iter().find_map(|day| day.ended_by.as_ref()) {
+        return Err(Failure::Said(format!(
+            "nothing wrong was seen, but a teller stopped: {reason}"
+        )));
+    }
+    let made: usize = end.days.iter().map(|day| day.fates.len()).sum();
+    if interrupt.is_raised() {
+        let line = format!("interrupted after {made} transfers; nothing wrong was seen");
+        return Err(Failure::Interrupted { line });
+    }
+    if u64::try_from(made).unwrap_or(u64::MAX) < transfers {
+        let line = format!("only {made} of {transfers} transfers were made: the money ran out");
+        return Err(Failure::Said(line));
+    }
+    Ok(())
+}
