@@ -141,7 +141,7 @@ fn block_on(test: impl Future<Output = ()>) {
 /// Makes one test of each claim for each [`Flavour`]: `claim::kafka_4_3_1_tv2` and so on. A claim is an
 /// `async fn(&Kafka)`.
 ///
-/// ```ignore
+/// ```text
 /// conformance!(a_claim, another_claim);
 /// conformance!(on [kafka_4_3_1_tv2]; a_claim_about_transaction_version_2);
 /// ```

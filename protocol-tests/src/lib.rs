@@ -1,7 +1,8 @@
 //! The harness that puts milena's promises to the test on real Apache Kafka.
 //!
 //! Kafka's jars come from Maven ([`jars`]), its brokers run on loopback in this process's care
-//! ([`Kafka`]), and Kafka's own clients and tools say what the other side saw ([`java`]).
+//! ([`Kafka`]), Kafka's own clients and tools say what the other side saw ([`java`]), and a network
+//! between client and broker fails on demand ([`proxy`]).
 //!
 //! ```no_run
 //! use milena_protocol_tests::{Isolation, Kafka, conformance};
@@ -31,6 +32,7 @@ pub mod jars;
 pub mod java;
 pub mod port;
 pub mod process;
+pub mod proxy;
 pub mod scratch;
 pub mod skip;
 

@@ -9,6 +9,7 @@ use crate::failure::OrFail as _;
 use crate::jars::Jars;
 use crate::java::Programs;
 use crate::port::Port;
+use crate::proxy::Slots;
 use crate::scratch::DataDir;
 use crate::{Failure, Flavour};
 use node::Node;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Kafka {
     flavour: Flavour,
     nodes: Vec<Node>,
+    slots: Slots,
     next_topic: AtomicU32,
     // After the nodes, which have to be dead before their folder goes.
     _data: DataDir,
@@ -48,6 +50,7 @@ impl Kafka {
         }
         Ok(Self {
             flavour: config.flavour(),
+            slots: node::slots(&nodes),
             nodes,
             next_topic: AtomicU32::new(0),
             _data: data,
@@ -98,6 +101,10 @@ impl Kafka {
             .iter()
             .map(|node| format!("--- broker {}\n{}\n", node.id(), node.tail(lines)))
             .collect()
+    }
+
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     fn node(&self, id: i32) -> &Node {

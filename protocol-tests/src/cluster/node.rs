@@ -2,6 +2,7 @@
 
 use super::config::NodePlan;
 use crate::process::Process;
+use crate::proxy::{Route, Slots};
 use crate::{Failure, java, scratch};
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
@@ -124,6 +125,27 @@ impl Node {
             None => Ok(()),
         }
     }
+}
+
+/// The proxied listeners of all brokers, the first of each broker together, the second, and so on.
+pub(super) fn slots(nodes: &[Node]) -> Slots {
+    let slots = nodes
+        .iter()
+        .map(|node| node.plan.listeners.proxied.len())
+        .min();
+    let route = |node: &Node, slot: usize| {
+        let proxied = node.plan.listeners.proxied.get(slot)?;
+        Some(Route {
+            broker_id: node.id(),
+            broker: proxied.broker,
+            proxy: proxied.proxy,
+        })
+    };
+    Slots::new(
+        (0..slots.unwrap_or(0))
+            .map(|slot| nodes.iter().filter_map(|node| route(node, slot)).collect())
+            .collect(),
+    )
 }
 
 pub(super) fn index_of(nodes: &[Node], id: i32) -> Result<usize, Failure> {

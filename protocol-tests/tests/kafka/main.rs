@@ -5,6 +5,8 @@ mod harness;
 #[cfg(test)]
 mod identical;
 #[cfg(test)]
+mod network;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod transactions;
