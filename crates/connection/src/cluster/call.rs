@@ -1,20 +1,57 @@
 //! One request to one broker: whom to ask, in which version, over which connection.
 
-use super::{Answer, CallOptions, Inner, Target};
+use super::{Answer, CallOptions, Inner, Lane, Target};
 use crate::coordinator::CoordinatorKind;
 use crate::error::{AmbiguousCause, CallError, CallSite, NotSentCause};
-use crate::link::{Connection, RawRequest};
+use crate::link::{Connection, RawRequest, ResponseFuture, SubmitError};
 use crate::metadata::TopicsWanted;
 use crate::versions::ApiVersionRange;
 use crate::{api_name, clock};
+use bytes::Bytes;
 use milena_codec::message::{Request, decode_response, encode_request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The smallest part of a request's time that its connection gets for the answer, however long the
-/// lookups and the dial took: otherwise a slow dial would leave a connection that is given up as soon
-/// as it is there.
-const ANSWER_SHARE: u32 = 2;
+/// The part of a request's time that lookups and the dial may take before the request's answer is
+/// timed apart from the call.
+const SLACK: u32 = 10;
+
+/// One call: what it is about, and how long it may take.
+struct Call {
+    api: &'static str,
+    started: Instant,
+    timeout: Duration,
+    deadline: Instant,
+}
+
+impl Call {
+    fn new(api_key: i16, timeout: Duration) -> Self {
+        let started = clock::now();
+        let deadline = started.checked_add(timeout).unwrap_or(started);
+        Self {
+            api: api_name(api_key),
+            started,
+            timeout,
+            deadline,
+        }
+    }
+
+    fn site(&self, connection: Option<&Connection>) -> CallSite {
+        CallSite {
+            api: self.api,
+            broker_id: connection.and_then(Connection::broker_id),
+            address: connection.map(|connection| Arc::clone(connection.address())),
+            elapsed: clock::now().saturating_duration_since(self.started),
+        }
+    }
+
+    fn not_sent(&self, connection: &Connection, cause: NotSentCause) -> CallError {
+        CallError::NotSent {
+            site: self.site(Some(connection)),
+            cause,
+        }
+    }
+}
 
 impl Inner {
     pub(super) async fn call<R: Request>(
@@ -23,71 +60,28 @@ impl Inner {
         options: CallOptions,
         build: impl FnOnce(i16) -> R,
     ) -> Result<Answer<R::Response>, CallError> {
-        let started = clock::now();
-        let timeout = options.timeout.unwrap_or(self.config.request_timeout);
-        let deadline = self.deadline(Some(timeout));
-        let site = || CallSite {
-            api: api_name(R::KEY),
-            broker_id: None,
-            address: None,
-            elapsed: clock::now().saturating_duration_since(started),
-        };
-        let not_sent = |cause| CallError::NotSent {
-            site: site(),
-            cause,
-        };
-        let route = self.route(target, options.lane, deadline);
-        let connection = match tokio::time::timeout_at(deadline.into(), route).await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => {
-                let mut at = site();
-                at.broker_id = error.site().broker_id;
-                at.address.clone_from(&error.site().address);
-                return Err(error.before_sending(at));
-            }
-            Err(_elapsed) => return Err(not_sent(NotSentCause::DeadlinePassed)),
-        };
-        let site = || CallSite {
-            broker_id: connection.broker_id(),
-            address: Some(Arc::clone(connection.address())),
-            ..site()
-        };
-        let not_sent = |cause| CallError::NotSent {
-            site: site(),
-            cause,
-        };
-        let version = negotiate::<R>(&connection, &options).map_err(not_sent)?;
+        let call = Call::new(
+            R::KEY,
+            options.timeout.unwrap_or(self.config.request_timeout),
+        );
+        let connection = self.routed(target, options.lane, &call).await?;
+        let version = negotiate::<R>(&connection, &options)
+            .map_err(|cause| call.not_sent(&connection, cause))?;
         let mut body = Vec::new();
-        encode_request(&mut body, &build(version), version).map_err(|error| {
-            not_sent(NotSentCause::Encode {
+        if let Err(error) = encode_request(&mut body, &build(version), version) {
+            let cause = NotSentCause::Encode {
                 source: Arc::new(error),
-            })
-        })?;
-        let remaining = deadline.saturating_duration_since(clock::now());
+            };
+            return Err(call.not_sent(&connection, cause));
+        }
         let request = RawRequest {
             api_key: R::KEY,
             api_version: version,
             body: vec![body.into()],
-            timeout: remaining.max(timeout / ANSWER_SHARE),
+            timeout: self.config.request_timeout.max(call.timeout),
             expects_response: true,
         };
-        let answer = submit(&connection, request, deadline)
-            .await
-            .map_err(not_sent)?;
-        let body = if remaining < timeout / ANSWER_SHARE {
-            match tokio::time::timeout_at(deadline.into(), answer).await {
-                Ok(body) => body?,
-                Err(_elapsed) => {
-                    let cause = AmbiguousCause::TimedOut { timeout };
-                    return Err(CallError::Ambiguous {
-                        site: site(),
-                        cause,
-                    });
-                }
-            }
-        } else {
-            answer.await?
-        };
+        let body = self.exchange(&connection, request, &call).await?;
         match decode_response::<R>(body, version, &self.config.limits) {
             Ok(response) => Ok(Answer {
                 response,
@@ -95,21 +89,91 @@ impl Inner {
                 broker_id: connection.broker_id(),
                 connection_id: connection.connection_id(),
             }),
-            Err(error) => Err(CallError::Malformed {
-                site: site(),
-                source: Arc::new(error),
-            }),
+            Err(error) => {
+                let site = call.site(Some(&connection));
+                Err(CallError::Malformed {
+                    site,
+                    source: Arc::new(error),
+                })
+            }
+        }
+    }
+
+    /// Sends a request over a connection and waits for the answer, for as long as the call may take.
+    ///
+    /// The caller's time is not the connection's: a call that was given up early, such as a lookup that
+    /// can be made elsewhere, leaves the connection to the others until `request_timeout` has passed.
+    async fn exchange(
+        &self,
+        connection: &Connection,
+        mut request: RawRequest,
+        call: &Call,
+    ) -> Result<Bytes, CallError> {
+        let remaining = call.deadline.saturating_duration_since(clock::now());
+        // Where both times are about the same they are the same, so that whoever is told that the time
+        // has passed finds the connection closed already, and not about to close.
+        let together = remaining >= request.timeout - request.timeout / SLACK;
+        if together {
+            request.timeout = remaining;
+        }
+        let answer = submit(connection, request, call.deadline)
+            .await
+            .map_err(|cause| call.not_sent(connection, cause))?;
+        let result = if together {
+            answer.await
+        } else {
+            match tokio::time::timeout_at(call.deadline.into(), answer).await {
+                Ok(result) => result,
+                Err(_elapsed) => {
+                    self.note_silence(connection);
+                    let cause = AmbiguousCause::TimedOut {
+                        timeout: call.timeout,
+                    };
+                    let site = call.site(Some(connection));
+                    return Err(CallError::Ambiguous { site, cause });
+                }
+            }
+        };
+        if result.is_ok() {
+            self.note_answer(connection);
+        }
+        result
+    }
+
+    /// The connection for a target, within the time of the call.
+    async fn routed(
+        self: &Arc<Self>,
+        target: Target,
+        lane: Lane,
+        call: &Call,
+    ) -> Result<Connection, CallError> {
+        let route = self.route(target, lane, call.deadline);
+        match tokio::time::timeout_at(call.deadline.into(), route).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => {
+                let mut site = call.site(None);
+                site.broker_id = error.site().broker_id;
+                site.address.clone_from(&error.site().address);
+                Err(error.before_sending(site))
+            }
+            Err(_elapsed) => {
+                let cause = NotSentCause::DeadlinePassed;
+                Err(CallError::NotSent {
+                    site: call.site(None),
+                    cause,
+                })
+            }
         }
     }
 
     async fn route(
         self: &Arc<Self>,
         target: Target,
-        lane: super::Lane,
+        lane: Lane,
         deadline: Instant,
     ) -> Result<Connection, CallError> {
         let broker_id = match target {
-            Target::Any => return self.any_connection().await,
+            Target::Any => return self.any_connection(deadline).await,
             Target::Broker(broker_id) => broker_id,
             Target::Controller => self.controller().await?,
             Target::Coordinator(kind, key) => self.coordinator(kind, &key, deadline).await?,
@@ -190,11 +254,11 @@ async fn submit(
     connection: &Connection,
     request: RawRequest,
     deadline: Instant,
-) -> Result<crate::link::ResponseFuture, NotSentCause> {
+) -> Result<ResponseFuture, NotSentCause> {
     loop {
         match connection.submit(request.clone()) {
             Ok(answer) => return Ok(answer),
-            Err(crate::link::SubmitError::Full { .. }) => {
+            Err(SubmitError::Full { .. }) => {
                 let ready = tokio::time::timeout_at(deadline.into(), connection.ready());
                 ready
                     .await

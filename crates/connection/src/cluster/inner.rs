@@ -11,7 +11,7 @@ use crate::transport::Connector;
 use crate::versions::{ApiVersions, FinalizedFeatures};
 use crate::{BrokerAddress, clock, lock};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -33,6 +33,9 @@ pub(super) struct Inner {
     features: Mutex<FinalizedFeatures>,
     /// When a broker last told its features, by any connection.
     features_told: Mutex<Option<Instant>>,
+    /// Connections over which a call was given up, and nothing was answered since: lookups go
+    /// elsewhere while they can.
+    silent: Mutex<HashSet<u64>>,
     pub(super) random: Mutex<fastrand::Rng>,
     pub(super) closed: watch::Sender<bool>,
     pub(super) tasks: Mutex<Tasks>,
@@ -74,6 +77,7 @@ impl Inner {
             versions: Mutex::default(),
             features: Mutex::default(),
             features_told: Mutex::default(),
+            silent: Mutex::default(),
             random: Mutex::new(random),
             closed: watch::Sender::new(false),
             tasks: Mutex::default(),
@@ -154,10 +158,14 @@ impl Inner {
         result
     }
 
-    /// A connection to any broker: an open one, or else the first that can be opened.
-    pub(super) async fn any_connection(self: &Arc<Self>) -> Result<Connection, CallError> {
+    /// A connection to any broker: an open one that answers, or else the first that can be opened by
+    /// `deadline`, or else an open one that was silent last time.
+    pub(super) async fn any_connection(
+        self: &Arc<Self>,
+        deadline: Instant,
+    ) -> Result<Connection, CallError> {
         let started = clock::now();
-        let mut open: Vec<_> = self.open_connections();
+        let mut open = self.open_connections();
         // Lookups stay off the lanes where a broker may hold an answer back.
         open.retain(|(key, _)| {
             matches!(
@@ -165,25 +173,22 @@ impl Inner {
                 SlotKey::Bootstrap(_) | SlotKey::Broker(_, Lane::Coordination)
             )
         });
-        if let Some((_, connection)) = lock(&self.random).choice(open) {
+        let (silent, answering): (Vec<_>, Vec<_>) = {
+            let silent = lock(&self.silent);
+            open.into_iter()
+                .partition(|(_, open)| silent.contains(&open.connection_id()))
+        };
+        if let Some((_, connection)) = lock(&self.random).choice(answering) {
             return Ok(connection);
         }
-        let mut candidates = self.candidates().into_iter().peekable();
-        let mut dials = FuturesUnordered::new();
-        let mut failures = Vec::new();
-        loop {
-            match candidates.next() {
-                Some((key, address)) => dials.push(self.slot(key, address)),
-                None if dials.is_empty() => break,
-                None => {}
-            }
-            tokio::select! {
-                Some(result) = dials.next() => match result {
-                    Ok(connection) => return Ok(connection),
-                    Err(error) => failures.push(error),
-                },
-                () = tokio::time::sleep(STAGGER), if candidates.peek().is_some() => {}
-            }
+        let mut candidates = self.candidates();
+        candidates.retain(|(key, _)| silent.iter().all(|(silent, _)| silent != key));
+        let failures = match self.first_of(candidates, deadline).await {
+            Ok(connection) => return Ok(connection),
+            Err(failures) => failures,
+        };
+        if let Some((_, connection)) = lock(&self.random).choice(silent) {
+            return Ok(connection);
         }
         if let Some(closed) = failures.iter().find(|error| error.is_cluster_closed()) {
             return Err(closed.clone());
@@ -199,6 +204,71 @@ impl Inner {
             failures: failures.into(),
         };
         Err(CallError::NotSent { site, cause })
+    }
+
+    /// The first connection that can be opened. The candidates are dialled one after the other, but
+    /// none waits longer than `STAGGER` for the one before it.
+    async fn first_of(
+        self: &Arc<Self>,
+        candidates: Vec<(SlotKey, Arc<BrokerAddress>)>,
+        deadline: Instant,
+    ) -> Result<Connection, Vec<CallError>> {
+        let started = clock::now();
+        let mut failures = Vec::new();
+        let mut candidates = candidates.into_iter().peekable();
+        let mut unfinished = Vec::new();
+        let mut dials = FuturesUnordered::new();
+        loop {
+            match candidates.next() {
+                Some((key, address)) => {
+                    unfinished.push(Arc::clone(&address));
+                    dials
+                        .push(async move { (Arc::clone(&address), self.slot(key, address).await) });
+                }
+                None if dials.is_empty() => return Err(failures),
+                None => {}
+            }
+            tokio::select! {
+                Some((address, result)) = dials.next() => match result {
+                    Ok(connection) => return Ok(connection),
+                    Err(error) => {
+                        unfinished.retain(|dialled| *dialled != address);
+                        failures.push(error);
+                    }
+                },
+                () = tokio::time::sleep(STAGGER), if candidates.peek().is_some() => {}
+                () = clock::sleep_until(Some(deadline)) => break,
+            }
+        }
+        // The dials go on for whoever asks next; this caller is told how far they got.
+        let timeout = clock::now().saturating_duration_since(started);
+        failures.extend(unfinished.into_iter().map(|address| {
+            let address = Some(address);
+            let site = CallSite {
+                api: "Connect",
+                broker_id: None,
+                address,
+                elapsed: timeout,
+            };
+            CallError::NotSent {
+                site,
+                cause: NotSentCause::ConnectTimedOut { timeout },
+            }
+        }));
+        Err(failures)
+    }
+
+    /// A call over this connection was given up before the connection was.
+    pub(super) fn note_silence(&self, connection: &Connection) {
+        let open = self.open_connections();
+        let mut silent = lock(&self.silent);
+        silent.retain(|id| open.iter().any(|(_, open)| open.connection_id() == *id));
+        silent.insert(connection.connection_id());
+    }
+
+    /// A call over this connection was answered.
+    pub(super) fn note_answer(&self, connection: &Connection) {
+        lock(&self.silent).remove(&connection.connection_id());
     }
 
     /// Whom to dial, best first: the brokers known, then the bootstrap list, each in random order, and
@@ -227,12 +297,5 @@ impl Inner {
         brokers.extend(bootstrap);
         brokers.sort_by_key(|(key, _)| self.not_before(*key));
         brokers
-    }
-
-    /// When a call with this time must be over.
-    pub(super) fn deadline(&self, timeout: Option<Duration>) -> Instant {
-        let now = clock::now();
-        now.checked_add(timeout.unwrap_or(self.config.request_timeout))
-            .unwrap_or(now)
     }
 }

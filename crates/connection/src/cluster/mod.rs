@@ -65,7 +65,9 @@ pub enum Target {
 /// How to ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallOptions {
-    /// How long the call may take, lookups and dialling included; `request_timeout` by default.
+    /// How long the call may take, lookups and dialling included; `request_timeout` by default. With
+    /// less the caller gives up early, but not the connection: that is given up when a request went
+    /// unanswered for `request_timeout`, or for this if it is longer.
     pub timeout: Option<Duration>,
     /// Over which connection.
     pub lane: Lane,
@@ -427,19 +429,29 @@ impl Inner {
             .await;
     }
 
-    /// From version 13 on a broker can refuse the question as a whole.
+    /// Whether an answer tells anything. From version 13 on a broker can refuse the question as a whole,
+    /// and one that is just starting may not know any broker, not even itself.
     fn check_metadata(&self, answer: &Answer<MetadataResponse>) -> Result<(), CallError> {
+        let site = CallSite {
+            broker_id: answer.broker_id,
+            ..lookup_site(clock::now())
+        };
         let Err(code) = ErrorCode::from(answer.response.error_code).into_result() else {
+            if answer.response.brokers.is_empty() {
+                let code = ErrorCode::BrokerNotAvailable;
+                let message = Some("the answer names no broker".to_owned());
+                return Err(CallError::Broker {
+                    site,
+                    code,
+                    message,
+                });
+            }
             return Ok(());
         };
         if code == ErrorCode::RebootstrapRequired {
             self.metadata.forget_brokers();
             self.release_brokers();
         }
-        let site = CallSite {
-            broker_id: answer.broker_id,
-            ..lookup_site(clock::now())
-        };
         Err(CallError::Broker {
             site,
             code,

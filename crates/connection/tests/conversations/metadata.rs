@@ -164,14 +164,15 @@ async fn a_refresh_during_a_question_asks_again() {
 async fn a_topic_that_is_late_is_waited_for() {
     let network = Network::new();
     let cluster = cluster(&network);
+    let missing = || refused_topic("t", ErrorCode::UnknownTopicOrPartition);
     let script = async {
-        let mut broker = greeted(&network, BOOTSTRAP).await;
-        let asked = broker.expect::<MetadataRequest>().await;
+        let mut bootstrap = greeted(&network, BOOTSTRAP).await;
+        let asked = bootstrap.expect::<MetadataRequest>().await;
         assert_eq!(names(&asked), ["t"]);
-        let missing = refused_topic("t", ErrorCode::UnknownTopicOrPartition).with_brokers(vec![]);
-        broker.answer(&asked, missing.clone()).await;
+        bootstrap.answer(&asked, missing()).await;
+        let mut broker = greeted(&network, K1).await;
         let asked = broker.expect::<MetadataRequest>().await;
-        broker.answer(&asked, missing).await;
+        broker.answer(&asked, missing()).await;
         let asked = broker.expect::<MetadataRequest>().await;
         broker.answer(&asked, metadata(&["t"])).await;
     };
@@ -191,10 +192,12 @@ async fn a_missing_topic_is_asked_for_ever_more_slowly_until_the_deadline() {
         let mut broker = greeted(&network, BOOTSTRAP).await;
         loop {
             let asked = broker.expect::<MetadataRequest>().await;
-            let missing =
-                refused_topic("t", ErrorCode::UnknownTopicOrPartition).with_brokers(vec![]);
+            let missing = refused_topic("t", ErrorCode::UnknownTopicOrPartition);
             broker.answer(&asked, missing).await;
             questions += 1;
+            if questions == 1 {
+                broker = greeted(&network, K1).await;
+            }
         }
     };
     let error = tokio::select! {
@@ -210,6 +213,45 @@ async fn a_missing_topic_is_asked_for_ever_more_slowly_until_the_deadline() {
         "topic t is not known: UNKNOWN_TOPIC_OR_PARTITION (3)"
     );
     assert!((10..20).contains(&questions), "{questions} questions");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_names_no_broker_is_no_answer() {
+    let network = Network::new();
+    let cluster = cluster(&network);
+    let script = async {
+        let mut broker = greeted(&network, BOOTSTRAP).await;
+        let asked = broker.expect::<MetadataRequest>().await;
+        broker.answer(&asked, MetadataResponse::default()).await;
+        let asked = broker.expect::<MetadataRequest>().await;
+        broker.answer(&asked, metadata(&[])).await;
+    };
+    let (snapshot, ()) = tokio::join!(cluster.refresh(TopicsWanted::None), script);
+    assert_eq!(snapshot.unwrap().brokers().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_that_swallow_packets_are_named_when_the_time_for_a_lookup_is_over() {
+    let network = Network::new();
+    let bootstrap = vec!["a:1".parse().unwrap(), "b:2".parse().unwrap()];
+    let config = ClusterConfig {
+        bootstrap,
+        ..config()
+    };
+    let cluster = Cluster::new(config, network.connector()).unwrap();
+    network.swallow("a:1");
+    network.swallow("b:2");
+    let started = Instant::now();
+    let error = cluster.refresh(TopicsWanted::None).await.unwrap_err();
+    assert!(started.elapsed() <= 5 * SECOND, "{:?}", started.elapsed());
+    let CallError::NotSent { cause, .. } = error else {
+        panic!("{error:?}")
+    };
+    let text = cause.to_string();
+    assert!(
+        text.contains("a:1: no connection within") && text.contains("b:2: no"),
+        "{text}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -242,15 +284,28 @@ async fn a_hung_broker_costs_a_lookup_its_timeout_and_no_more() {
         let mut hung = either(&network).await;
         hung.handshake().await;
         hung.expect::<MetadataRequest>().await;
-        hung.expect_end().await;
         let mut other = either(&network).await;
         other.handshake().await;
         let asked = other.expect::<MetadataRequest>().await;
         other.answer(&asked, metadata(&["t"])).await;
+        (hung, other)
     };
-    let (refreshed, ()) = tokio::join!(cluster.refresh(TopicsWanted::Tracked), script);
+    let (refreshed, (mut hung, mut other)) =
+        tokio::join!(cluster.refresh(TopicsWanted::Tracked), script);
     refreshed.unwrap();
     assert!(started.elapsed() < 6 * SECOND, "{:?}", started.elapsed());
+    // Lookups go to the broker that answers, until the connection to the other is given up.
+    for _ in 0..5 {
+        let script = async {
+            let asked = other.expect::<MetadataRequest>().await;
+            other.answer(&asked, metadata(&["t"])).await;
+        };
+        tokio::join!(cluster.refresh(TopicsWanted::Tracked), script)
+            .0
+            .unwrap();
+    }
+    hung.expect_end().await;
+    assert_eq!(started.elapsed().as_secs(), 30, "request_timeout");
 }
 
 #[tokio::test(start_paused = true)]
