@@ -16,8 +16,20 @@ const CRATES: [&str; 3] = ["connection", "client", "broker"];
 const MACHINE: &str = "machine.rs";
 
 /// Further pure modules, from the folder `crates`.
-const PURE: [&str; 9] = [
+const PURE: [&str; 21] = [
+    "client/src/consumer/contact.rs",
+    "client/src/consumer/fetch/answer.rs",
+    "client/src/consumer/fetch/backoff.rs",
+    "client/src/consumer/fetch/batches.rs",
+    "client/src/consumer/fetch/deliver.rs",
+    "client/src/consumer/fetch/errors.rs",
+    "client/src/consumer/fetch/fault.rs",
+    "client/src/consumer/fetch/lookup.rs",
+    "client/src/consumer/fetch/partition.rs",
+    "client/src/consumer/fetch/session.rs",
+    "client/src/consumer/fetch/wire.rs",
     "client/src/consumer/position.rs",
+    "client/src/consumer/unpack.rs",
     "client/src/consumer/visibility.rs",
     "connection/src/backoff.rs",
     "connection/src/cluster/dial.rs",

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | write records, each once and in order | [`Producer`] |
 //! | write records of many partitions and consumed offsets together, or none | [`TransactionalProducer`] |
-//! | read what was committed, and know how far that is | [`Consumer`](consumer::Consumer) |
+//! | read what was committed, and know how far that is | [`Consumer`] |
 //! | make and look at topics and transactions | [`Admin`] |
 //! | know what to do about an error | [`Error::recovery`] |
 //!
@@ -48,7 +48,7 @@ pub use config::{
     Acks, ClientConfig, ConfigError, ConsumerBuilder, ConsumerConfig, DeliveryGuarantee,
     Partitioner, ProducerBuilder, ProducerConfig, TransactionalProducerConfig,
 };
-pub use consumer::Consumer;
+pub use consumer::{Consumer, IsolationLevel, OffsetReset, TopicPartition};
 pub use error::{Cause, Error, Recovery, recovery_of};
 pub use milena_codec::{ErrorCode, HeaderToWrite};
 pub use producer::{
