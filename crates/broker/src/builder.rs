@@ -4,6 +4,7 @@ use crate::broker::Broker;
 use crate::cluster::config::{ConfigError, ProducerExpiry};
 use crate::cluster::nodes::{Condition, Node};
 use crate::cluster::{Cluster, NewTopic, Placement, Settings, TopicConfig};
+use crate::group_coordinator::GroupSettings;
 use crate::history::History;
 use crate::network::{Listeners, Network};
 use crate::shared::{MarkerWait, Shared};
@@ -106,6 +107,18 @@ impl Default for BrokerBuilder {
                     id_expiration: Duration::from_secs(7 * 24 * 3600),
                     id_expiration_scan: Duration::from_secs(3600),
                     marker_delay: Duration::from_micros(300),
+                },
+                groups: GroupSettings {
+                    initial_rebalance_delay: Duration::ZERO,
+                    session_timeout_min: Duration::from_secs(6),
+                    session_timeout_max: Duration::from_secs(30 * 60),
+                    new_member_timeout: Duration::from_secs(5 * 60),
+                    members_max: 1_000,
+                    groups_max: 10_000,
+                    consumer_heartbeat_interval: Duration::from_secs(5),
+                    consumer_session_timeout: Duration::from_secs(45),
+                    consumer_assignment_interval: Duration::from_secs(1),
+                    metadata_bytes_max: 4096,
                 },
                 producer_expiry: ProducerExpiry {
                     after: Duration::from_secs(24 * 3600),
@@ -270,6 +283,45 @@ impl BrokerBuilder {
     /// How long a coordinator that has been moved answers COORDINATOR_LOAD_IN_PROGRESS. Default 0.
     pub fn coordinator_load_time(mut self, load_time: Duration) -> Self {
         self.settings.coordinator_load_time = load_time;
+        self
+    }
+
+    /// How long a classic group that was empty waits for more members than the first. Default 0, as in the
+    /// configuration that Kafka ships; its `group.initial.rebalance.delay.ms` is 3 s without one.
+    pub fn initial_rebalance_delay(mut self, delay: Duration) -> Self {
+        self.settings.groups.initial_rebalance_delay = delay;
+        self
+    }
+
+    /// The shortest and the longest session that a classic member may ask for. Default 6 s and 30 min, as
+    /// Kafka's `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
+    pub fn session_timeouts(mut self, min: Duration, max: Duration) -> Self {
+        self.settings.groups.session_timeout_min = min;
+        self.settings.groups.session_timeout_max = max;
+        self
+    }
+
+    /// How often a member of a consumer group (KIP-848) shall send a heartbeat, and after how long without
+    /// one it is given up. Default 5 s and 45 s, as Kafka's `group.consumer.heartbeat.interval.ms` and
+    /// `group.consumer.session.timeout.ms`.
+    pub fn consumer_group_timing(mut self, heartbeat: Duration, session: Duration) -> Self {
+        self.settings.groups.consumer_heartbeat_interval = heartbeat;
+        self.settings.groups.consumer_session_timeout = session;
+        self
+    }
+
+    /// How long a consumer group keeps a target assignment at least. Default 1 s, as Kafka's
+    /// `group.consumer.assignment.interval.ms`.
+    pub fn consumer_group_assignment_interval(mut self, interval: Duration) -> Self {
+        self.settings.groups.consumer_assignment_interval = interval;
+        self
+    }
+
+    /// Members of one group, and groups of the cluster. Default 1,000 and 10,000; beyond, joining is answered
+    /// with GROUP_MAX_SIZE_REACHED or COORDINATOR_NOT_AVAILABLE.
+    pub fn groups_max(mut self, members: usize, groups: usize) -> Self {
+        self.settings.groups.members_max = members;
+        self.settings.groups.groups_max = groups;
         self
     }
 

@@ -31,6 +31,7 @@ mod clock;
 mod cluster;
 mod faults;
 mod fetch_sessions;
+mod group_coordinator;
 mod handlers;
 mod history;
 mod log;

@@ -271,6 +271,22 @@ impl ProducerStates {
         begins
     }
 
+    /// Notes that a coordinator has appended something for a transaction: there are no sequences then, only
+    /// epochs.
+    pub(crate) fn joined(&mut self, producer: ProducerIdentity) {
+        let ProducerIdentity {
+            producer_id,
+            producer_epoch,
+        } = producer;
+        self.verifications.remove(&producer_id);
+        let state = self
+            .states
+            .entry(producer_id)
+            .or_insert_with(|| ProducerState::new(producer_epoch));
+        state.enter_epoch(producer_epoch);
+        state.open_since.get_or_insert(0);
+    }
+
     /// Whether a marker may be appended.
     ///
     /// # Errors

@@ -45,7 +45,6 @@ pub(crate) struct MarkerWait {
 /// What somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    #[expect(dead_code, reason = "for the groups that are to come")]
     Groups,
     Logs,
 }

@@ -26,7 +26,6 @@ pub(crate) enum ConfigKind {
 }
 
 impl ConfigKind {
-    #[expect(dead_code, reason = "DescribeConfigs is to come")]
     pub(crate) const fn id(self) -> i8 {
         match self {
             Self::Boolean => 1,

@@ -41,7 +41,7 @@ impl Cluster {
         now: Time,
     ) -> bool {
         if &*at.topic == GROUP_TOPIC {
-            return self.end_pending_offsets(due, at);
+            return self.end_pending_offsets(due, at, coordinator_epoch, now);
         }
         let Some(partition) = self
             .topics
@@ -58,11 +58,7 @@ impl Cluster {
             marker: due.marker,
             producer: due.producer,
             coordinator_epoch,
-            rule: if due.bumps_epoch {
-                MarkerRule::Newer
-            } else {
-                MarkerRule::NotOlder
-            },
+            rule: rule(due),
         };
         let Some(partition) = self
             .topics
@@ -112,7 +108,32 @@ impl Cluster {
         }
     }
 
-    fn end_pending_offsets(&mut self, _due: &MarkersDue, _at: &TxnPartition) -> bool {
+    /// The marker of a transaction that commits offsets, at the coordinator of their groups.
+    fn end_pending_offsets(
+        &mut self,
+        due: &MarkersDue,
+        at: &TxnPartition,
+        coordinator_epoch: i32,
+        now: Time,
+    ) -> bool {
+        let seat = self.group_seats.at(at.partition);
+        if !seat
+            .broker_id
+            .is_some_and(|id| self.is_active(id) && seat.check(id, now).is_ok())
+        {
+            return false;
+        }
+        let ended = self.groups.offsets.end_transaction(
+            at.partition,
+            due.producer,
+            due.marker,
+            coordinator_epoch,
+            rule(due),
+            now,
+        );
+        self.wake.groups = true;
+        // It has no place in a log that anybody could read.
+        self.note_marker(due, at, ended.map(|()| -1), now);
         true
     }
 
@@ -120,5 +141,13 @@ impl Cluster {
     pub(crate) fn is_active(&self, broker_id: i32) -> bool {
         self.node(broker_id)
             .is_some_and(|node| node.condition == Condition::Running)
+    }
+}
+
+const fn rule(due: &MarkersDue) -> MarkerRule {
+    if due.bumps_epoch {
+        MarkerRule::Newer
+    } else {
+        MarkerRule::NotOlder
     }
 }

@@ -2,14 +2,17 @@
 //! an argument.
 
 pub(crate) mod config;
+mod groups;
 mod markers;
 pub(crate) mod movement;
 pub(crate) mod nodes;
 mod random;
 pub(crate) mod topics;
+pub(crate) mod verification;
 
 use crate::Time;
 use crate::fetch_sessions::FetchSessions;
+use crate::group_coordinator::{GroupCoordinator, GroupSettings};
 use crate::history::{Event, History};
 use crate::log::Appended;
 use crate::log::validate::Refusal;
@@ -30,6 +33,7 @@ use uuid::Uuid;
 pub(crate) struct Settings {
     pub(crate) cluster_id: Arc<str>,
     pub(crate) transactions: TxnSettings,
+    pub(crate) groups: GroupSettings,
     pub(crate) producer_expiry: ProducerExpiry,
     /// Bytes of records that all partitions together may hold.
     pub(crate) log_bytes_max: usize,
@@ -72,6 +76,7 @@ pub(crate) struct Features {
 pub(crate) struct Cluster {
     pub(crate) settings: Settings,
     pub(crate) transactions: TxnCoordinator,
+    pub(crate) groups: GroupCoordinator,
     pub(crate) features: Features,
     nodes: BTreeMap<i32, Node>,
     topics: BTreeMap<Arc<str>, Topic>,
@@ -120,6 +125,7 @@ impl Cluster {
         let ids: Vec<i32> = nodes.keys().copied().collect();
         Self {
             transactions: TxnCoordinator::new(settings.transactions, transaction_version, now),
+            groups: GroupCoordinator::new(settings.groups),
             features: Features {
                 epoch: 1,
                 transaction_version,
@@ -395,12 +401,59 @@ impl Cluster {
             .collect())
     }
 
+    /// Adds partitions to a topic, up to so many.
+    ///
+    /// # Errors
+    /// [`ErrorCode::UnknownTopicOrPartition`], [`ErrorCode::InvalidPartitions`],
+    /// [`ErrorCode::InvalidReplicaAssignment`], [`ErrorCode::PolicyViolation`].
+    pub(crate) fn add_partitions(
+        &mut self,
+        name: &str,
+        count: i32,
+        assignments: Option<Vec<Vec<i32>>>,
+        validate_only: bool,
+    ) -> Result<(), ErrorCode> {
+        let topic = self.topics.get(name);
+        let topic = topic.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let existing = topic.partitions.len();
+        let width = topic
+            .partitions
+            .first()
+            .map_or(1, |first| first.replicas.len());
+        let added = usize::try_from(count)
+            .ok()
+            .and_then(|count| count.checked_sub(existing));
+        let added = added
+            .filter(|added| *added > 0)
+            .ok_or(ErrorCode::InvalidPartitions)?;
+        let assignments = match assignments {
+            Some(assignments) if assignments.len() != added => {
+                return Err(ErrorCode::InvalidReplicaAssignment);
+            }
+            Some(assignments) => self.check_assignments(&assignments)?,
+            None => {
+                let (added, width) = (i32::try_from(added).ok(), i16::try_from(width).ok());
+                self.spread(added, width, existing)?
+            }
+        };
+        self.check_room_for(added)?;
+        let running = self.running();
+        if let Some(topic) = self.topics.get_mut(name).filter(|_| !validate_only) {
+            let partitions = assignments.into_iter();
+            topic
+                .partitions
+                .extend(partitions.map(|replicas| Partition::new(replicas, &running)));
+        }
+        Ok(())
+    }
+
     /// Deletes a topic with everything in it; says whether it was there.
     pub(crate) fn delete_topic(&mut self, name: &str) -> bool {
         let Some(topic) = self.topics.remove(name) else {
             return false;
         };
         self.names.remove(&topic.id);
+        self.groups.offsets.delete_topic(name);
         let bytes: usize = topic
             .partitions
             .iter()
@@ -490,6 +543,7 @@ impl Cluster {
     pub(crate) fn tick(&mut self, now: Time) {
         self.transactions.scan(now);
         self.write_markers(now);
+        self.tick_groups(now);
         if now >= self.next_producer_scan {
             let expiry = self.settings.producer_expiry;
             self.next_producer_scan = now + expiry.scan;
@@ -500,15 +554,16 @@ impl Cluster {
             {
                 partition.log.producers_mut().expire(now, expiry.after);
             }
+            self.groups.offsets.expire_producers(now, expiry.after);
         }
     }
 
     /// When something falls due next.
     pub(crate) fn next_deadline(&self) -> Time {
         let transactions = self.transactions.next_deadline();
-        transactions.map_or(self.next_producer_scan, |at| {
-            at.min(self.next_producer_scan)
-        })
+        let earlier = transactions.into_iter().chain(self.groups.next_deadline());
+        let scan = self.next_producer_scan;
+        earlier.min().map_or(scan, |at| at.min(scan))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Leaders and coordinators that change their brokers, and brokers that come and go.
 
-use super::nodes::{Condition, CoordinatorKind};
+use super::nodes::{Condition, CoordinatorKind, Seat, partition_of};
 use super::{Cluster, Features};
 use crate::Time;
 use crate::history::Event;
@@ -101,6 +101,11 @@ impl Cluster {
             seat.give_to(Some(broker_id));
             seat.loading_until = Some(now + load_time);
         }
+        if kind == CoordinatorKind::Group {
+            let moved = partition_of(key);
+            self.groups
+                .unload(|group_id| partition_of(group_id) == moved, now);
+        }
         let event = Event::CoordinatorMoved {
             key: Arc::from(key),
             broker_id,
@@ -173,18 +178,27 @@ impl Cluster {
     }
 
     fn reseat(&mut self, running: &BTreeSet<i32>, now: Time) {
-        let load_time = self.settings.coordinator_load_time;
-        let mut spread = running.iter().cycle();
-        for seat in self
-            .group_seats
-            .iter_mut()
-            .chain(self.transaction_seats.iter_mut())
-        {
-            if !seat.broker_id.is_some_and(|id| running.contains(&id)) {
-                seat.give_to(spread.next().copied());
-                seat.loading_until = Some(now + load_time);
+        let loading_until = now + self.settings.coordinator_load_time;
+        let mut spread = running.iter().copied().cycle();
+        let mut reseat = |seat: &mut Seat| {
+            let empty = !seat.broker_id.is_some_and(|id| running.contains(&id));
+            if empty {
+                seat.give_to(spread.next());
+                seat.loading_until = Some(loading_until);
+            }
+            empty
+        };
+        for seat in self.transaction_seats.iter_mut() {
+            reseat(seat);
+        }
+        let mut moved = BTreeSet::new();
+        for (partition, seat) in (0..).zip(self.group_seats.iter_mut()) {
+            if reseat(seat) {
+                moved.insert(partition);
             }
         }
+        self.groups
+            .unload(|group_id| moved.contains(&partition_of(group_id)), now);
     }
 
     /// Changes the cluster's `transaction.version` while it runs (T-3, T-4).

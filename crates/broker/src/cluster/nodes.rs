@@ -71,7 +71,12 @@ impl Seats {
     }
 
     pub(crate) fn of(&self, key: &str) -> Seat {
-        let at = usize::try_from(partition_of(key)).unwrap_or(0);
+        self.at(partition_of(key))
+    }
+
+    /// The seat of one partition of the coordinator's topic.
+    pub(crate) fn at(&self, partition: i32) -> Seat {
+        let at = usize::try_from(partition).unwrap_or(0);
         self.0.get(at).copied().unwrap_or(Seat {
             broker_id: None,
             epoch: 0,

@@ -2,7 +2,7 @@
 
 use super::{Api, Context, Reply, ResponseOf, Subject, broker, text};
 use crate::Time;
-use crate::cluster::nodes::CoordinatorKind;
+use crate::cluster::verification::{Verification, Verified};
 use crate::cluster::{Cluster, TopicConfig};
 use crate::log::Appended;
 use crate::log::validate::{Refusal, check_batch, sole_batch};
@@ -284,73 +284,30 @@ fn verify(
     if asked.is_empty() {
         return refused;
     }
-    let answers = ask_coordinator(cluster, adds, transactional_id, producer, &asked, now);
-    for ((at, _), answer) in asked.iter().zip(answers) {
-        if let Err(code) = answer {
-            refused.insert(*at, translate(code, context.api_version));
+    let (places, partitions) = asked.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+    let verification = Verification {
+        transactional_id,
+        producer,
+        partitions,
+        adds,
+        tells_abortable: context.api_version >= TELLS_ABORTABLE_SINCE,
+    };
+    let Verified(codes) = cluster.verify(verification, now);
+    for (at, code) in places.into_iter().zip(codes) {
+        if !code.is_none() {
+            refused.insert(at, translate(code, adds));
         }
     }
     refused
 }
 
-/// One broker asks another: the leader asks the transaction's coordinator.
-fn ask_coordinator(
-    cluster: &mut Cluster,
-    adds: bool,
-    transactional_id: &str,
-    producer: ProducerIdentity,
-    asked: &[(usize, TxnPartition)],
-    now: Time,
-) -> Vec<Result<(), ErrorCode>> {
-    let partitions = asked.iter().map(|(_, partition)| partition);
-    let seat = cluster.seat(CoordinatorKind::Transaction, transactional_id);
-    let available = match seat.broker_id {
-        None => Err(ErrorCode::CoordinatorNotAvailable),
-        Some(id) if !cluster.is_active(id) => Err(ErrorCode::NetworkException),
-        Some(id) => seat.check(id, now),
-    };
-    let answers = available.and_then(|()| {
-        cluster.wake_timer();
-        let coordinator = &mut cluster.transactions;
-        if adds {
-            let partitions = partitions.cloned();
-            coordinator.add_partitions(transactional_id, producer, partitions, now)?;
-            return Ok(vec![Ok(()); asked.len()]);
-        }
-        let members = coordinator.verify_partitions(transactional_id, producer, partitions)?;
-        let member = |member: bool| {
-            if member {
-                Ok(())
-            } else {
-                Err(ErrorCode::TransactionAbortable)
-            }
-        };
-        Ok(members.into_iter().map(member).collect())
-    });
-    answers.unwrap_or_else(|code| vec![Err(code); asked.len()])
-}
-
 /// What a coordinator's refusal is called in a Produce answer.
-fn translate(code: ErrorCode, api_version: i16) -> ErrorCode {
-    let for_old = |old_code, new_code, since| {
-        if api_version < since {
-            old_code
-        } else {
-            new_code
-        }
-    };
-    if code == ErrorCode::ProducerFenced {
-        // On Produce it never means the end of the instance (T-70).
-        ErrorCode::InvalidProducerEpoch
-    } else if code == ErrorCode::TransactionAbortable {
-        for_old(ErrorCode::InvalidTxnState, code, TELLS_ABORTABLE_SINCE)
-    } else if code == ErrorCode::ConcurrentTransactions {
-        for_old(ErrorCode::NotEnoughReplicas, code, ADDS_PARTITIONS_SINCE)
-    } else if code == ErrorCode::NetworkException
+fn translate(code: ErrorCode, adds: bool) -> ErrorCode {
+    let unavailable = code == ErrorCode::NetworkException
         || code == ErrorCode::CoordinatorLoadInProgress
         || code == ErrorCode::CoordinatorNotAvailable
-        || code == ErrorCode::NotCoordinator
-    {
+        || code == ErrorCode::NotCoordinator;
+    if unavailable || code == ErrorCode::ConcurrentTransactions && !adds {
         // Something that every client retries, and without asking for metadata.
         ErrorCode::NotEnoughReplicas
     } else {

@@ -7,7 +7,15 @@ mod h00_produce;
 mod h01_fetch;
 mod h02_list_offsets;
 mod h03_metadata;
+mod h08_offset_commit;
+mod h09_offset_fetch;
 mod h10_find_coordinator;
+mod h11_join_group;
+mod h12_heartbeat;
+mod h13_leave_group;
+mod h14_sync_group;
+mod h15_describe_groups;
+mod h16_list_groups;
 mod h18_api_versions;
 mod h19_create_topics;
 mod h20_delete_topics;
@@ -15,11 +23,22 @@ mod h21_delete_records;
 mod h22_init_producer_id;
 mod h23_offset_for_leader_epoch;
 mod h24_add_partitions_to_txn;
+mod h25_add_offsets_to_txn;
 mod h26_end_txn;
+mod h28_txn_offset_commit;
+mod h32_describe_configs;
+mod h37_create_partitions;
+mod h42_delete_groups;
+mod h44_incremental_alter_configs;
+mod h47_offset_delete;
 mod h60_describe_cluster;
 mod h61_describe_producers;
 mod h65_describe_transactions;
 mod h66_list_transactions;
+mod h68_consumer_group_heartbeat;
+mod h69_consumer_group_describe;
+mod h75_describe_topic_partitions;
+mod waiting;
 
 use crate::cluster::Cluster;
 use crate::faults::Injected;
@@ -43,10 +62,8 @@ pub(crate) struct Context {
     /// The broker that was asked.
     pub(crate) broker_id: i32,
     pub(crate) api_version: i16,
-    #[expect(dead_code, reason = "for the groups that are to come")]
     pub(crate) client_id: Option<Arc<str>>,
     /// Where the client is, as DescribeGroups tells it.
-    #[expect(dead_code, reason = "for the groups that are to come")]
     pub(crate) client_host: Arc<str>,
     /// What the script wants answered for single partitions.
     pub(crate) injected: Injected,
@@ -220,7 +237,15 @@ apis! {
     1 => h01_fetch::Fetch,
     2 => h02_list_offsets::ListOffsets,
     3 => h03_metadata::Metadata,
+    8 => h08_offset_commit::OffsetCommit,
+    9 => h09_offset_fetch::OffsetFetch,
     10 => h10_find_coordinator::FindCoordinator,
+    11 => h11_join_group::JoinGroup,
+    12 => h12_heartbeat::Heartbeat,
+    13 => h13_leave_group::LeaveGroup,
+    14 => h14_sync_group::SyncGroup,
+    15 => h15_describe_groups::DescribeGroups,
+    16 => h16_list_groups::ListGroups,
     18 => h18_api_versions::ApiVersions,
     19 => h19_create_topics::CreateTopics,
     20 => h20_delete_topics::DeleteTopics,
@@ -228,11 +253,21 @@ apis! {
     22 => h22_init_producer_id::InitProducerId,
     23 => h23_offset_for_leader_epoch::OffsetForLeaderEpoch,
     24 => h24_add_partitions_to_txn::AddPartitionsToTxn,
+    25 => h25_add_offsets_to_txn::AddOffsetsToTxn,
     26 => h26_end_txn::EndTxn,
+    28 => h28_txn_offset_commit::TxnOffsetCommit,
+    32 => h32_describe_configs::DescribeConfigs,
+    37 => h37_create_partitions::CreatePartitions,
+    42 => h42_delete_groups::DeleteGroups,
+    44 => h44_incremental_alter_configs::IncrementalAlterConfigs,
+    47 => h47_offset_delete::OffsetDelete,
     60 => h60_describe_cluster::DescribeCluster,
     61 => h61_describe_producers::DescribeProducers,
     65 => h65_describe_transactions::DescribeTransactions,
     66 => h66_list_transactions::ListTransactions,
+    68 => h68_consumer_group_heartbeat::ConsumerGroupHeartbeat,
+    69 => h69_consumer_group_describe::ConsumerGroupDescribe,
+    75 => h75_describe_topic_partitions::DescribeTopicPartitions,
 }
 
 pub(crate) use h18_api_versions::unsupported_version;
