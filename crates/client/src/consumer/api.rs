@@ -8,6 +8,7 @@ use milena_connection::{Connector, TcpConnector};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::committed;
 use super::driver::{self, Shared, now};
 use super::fetch::backoff::Backoff;
 use super::fetch::deliver::Taken;
@@ -337,6 +338,31 @@ impl Consumer {
             .iter()
             .map(|(name, time)| (name.clone(), ResetTarget::Timestamp(*time)));
         offsets::look_up(&self.shared, questions).await
+    }
+
+    /// What a group has committed for these partitions: where a reader that assigns its partitions itself
+    /// goes on after a restart, or after an aborted transaction. `None` where nothing is
+    /// committed. They need not be assigned.
+    ///
+    /// Waits for transactions that have offsets of this group in them to end, so that what it
+    /// returns is never replaced by a commit that was under way (L-3).
+    ///
+    /// # Errors
+    /// [`Error::Broker`] for what is refused, and never `None` in its place;
+    /// [`Error::UnsupportedVersion`] from brokers before 2.5; [`Error::Timeout`] after a minute of
+    /// trying.
+    ///
+    /// # Cancel safety
+    /// Can be dropped and called again at any time.
+    pub async fn committed_offsets(
+        &self,
+        group_id: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, Option<NextOffset>>, Error> {
+        if partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        committed::fetch(&self.shared, group_id, partitions).await
     }
 
     /// Ends the consumer: the brokers' sessions and the connections are closed, which takes about a

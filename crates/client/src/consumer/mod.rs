@@ -12,6 +12,7 @@
 //! takes them (`unpack`), and their records borrow from it ([`Records`]).
 
 mod api;
+mod committed;
 mod contact;
 mod driver;
 mod fetch;

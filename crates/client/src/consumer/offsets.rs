@@ -16,7 +16,7 @@ use super::types::{OffsetAndTimestamp, ResetTarget, TopicPartition};
 use crate::error::Error;
 
 /// How long one lookup may take with all its repetitions: Kafka's `default.api.timeout.ms`.
-const LOOKUP_MAX: Duration = Duration::from_secs(60);
+pub(super) const LOOKUP_MAX: Duration = Duration::from_secs(60);
 
 /// What is still to be asked, and what was found. Pure: the waiting is in [`look_up`].
 #[derive(Debug)]

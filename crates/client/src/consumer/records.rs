@@ -8,6 +8,7 @@ use milena_codec::{Batch, ProducerIdentity, TimestampType};
 
 use super::fetch::batches::leader_epoch;
 use super::types::{NextOffset, TopicPartition};
+use crate::transaction::OffsetToCommit;
 
 /// The records of one poll, in order within each partition.
 ///
@@ -89,6 +90,18 @@ impl Records {
     ///
     pub fn next_offsets(&self) -> impl ExactSizeIterator<Item = (&TopicPartition, NextOffset)> {
         self.next_offsets.iter().map(|(name, next)| (name, *next))
+    }
+
+    /// [`next_offsets`](Self::next_offsets) as a transaction takes them, with their leader epochs.
+    #[must_use]
+    pub fn offsets_to_commit(&self) -> Vec<OffsetToCommit> {
+        let offset = |(name, next): &(TopicPartition, NextOffset)| OffsetToCommit {
+            partition: name.clone(),
+            offset: next.offset,
+            leader_epoch: next.leader_epoch,
+            metadata: None,
+        };
+        self.next_offsets.iter().map(offset).collect()
     }
 
     /// Adds what a poll gives of one batch.
