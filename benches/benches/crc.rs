@@ -18,19 +18,33 @@ fn crc(c: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("crc-fast", bytes), &data, |b, data| {
             b.iter(|| crc_fast::crc32_iscsi(black_box(data)));
         });
-        group.bench_with_input(BenchmarkId::new("crc-fast digest", bytes), &data, |b, data| {
-            b.iter(|| {
-                let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
-                digest.update(black_box(data));
-                digest.finalize()
-            });
-        });
-        group.bench_with_input(BenchmarkId::new("crc32c, 2 pieces", bytes), &data, |b, data| {
-            b.iter(|| crc32c::crc32c_append(crc32c::crc32c(black_box(&header)), black_box(data)));
-        });
-        group.bench_with_input(BenchmarkId::new("milena, 2 pieces", bytes), &data, |b, data| {
-            b.iter(|| milena_codec::record::crc32c([black_box(&header), black_box(data)]));
-        });
+        group.bench_with_input(
+            BenchmarkId::new("crc-fast digest", bytes),
+            &data,
+            |b, data| {
+                b.iter(|| {
+                    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
+                    digest.update(black_box(data));
+                    digest.finalize()
+                });
+            },
+        );
+        group.bench_with_input(
+            BenchmarkId::new("crc32c, 2 pieces", bytes),
+            &data,
+            |b, data| {
+                b.iter(|| {
+                    crc32c::crc32c_append(crc32c::crc32c(black_box(&header)), black_box(data))
+                });
+            },
+        );
+        group.bench_with_input(
+            BenchmarkId::new("milena, 2 pieces", bytes),
+            &data,
+            |b, data| {
+                b.iter(|| milena_codec::record::crc32c([black_box(&header), black_box(data)]));
+            },
+        );
         group.finish();
     }
 }

@@ -3,8 +3,8 @@
 use super::attributes::Compression;
 use super::closed::ClosedBatch;
 use super::compression::Compressor;
+use super::encode::{Place, exact_size, least_size, put_record};
 use super::layout::{BATCH_HEADER_BYTES, LOG_OVERHEAD};
-use super::varint::{put_varint, put_varlong, varint_size, varlong_size};
 use crate::EncodeError;
 use bytes::Bytes;
 
@@ -36,7 +36,11 @@ pub struct RecordToWrite<'a> {
 /// as the producer has to be stamped anew, and leave in front of the records in one vectored write.
 #[derive(Debug)]
 pub struct BatchBuilder {
-    records: Vec<u8>,
+    /// The records, then bytes that mean nothing: writing into a slice is faster than appending to a Vec,
+    /// and a buffer that is used again need not be cleared again.
+    buffer: Vec<u8>,
+    /// Bytes of records at the front of the buffer.
+    written: usize,
     record_count: u32,
     /// The first record's timestamp; the others are written as differences from it.
     base_timestamp: i64,
@@ -45,13 +49,13 @@ pub struct BatchBuilder {
 }
 
 impl BatchBuilder {
-    /// An empty batch that writes into `buffer`, which is cleared. Its capacity is kept, so buffers of
-    /// sent batches ([`ClosedBatch::into_buffer`]) can be used again.
+    /// An empty batch that writes over `buffer`: the buffers of sent batches
+    /// ([`ClosedBatch::into_buffer`]) can be used again.
     #[must_use]
-    pub fn new(mut buffer: Vec<u8>) -> Self {
-        buffer.clear();
+    pub fn new(buffer: Vec<u8>) -> Self {
         Self {
-            records: buffer,
+            buffer,
+            written: 0,
             record_count: 0,
             base_timestamp: 0,
             max_timestamp: -1,
@@ -73,14 +77,14 @@ impl BatchBuilder {
     /// Bytes of the whole batch, its 61 bytes of header included, before compression.
     #[must_use]
     pub fn size(&self) -> usize {
-        BATCH_HEADER_BYTES + self.records.len()
+        BATCH_HEADER_BYTES + self.written
     }
 
     /// Bytes that the whole batch would have, before compression, with this record added.
     #[must_use]
     pub fn size_with(&self, record: &RecordToWrite<'_>) -> usize {
-        let body = self.place(record).body_size(record);
-        self.size().saturating_add(framed_size(body))
+        self.size()
+            .saturating_add(exact_size(record, self.place(record)))
     }
 
     /// Adds a record and returns its place in the batch, from zero.
@@ -108,21 +112,23 @@ impl BatchBuilder {
         record: &RecordToWrite<'_>,
         size_max: usize,
     ) -> Result<Option<u32>, EncodeError> {
-        let place = self.place(record);
-        let body = place.body_size(record);
-        let framed = framed_size(body);
-        let size = self.size().saturating_add(framed);
-        if size > size_max && !self.is_empty() {
+        let least = least_size(record);
+        if !self.is_empty() && self.size().saturating_add(least) > size_max {
             return Ok(None);
         }
-        if size > BATCH_BYTES_MAX || place.offset_delta == i32::MAX {
-            return Err(self.refusal(body));
-        }
-        let Ok(body) = i32::try_from(body) else {
-            return Err(self.refusal(body));
+        let place = self.place(record);
+        let space = self.buffer.get_mut(self.written..).unwrap_or_default();
+        let Some(size) = put_record(space, record, place, least) else {
+            return self.grow_and_append(record, size_max);
         };
-        self.records.reserve(framed);
-        place.put(&mut self.records, record, body);
+        // Only now is the size known. A record that is too much is not counted, so it was never there.
+        if !self.is_empty() && self.size() + size > size_max {
+            return Ok(None);
+        }
+        if self.size() + size > BATCH_BYTES_MAX {
+            return Err(self.refusal(size));
+        }
+        self.written += size;
 
         let index = self.record_count;
         if index == 0 {
@@ -162,14 +168,17 @@ impl BatchBuilder {
         if compressor.compression() == Compression::None {
             return Ok((self.into_closed(compressor), output));
         }
-        compressor.compress(&self.records, &mut output)?;
-        let plain = std::mem::replace(&mut self.records, output);
+        self.buffer.truncate(self.written);
+        compressor.compress(&self.buffer, &mut output)?;
+        self.written = output.len();
+        let plain = std::mem::replace(&mut self.buffer, output);
         Ok((self.into_closed(compressor), plain))
     }
 
-    fn into_closed(self, compressor: Compressor) -> ClosedBatch {
+    fn into_closed(mut self, compressor: Compressor) -> ClosedBatch {
+        self.buffer.truncate(self.written);
         ClosedBatch {
-            body: Bytes::from(self.records),
+            body: Bytes::from(self.buffer),
             compressor,
             record_count: self.record_count,
             base_timestamp: self.base_timestamp,
@@ -177,7 +186,31 @@ impl BatchBuilder {
         }
     }
 
-    /// Where the next record goes relative to the batch's first.
+    /// Makes room for the record and tries again.
+    #[cold]
+    fn grow_and_append(
+        &mut self,
+        record: &RecordToWrite<'_>,
+        size_max: usize,
+    ) -> Result<Option<u32>, EncodeError> {
+        let size = exact_size(record, self.place(record));
+        let grown = self.size().saturating_add(size);
+        if !self.is_empty() && grown > size_max {
+            return Ok(None);
+        }
+        if grown > BATCH_BYTES_MAX {
+            return Err(self.refusal(size));
+        }
+        // As Vec grows, but into the whole capacity. One byte more than its size is free when a record's
+        // length is moved into place.
+        let needed = self.written + size + 1;
+        self.buffer
+            .reserve(needed.saturating_sub(self.buffer.len()));
+        self.buffer.resize(self.buffer.capacity(), 0);
+        self.try_append(record, size_max)
+    }
+
+    /// Where the next record goes relative to the first.
     #[inline]
     fn place(&self, record: &RecordToWrite<'_>) -> Place {
         let base = if self.is_empty() {
@@ -188,17 +221,17 @@ impl BatchBuilder {
         Place {
             // Wrapping, as readers add it back wrapping.
             timestamp_delta: record.timestamp.wrapping_sub(base),
-            offset_delta: i32::try_from(self.record_count).unwrap_or(i32::MAX),
+            offset_delta: self.record_count,
         }
     }
 
     #[cold]
-    fn refusal(&self, body: usize) -> EncodeError {
-        if body > BATCH_BYTES_MAX - BATCH_HEADER_BYTES {
-            let limit = BATCH_BYTES_MAX - BATCH_HEADER_BYTES;
+    fn refusal(&self, record_bytes: usize) -> EncodeError {
+        let limit = BATCH_BYTES_MAX - BATCH_HEADER_BYTES;
+        if record_bytes > limit {
             return EncodeError::TooLong {
                 field: "record",
-                length: body,
+                length: record_bytes,
                 limit,
             };
         }
@@ -222,76 +255,3 @@ impl Default for BatchBuilder {
 
 /// The length field is an `i32` and does not count itself and the base offset.
 const BATCH_BYTES_MAX: usize = (i32::MAX.cast_unsigned() as usize) + LOG_OVERHEAD;
-
-struct Place {
-    timestamp_delta: i64,
-    offset_delta: i32,
-}
-
-impl Place {
-    /// Bytes of the record after its length. Too large to be true rather than wrong if a length does not
-    /// fit an `i32`.
-    #[inline]
-    fn body_size(&self, record: &RecordToWrite<'_>) -> usize {
-        let mut size = 1_usize // the record's own attributes, always 0
-            + varlong_size(self.timestamp_delta)
-            + varint_size(self.offset_delta);
-        size = size.saturating_add(nullable_size(record.key));
-        size = size.saturating_add(nullable_size(record.value));
-        size = size.saturating_add(length_size(record.headers.len()));
-        for header in record.headers {
-            size = size.saturating_add(nullable_size(Some(header.key.as_bytes())));
-            size = size.saturating_add(nullable_size(header.value));
-        }
-        size
-    }
-
-    #[inline]
-    fn put(&self, out: &mut Vec<u8>, record: &RecordToWrite<'_>, body: i32) {
-        put_varint(out, body);
-        out.push(0);
-        put_varlong(out, self.timestamp_delta);
-        put_varint(out, self.offset_delta);
-        put_nullable(out, record.key);
-        put_nullable(out, record.value);
-        put_length(out, record.headers.len());
-        for header in record.headers {
-            put_nullable(out, Some(header.key.as_bytes()));
-            put_nullable(out, header.value);
-        }
-    }
-}
-
-#[inline]
-fn framed_size(body: usize) -> usize {
-    body.saturating_add(length_size(body))
-}
-
-#[inline]
-fn length_size(length: usize) -> usize {
-    i32::try_from(length).map_or(usize::MAX, varint_size)
-}
-
-#[inline]
-fn nullable_size(bytes: Option<&[u8]>) -> usize {
-    bytes.map_or(1, |bytes| {
-        bytes.len().saturating_add(length_size(bytes.len()))
-    })
-}
-
-/// Only for lengths that [`Place::body_size`] has seen, which are within an `i32`.
-#[inline]
-fn put_length(out: &mut Vec<u8>, length: usize) {
-    put_varint(out, i32::try_from(length).unwrap_or(i32::MAX));
-}
-
-#[inline]
-fn put_nullable(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
-    match bytes {
-        None => put_varint(out, -1),
-        Some(bytes) => {
-            put_length(out, bytes.len());
-            out.extend_from_slice(bytes);
-        }
-    }
-}

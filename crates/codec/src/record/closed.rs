@@ -103,13 +103,11 @@ impl ClosedBatch {
         batch
     }
 
-    /// The buffer of the records, to be used for another batch; `None` while something else still holds
+    /// The buffer of the records, to be written over by another batch; `None` while something else still holds
     /// on to it (P-44).
     #[must_use]
     pub fn into_buffer(self) -> Option<Vec<u8>> {
-        let mut buffer = Vec::from(self.body.try_into_mut().ok()?);
-        buffer.clear();
-        Some(buffer)
+        Some(Vec::from(self.body.try_into_mut().ok()?))
     }
 
     /// Splits the batch by records into batches of at most `batch_bytes_max` bytes before compression,
@@ -297,6 +295,6 @@ mod tests {
         let shared = closed.clone();
         assert!(closed.into_buffer().is_none());
         let buffer = shared.into_buffer().unwrap();
-        assert!(buffer.is_empty() && buffer.capacity() > 0);
+        assert!(buffer.capacity() > 0);
     }
 }

@@ -24,6 +24,7 @@ mod closed;
 mod compression;
 mod control;
 mod crc;
+mod encode;
 mod error;
 mod layout;
 mod records;

@@ -3,7 +3,7 @@
 use super::attributes::Compression;
 use super::compression::decompress;
 use super::error::BatchError;
-use super::varint::{take_varint, take_varlong};
+use super::varint::{Taken, take_length, take_varint, take_varlong};
 use crate::{Limits, Sequence};
 use bytes::Bytes;
 
@@ -189,19 +189,18 @@ fn holds_exactly(mut bytes: &[u8], count: u32) -> bool {
         return false;
     }
     for _ in 0..count {
-        if take_record(&mut bytes).is_none() {
-            return false;
+        match take_record(bytes) {
+            Some((_, rest)) => bytes = rest,
+            None => return false,
         }
     }
     bytes.is_empty()
 }
 
 #[inline]
-fn take_record<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(take_varint(bytes)?).ok()?;
-    let (record, rest) = bytes.split_at_checked(length)?;
-    *bytes = rest;
-    Some(record)
+fn take_record(bytes: &[u8]) -> Taken<'_, &[u8]> {
+    let (length, rest) = take_length(bytes)?;
+    rest.split_at_checked(length?)
 }
 
 impl<'a> Iterator for RecordIter<'a> {
@@ -212,13 +211,16 @@ impl<'a> Iterator for RecordIter<'a> {
         if self.index >= self.count {
             return None;
         }
-        let result = self.take();
-        self.index = if result.is_ok() {
-            self.index + 1
-        } else {
-            self.count
+        let parse = |(bytes, rest)| Some((parse(bytes, self.context, self.headers_max)?, rest));
+        let Some((record, rest)) = take_record(self.left).and_then(parse) else {
+            let malformed = find_malformed(self.left, self.headers_max);
+            let error = malformed.into_error(self.context.base_offset, self.index);
+            self.index = self.count;
+            return Some(Err(error));
         };
-        Some(result)
+        self.left = rest;
+        self.index += 1;
+        Some(Ok(record))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -229,69 +231,102 @@ impl<'a> Iterator for RecordIter<'a> {
 
 impl std::iter::FusedIterator for RecordIter<'_> {}
 
-impl<'a> RecordIter<'a> {
-    #[inline]
-    fn take(&mut self) -> Result<Record<'a>, BatchError> {
-        let mut record = take_record(&mut self.left).ok_or_else(|| self.malformed("length"))?;
-        let left = &mut record;
-        // The record's own attributes: no bit of them means anything.
-        take_byte(left).ok_or_else(|| self.malformed("attributes"))?;
-        let timestamp_delta =
-            take_varlong(left).ok_or_else(|| self.malformed("timestamp delta"))?;
-        let offset_delta = take_varint(left).ok_or_else(|| self.malformed("offset delta"))?;
-        let key = take_nullable(left).ok_or_else(|| self.malformed("key"))?;
-        let value = take_nullable(left).ok_or_else(|| self.malformed("value"))?;
-        let headers = take_varint(left)
-            .and_then(|count| usize::try_from(count).ok())
-            .ok_or_else(|| self.malformed("header count"))?;
-        let headers = self.headers(headers, record)?;
+// The functions below take what they need by value: an iterator whose address goes nowhere lives in
+// registers, which saves a tenth of the time that a small record takes.
 
-        let context = &self.context;
-        Ok(Record {
-            offset: context.base_offset.wrapping_add(offset_delta.into()),
-            timestamp: match context.log_append_time {
-                Some(appended) => appended,
-                None => context.base_timestamp.wrapping_add(timestamp_delta),
-            },
-            sequence: context.base_sequence.advance(offset_delta.cast_unsigned()),
-            key,
-            value,
-            headers,
-        })
+/// Reads a record without its length; `None` if it is malformed. Which field it is that cannot be read is
+/// looked for only then: keeping track would cost every good record.
+#[inline]
+fn parse(record: &[u8], context: RecordContext, headers_max: usize) -> Option<Record<'_>> {
+    // The record's own attributes: no bit of them means anything.
+    let (_, rest) = record.split_first()?;
+    let (timestamp_delta, rest) = take_varlong(rest)?;
+    let (offset_delta, rest) = take_varint(rest)?;
+    let (key, rest) = take_nullable(rest)?;
+    let (value, rest) = take_nullable(rest)?;
+    let (header_count, rest) = take_length(rest)?;
+    let headers = Headers {
+        left: rest,
+        count: header_count?,
+    };
+    if !rest.is_empty() || headers.count != 0 {
+        check_headers(headers, headers_max).ok()?;
     }
+    Some(Record {
+        offset: context.base_offset.wrapping_add(offset_delta.into()),
+        timestamp: match context.log_append_time {
+            Some(appended) => appended,
+            None => context.base_timestamp.wrapping_add(timestamp_delta),
+        },
+        sequence: context.base_sequence.advance(offset_delta.cast_unsigned()),
+        key,
+        value,
+        headers,
+    })
+}
 
-    /// Walks the headers once, so that a record with a broken one is refused as a whole.
-    #[inline]
-    fn headers(&self, count: usize, bytes: &'a [u8]) -> Result<Headers<'a>, BatchError> {
-        if count > self.headers_max {
-            let base_offset = self.context.base_offset;
-            let limit = self.headers_max;
-            return Err(BatchError::Limit {
+/// Walks the headers once, so that a record with a broken one is refused as a whole.
+fn check_headers(headers: Headers<'_>, headers_max: usize) -> Result<(), Malformed> {
+    if headers.count > headers_max {
+        return Err(Malformed::TooManyHeaders { limit: headers_max });
+    }
+    if headers.count > headers.left.len() / HEADER_BYTES_MIN {
+        return Err(Malformed::Field("header count"));
+    }
+    let mut left = headers.left;
+    for _ in 0..headers.count {
+        (_, left) = take_header(left).ok_or(Malformed::Field("header"))?;
+    }
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err(Malformed::Field("length"))
+    }
+}
+
+/// What is wrong with a record.
+enum Malformed {
+    Field(&'static str),
+    TooManyHeaders { limit: usize },
+}
+
+/// Reads the next record as [`parse`] does, to name what is wrong with it.
+#[cold]
+fn find_malformed(bytes: &[u8], headers_max: usize) -> Malformed {
+    let check = || {
+        let (record, _) = take_record(bytes).ok_or("length")?;
+        let (_, rest) = record.split_first().ok_or("attributes")?;
+        let (_, rest) = take_varlong(rest).ok_or("timestamp delta")?;
+        let (_, rest) = take_varint(rest).ok_or("offset delta")?;
+        let (_, rest) = take_nullable(rest).ok_or("key")?;
+        let (_, rest) = take_nullable(rest).ok_or("value")?;
+        let (count, rest) = take_length(rest).ok_or("header count")?;
+        Ok(Headers {
+            left: rest,
+            count: count.ok_or("header count")?,
+        })
+    };
+    match check().map(|headers| check_headers(headers, headers_max)) {
+        Err(field) => Malformed::Field(field),
+        Ok(Err(malformed)) => malformed,
+        // Cannot be: this is the same reading as the one that failed.
+        Ok(Ok(())) => Malformed::Field("record"),
+    }
+}
+
+impl Malformed {
+    fn into_error(self, base_offset: i64, index: u32) -> BatchError {
+        match self {
+            Self::Field(field) => BatchError::Record {
+                base_offset,
+                index,
+                field,
+            },
+            Self::TooManyHeaders { limit } => BatchError::Limit {
                 base_offset,
                 limit,
                 unit: "headers on a record",
-            });
-        }
-        if count > bytes.len() / HEADER_BYTES_MIN {
-            return Err(self.malformed("header count"));
-        }
-        let mut left = bytes;
-        for _ in 0..count {
-            take_header(&mut left).ok_or_else(|| self.malformed("header"))?;
-        }
-        if !left.is_empty() {
-            return Err(self.malformed("length"));
-        }
-        Ok(Headers { left: bytes, count })
-    }
-
-    #[cold]
-    fn malformed(&self, field: &'static str) -> BatchError {
-        let base_offset = self.context.base_offset;
-        BatchError::Record {
-            base_offset,
-            index: self.index,
-            field,
+            },
         }
     }
 }
@@ -310,7 +345,9 @@ impl<'a> Iterator for Headers<'a> {
     #[inline]
     fn next(&mut self) -> Option<Header<'a>> {
         self.count = self.count.checked_sub(1)?;
-        take_header(&mut self.left)
+        let (header, rest) = take_header(self.left)?;
+        self.left = rest;
+        Some(header)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -322,29 +359,21 @@ impl ExactSizeIterator for Headers<'_> {}
 impl std::iter::FusedIterator for Headers<'_> {}
 
 #[inline]
-fn take_header<'a>(bytes: &mut &'a [u8]) -> Option<Header<'a>> {
-    let key = take_nullable(bytes)??;
-    let value = take_nullable(bytes)?;
-    Some(Header { key, value })
-}
-
-#[inline]
-fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
-    let (&first, rest) = bytes.split_first()?;
-    *bytes = rest;
-    Some(first)
+fn take_header(bytes: &[u8]) -> Taken<'_, Header<'_>> {
+    let (key, rest) = take_nullable(bytes)?;
+    let (value, rest) = take_nullable(rest)?;
+    Some((Header { key: key?, value }, rest))
 }
 
 /// Bytes behind their length; a negative length, of which Kafka writes only -1, is a null.
 #[inline]
-fn take_nullable<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
-    let length = take_varint(bytes)?;
-    let Ok(length) = usize::try_from(length) else {
-        return Some(None);
+fn take_nullable(bytes: &[u8]) -> Taken<'_, Option<&[u8]>> {
+    let (length, rest) = take_length(bytes)?;
+    let Some(length) = length else {
+        return Some((None, rest));
     };
-    let (taken, rest) = bytes.split_at_checked(length)?;
-    *bytes = rest;
-    Some(Some(taken))
+    let (taken, rest) = rest.split_at_checked(length)?;
+    Some((Some(taken), rest))
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 const SKIPPABLE: u32 = 0x184d_2a50;
 /// The longest header: magic, descriptor, window, dictionary id, content size.
 const HEADER_BYTES_MAX: usize = 18;
+/// No block is longer, and none may be longer than its window.
+const BLOCK_BYTES_MAX: usize = 128 << 10;
 /// Windows have at least this many bytes, as a power of two.
 const WINDOW_LOG_MIN: u32 = 10;
 
@@ -79,7 +81,7 @@ pub(super) fn open(input: &[u8], limit: usize) -> Result<Frame<'_>, Failure> {
         return Err(Failure::Limit);
     }
     if !single_segment {
-        bytes[5] = bytes[5].min(smallest_window(limit));
+        bytes[5] = bytes[5].min(smallest_window(limit.max(BLOCK_BYTES_MAX)));
     }
     Ok(Frame::Data {
         header: Header { bytes, length },

@@ -1,0 +1,149 @@
+//! What record batches cost in memory, by a counting allocator: nothing per record, and no more than the
+//! limits for bytes that lie.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests")]
+
+use bytes::Bytes;
+use cap::Cap;
+use milena_codec::{
+    BatchBuilder, BatchError, BatchStamp, Batches, Compression, Limits, RecordToWrite,
+};
+use std::alloc::System;
+use std::hint::black_box;
+
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
+
+/// The bytes of all allocations that `work` makes, added up. The tests of this file are one test, because
+/// the allocator counts for the whole process.
+fn allocated(work: impl FnOnce()) -> usize {
+    let before = ALLOCATOR.total_allocated();
+    work();
+    ALLOCATOR.total_allocated() - before
+}
+
+fn batch(records: i64, value: &[u8], codec: Compression) -> Bytes {
+    let mut builder = BatchBuilder::default();
+    for timestamp in 0..records {
+        append(&mut builder, timestamp, value);
+    }
+    builder
+        .close(codec)
+        .unwrap()
+        .to_vec(&BatchStamp::NONE)
+        .into()
+}
+
+fn append(builder: &mut BatchBuilder, timestamp: i64, value: &[u8]) {
+    let record = RecordToWrite {
+        timestamp,
+        key: None,
+        value: Some(value),
+        headers: &[],
+    };
+    builder.append(&record).unwrap();
+}
+
+fn read(wire: Bytes, limits: &Limits) -> Result<usize, BatchError> {
+    let mut bytes = 0;
+    for batch in Batches::new(wire) {
+        for record in &batch?.records(limits)? {
+            bytes += black_box(record?.value).map_or(0, <[u8]>::len);
+        }
+    }
+    Ok(bytes)
+}
+
+fn reading_allocates_nothing_per_record() {
+    let wire = batch(1_000, b"value", Compression::None);
+    let cost = allocated(|| assert_eq!(read(wire.clone(), &Limits::default()), Ok(5_000)));
+    // The shared buffer's own bookkeeping.
+    assert!(cost <= 64, "{cost} bytes");
+}
+
+fn writing_into_a_used_buffer_allocates_nothing_per_record() {
+    let mut buffer = Vec::with_capacity(20_000);
+    for round in 0..3 {
+        let cost = allocated(|| {
+            let mut builder = BatchBuilder::new(std::mem::take(&mut buffer));
+            (0..1_000).for_each(|timestamp| append(&mut builder, timestamp, b"value"));
+            let closed = builder.close(Compression::None).unwrap();
+            black_box(closed.header(&BatchStamp::NONE));
+            buffer = closed.into_buffer().unwrap();
+        });
+        assert!(cost <= 64, "{cost} bytes in round {round}");
+    }
+}
+
+fn a_bomb_costs_no_more_than_its_limit() {
+    let plain = vec![0; 64 << 20];
+    for (codec, state) in [
+        (Compression::Gzip, 64 << 10),
+        (Compression::Snappy, 0),
+        (Compression::Lz4, 0),
+        // Its tables, and the output a second time, in a buffer that grows by powers of two.
+        (Compression::Zstd, 1 << 20),
+    ] {
+        let wire = batch(1, &plain, codec);
+        for limit in [64 << 10, 1 << 20] {
+            let mut limits = Limits::default();
+            limits.decompressed_bytes = limit;
+            let cost = allocated(|| {
+                let error = read(wire.clone(), &limits).unwrap_err();
+                assert!(matches!(error, BatchError::Limit { .. }), "{error}");
+            });
+            println!("{codec} {limit}: {cost}");
+            // A buffer that doubles up to the limit has cost twice the limit by then.
+            assert!(
+                cost <= 2 * limit + state + 512,
+                "{codec}: {cost} for {limit}"
+            );
+        }
+    }
+}
+
+/// Blocks and frames that claim far more than they are.
+fn a_claim_costs_nothing() {
+    let lies: [(Compression, &[u8]); 5] = [
+        (Compression::Snappy, b"\xff\xff\xff\xff\x0f\0a"),
+        (
+            Compression::Snappy,
+            b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01\0\0\0\x07\xff\xff\xff\xff\x0f\0a",
+        ),
+        (
+            Compression::Snappy,
+            b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01\x7f\xff\xff\xff\x01",
+        ),
+        (
+            Compression::Lz4,
+            b"\x04\x22\x4d\x18\x60\x70\x73\xff\xff\xff\x7f",
+        ),
+        // A window of a terabyte, and a declared size of an exabyte.
+        (
+            Compression::Zstd,
+            b"\x28\xb5\x2f\xfd\xe0\0\0\0\0\0\0\0\x10\x01\0\0",
+        ),
+    ];
+    for (codec, body) in lies {
+        let mut wire = batch(0, b"", Compression::None).to_vec();
+        wire.extend_from_slice(body);
+        let length = u32::try_from(wire.len() - 12).unwrap();
+        wire[8..12].copy_from_slice(&length.to_be_bytes());
+        wire[22] = codec.id();
+        wire[60] = 1;
+        let wire = Bytes::from(wire);
+        let cost = allocated(|| {
+            read(wire.clone(), &Limits::default()).unwrap_err();
+        });
+        println!("{codec} {body:?}: {cost}");
+        assert!(cost <= 1024, "{codec} {body:?}: {cost} bytes");
+    }
+}
+
+#[test]
+fn record_batches_cost_no_more_memory_than_they_may() {
+    reading_allocates_nothing_per_record();
+    writing_into_a_used_buffer_allocates_nothing_per_record();
+    a_bomb_costs_no_more_than_its_limit();
+    a_claim_costs_nothing();
+}
