@@ -20,7 +20,6 @@ use std::time::Duration;
 use milena_codec::ErrorCode;
 
 pub use recovery::{Recovery, recovery_of};
-pub(crate) use recovery::{may_have_been_applied, repetition_matters};
 
 use crate::config::ConfigError;
 

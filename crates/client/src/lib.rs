@@ -29,12 +29,6 @@
 //! # Ok(()) }
 //! ```
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "until producer, transaction and consumer have landed"
-)]
-
 pub mod admin;
 pub mod config;
 pub mod consumer;

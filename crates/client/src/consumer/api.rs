@@ -16,9 +16,7 @@ use super::fetch::machine::{Machine, NotAssigned, Settings};
 use super::fetch::partition::Partition;
 use super::offsets;
 use super::records::Records;
-use super::types::{
-    IsolationLevel, NextOffset, OffsetAndTimestamp, Position, ResetTarget, TopicPartition,
-};
+use super::types::{NextOffset, OffsetAndTimestamp, Position, ResetTarget, TopicPartition};
 use super::unpack::{End, unpack};
 use crate::config::ConsumerConfig;
 use crate::error::Error;

@@ -99,22 +99,6 @@ impl<B: Sendable> Sender<B> {
         self.unresolved_batches
     }
 
-    /// The batches whose caller has not been told yet.
-    pub(crate) fn untold(&self) -> impl Iterator<Item = (PartitionId, &B)> {
-        (0_u32..).zip(&self.partitions).flat_map(|(index, state)| {
-            state
-                .in_flight
-                .iter()
-                .filter(|tracked| !tracked.told)
-                .map(move |tracked| (PartitionId(index), &tracked.batch))
-        })
-    }
-
-    /// The identity that new batches are stamped with.
-    pub(crate) fn identity(&self) -> ProducerIdentity {
-        self.identity
-    }
-
     /// A new (producer id, epoch): partitions move to it as they drain (P-14, P-64).
     pub(crate) fn set_identity(&mut self, identity: ProducerIdentity) {
         self.identity = identity;

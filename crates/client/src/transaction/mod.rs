@@ -84,13 +84,19 @@ mod state;
 mod version;
 
 pub(crate) use machine::{TransactionConfig, TransactionMachine};
+#[cfg(test)]
+pub(crate) use request::Api;
 pub(crate) use request::{
-    Api, BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event, MaySend,
+    BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event, MaySend,
     NotSent, Output, Reply, Request, SenderStatus,
 };
 pub use request::{GroupMember, GroupMetadata, OffsetToCommit};
-pub(crate) use state::{Attachment, Close, Direction, Operation, State};
-pub(crate) use version::{ClusterFacts, TransactionVersion};
+#[cfg(test)]
+pub(crate) use state::Attachment;
+pub(crate) use state::{Close, Direction, Operation, State};
+pub(crate) use version::ClusterFacts;
+#[cfg(test)]
+pub(crate) use version::TransactionVersion;
 
 #[cfg(test)]
 mod tests;

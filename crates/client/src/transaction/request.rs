@@ -135,6 +135,7 @@ pub(crate) enum Request {
 }
 
 impl Request {
+    #[cfg(test)]
     pub(crate) const fn api(&self) -> Api {
         match self {
             Self::AddOffsetsToTxn { .. } => Api::AddOffsetsToTxn,
@@ -267,6 +268,10 @@ pub(crate) enum Event {
     /// transaction is open.
     IdentityChanged(ProducerIdentity),
     /// These may be sent to now (T-31).
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the driver polls the gate instead")
+    )]
     PartitionsAdded(Vec<TopicPartition>),
     /// Whatever is buffered is to be sent without lingering (T-35).
     Flush,
@@ -277,6 +282,10 @@ pub(crate) enum Event {
     Abortable(Error),
     /// The transaction ended this way; `None` if the coordinator does not tell which. The next one may
     /// begin once the state is [`State::Ready`](super::State::Ready).
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the driver goes by the outcome of the operation")
+    )]
     TransactionEnded(Option<Direction>),
     /// The outcome of the operation is there to be taken.
     OperationEnded(Operation),

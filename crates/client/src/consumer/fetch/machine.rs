@@ -32,6 +32,10 @@ use super::session::{Plan, Session, Want};
 /// The settings that decide anything here.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "requests take it from the configuration")
+    )]
     pub(crate) isolation_level: IsolationLevel,
     pub(crate) offset_reset: OffsetReset,
     /// How long a broker waits if there is nothing to read.
@@ -84,6 +88,10 @@ pub(crate) struct FetchSupport {
 /// A Fetch to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct FetchPlan {
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the driver knows whom it asked")
+    )]
     pub(crate) broker: i32,
     pub(crate) session: Plan,
     pub(crate) asked: Arc<Asked>,

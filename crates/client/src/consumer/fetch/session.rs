@@ -160,6 +160,7 @@ impl Session {
     }
 
     /// Whether the session covers a partition, as of the last request.
+    #[cfg(test)]
     pub(crate) fn covers(&self, partition: &TopicPartition) -> bool {
         self.held.contains_key(partition)
     }
