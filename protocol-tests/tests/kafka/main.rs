@@ -1,6 +1,8 @@
 //! All tests on real brokers, in one program: its tests share one broker of each flavour.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod harness;

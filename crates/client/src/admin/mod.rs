@@ -5,7 +5,7 @@
 //! order asked for: one missing topic does not hide the others.
 
 mod call;
-mod producers;
+mod partitions;
 mod topics;
 mod transactions;
 
@@ -17,7 +17,7 @@ use milena_connection::{Cluster, Connector, TcpConnector};
 use crate::config::ClientConfig;
 use crate::error::Error;
 
-pub use producers::ActiveProducer;
+pub use partitions::ActiveProducer;
 pub use topics::{
     CreatedTopic, NewTopic, TopicDescription, TopicListing, TopicPartitionDescription,
 };

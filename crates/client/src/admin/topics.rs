@@ -346,6 +346,6 @@ fn text(name: Option<&TopicName>) -> String {
     name.map(|name| name.to_string()).unwrap_or_default()
 }
 
-fn millis(wait: std::time::Duration) -> i32 {
+pub(super) fn millis(wait: std::time::Duration) -> i32 {
     i32::try_from(wait.min(OPERATION_TIMEOUT).as_millis()).unwrap_or(i32::MAX)
 }

@@ -78,7 +78,7 @@ macro_rules! client_setters {
 }
 pub(super) use client_setters;
 
-/// Checked settings that a [`Client`](crate::Client) works with.
+/// Checked settings that every client has: [`Admin`](crate::Admin) needs no others.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientConfig {

@@ -269,6 +269,7 @@ pub(crate) fn repetition_matters(request: &str) -> bool {
         request,
         "ApiVersions"
             | "ConsumerGroupDescribe"
+            | "DeleteRecords"
             | "DescribeCluster"
             | "DescribeConfigs"
             | "DescribeGroups"

@@ -1,0 +1,157 @@
+//! What fails says so in one line on standard error, with a non-zero exit code, at once.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a failure may take that nothing has to be waited for.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+fn milena(args: &[&str]) -> Output {
+    let started = Instant::now();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_milena"));
+    let output = command.args(args).stdin(Stdio::null()).output().unwrap();
+    assert!(
+        started.elapsed() < AT_ONCE,
+        "{args:?} took {:?}",
+        started.elapsed()
+    );
+    output
+}
+
+/// The one line that a failure is.
+fn line_of(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    let mut lines = text.lines();
+    let line = lines.next().unwrap_or_default().to_owned();
+    assert_eq!(lines.next(), None, "more than one line: {text}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    line
+}
+
+/// A port that nobody listens on.
+fn closed_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+const EVERY_COMMAND: [&[&str]; 9] = [
+    &["topics", "list"],
+    &["topics", "create", "t"],
+    &["produce", "--topic", "t"],
+    &["produce", "--topic", "t", "--transactional-id", "x"],
+    &["consume", "--topic", "t"],
+    &["transactions", "list"],
+    &["perf", "produce", "--topic", "t"],
+    &["perf", "consume", "--topic", "t"],
+    &["demo"],
+];
+
+#[test]
+fn a_wrong_address_is_one_line_at_once_for_every_command() {
+    let address = closed_port();
+    for command in EVERY_COMMAND {
+        let output = milena(&[&["--bootstrap", &address], command].concat());
+        let line = line_of(&output);
+        assert!(line.starts_with("milena: "), "{command:?}: {line}");
+        assert!(
+            line.contains(&address) && line.contains("refused"),
+            "{command:?}: {line}"
+        );
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+    }
+}
+
+#[test]
+fn a_port_that_speaks_http_is_told_from_a_broker() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let output = milena(&["--bootstrap", &address, "topics", "list"]);
+    let line = line_of(&output);
+    assert!(line.contains("HTTP"), "{line}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_refused_setting_is_named_before_anything_is_dialled() {
+    let cases: [(&[&str], &str); 6] = [
+        (
+            &["-X", "security.protocol=SSL", "topics", "list"],
+            "security.protocol",
+        ),
+        (
+            &["--bootstrap", "nowhere", "topics", "list"],
+            "bootstrap.servers",
+        ),
+        (
+            &[
+                "-X",
+                "enable.idempotence=true",
+                "-X",
+                "acks=1",
+                "produce",
+                "-t",
+                "t",
+            ],
+            "acks",
+        ),
+        (
+            &[
+                "-X",
+                "enable.idempotence=false",
+                "produce",
+                "-t",
+                "t",
+                "--transactional-id",
+                "x",
+            ],
+            "enable.idempotence",
+        ),
+        (
+            &["-X", "enable.auto.commit=true", "consume", "-t", "t"],
+            "enable.auto.commit",
+        ),
+        (
+            &["perf", "produce", "-t", "t", "--compression", "brotli"],
+            "compression.type",
+        ),
+    ];
+    for (args, setting) in cases {
+        let output = milena(args);
+        let line = line_of(&output);
+        assert!(
+            line.starts_with(&format!("milena: {setting} = ")),
+            "{args:?}: {line}"
+        );
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2() {
+    let cases: [&[&str]; 5] = [
+        &[],
+        &["consume"],
+        &["consume", "--topic", "t", "--offset", "soon"],
+        &["produce", "--topic", "t", "--per-transaction", "5"],
+        &["demo", "--accounts", "3", "--tellers", "2"],
+    ];
+    for args in cases {
+        assert_eq!(milena(args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_one_line() {
+    let output = milena(&["produce", "--topic", "t", "--file", "/nonexistent/lines"]);
+    assert!(line_of(&output).contains("the file cannot be read"));
+    assert_eq!(output.status.code(), Some(1));
+}
