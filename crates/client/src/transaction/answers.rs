@@ -101,7 +101,7 @@ impl TransactionMachine {
             // T-40: what an earlier instance left open is being ended.
             Verdict::RetryConcurrent => self.coordinator.retry.concurrent(now, &mut self.pace),
             Verdict::FindCoordinator => self.coordinator.lose_broker(now, &mut self.pace),
-            Verdict::Fenced => self.fence(cause),
+            Verdict::Fenced => self.fence(self.superseded(code, now)),
             Verdict::Refused if is_first => self.refuse_init(cause),
             Verdict::Refused | Verdict::Abortable | Verdict::FindOut | Verdict::Fatal => {
                 self.end_life(Phase::Fatal(cause.into_fatal()));
@@ -165,6 +165,21 @@ impl TransactionMachine {
         } else {
             self.spoil(cause, false);
         }
+    }
+
+    /// InitProducerId refused the epoch for good. Brokers of `transaction.version` 0 and 1 do so after their
+    /// time-out as well (T-71); that is the end of this producer too, but not the same news.
+    fn superseded(&self, code: ErrorCode, now: Instant) -> Error {
+        let timeout = self.config.transaction_timeout;
+        let open = self.transaction.age(now);
+        if open < timeout {
+            return self.refused(Api::InitProducerId, code);
+        }
+        let message = format!(
+            "the transaction was open for {open:.1?} and its timeout is {timeout:?}, so perhaps the \
+             coordinator aborted it and there is no other producer"
+        );
+        said(code, Api::InitProducerId, self.coordinator.broker, message)
     }
 
     /// The coordinator does not accept the epoch any more: a newer producer, or its own time-out. Under
@@ -401,15 +416,19 @@ fn first_error(results: &[(TopicPartition, ErrorCode)]) -> Option<&(TopicPartiti
 }
 
 pub(super) fn version_unsupported(api: Api, broker: Option<i32>) -> Error {
-    said(
-        ErrorCode::UnsupportedVersion,
-        api,
+    Error::UnsupportedVersion {
+        request: api.name(),
         broker,
-        "it speaks no version of the request that may be used here",
-    )
+        cause: Arc::new(NoVersion),
+    }
 }
 
-pub(super) fn said(code: ErrorCode, api: Api, broker: Option<i32>, message: &'static str) -> Error {
+pub(super) fn said(
+    code: ErrorCode,
+    api: Api,
+    broker: Option<i32>,
+    message: impl Into<Arc<str>>,
+) -> Error {
     Error::Broker {
         code,
         request: api.name(),
@@ -432,3 +451,7 @@ fn malformed(api: Api, broker: Option<i32>) -> Error {
 #[derive(Debug, thiserror::Error)]
 #[error("it names no new producer id and epoch")]
 struct NotANewIdentity;
+
+#[derive(Debug, thiserror::Error)]
+#[error("it speaks no version of the request that may be used here")]
+struct NoVersion;

@@ -84,7 +84,7 @@ impl TransactionMachine {
         };
         let (versions, request) = match api {
             Api::AddPartitionsToTxn => {
-                self.epoch_used = true;
+                self.registering(now);
                 let partitions = self.transaction.take_to_add();
                 let request = Request::AddPartitionsToTxn {
                     producer: self.identity,
@@ -93,7 +93,7 @@ impl TransactionMachine {
                 (version::ADD_PARTITIONS_TO_TXN, request)
             }
             Api::AddOffsetsToTxn => {
-                self.epoch_used = true;
+                self.registering(now);
                 let Some(job) = &self.transaction.offsets else {
                     return Output::Idle;
                 };
@@ -142,6 +142,11 @@ impl TransactionMachine {
             versions,
             request,
         })
+    }
+
+    fn registering(&mut self, now: Instant) {
+        self.epoch_used = true;
+        self.transaction.registered_at.get_or_insert(now);
     }
 
     /// What the transaction coordinator is to be asked, whenever it may be.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use milena_codec::ProducerIdentity;
 
@@ -26,6 +27,9 @@ pub(super) struct OpenTransaction {
     /// The offsets being committed, one call at a time (T-17).
     pub(super) offsets: Option<OffsetsJob>,
 
+    /// When the first registration was sent (version 1): from about then on the coordinator's clock runs
+    /// (T-72).
+    pub(super) registered_at: Option<Instant>,
     /// A Produce or TxnOffsetCommit was sent (version 2): the broker may have registered its
     /// partition whatever it answered (P-94).
     pub(super) attempted: bool,
@@ -99,6 +103,12 @@ impl OpenTransaction {
             TransactionVersion::One => self.is_registered() || self.registration_in_doubt,
             TransactionVersion::Two => self.attempted,
         }
+    }
+
+    /// How long the coordinator may have had it open by `now`.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        self.registered_at
+            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
     }
 
     /// Whether every registration has a definite result.

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use milena_codec::ErrorCode;
+
 use super::errors::{self, BatchVerdict};
 use super::machine::TransactionMachine;
 use super::request::{BatchOutcome, MaySend};
@@ -21,10 +23,11 @@ impl TransactionMachine {
         if outcome == BatchOutcome::Unknown {
             self.transaction.batch_in_doubt = true;
         }
-        match cause
-            .code()
-            .map_or(BatchVerdict::Abortable, errors::produce)
-        {
+        let is_unspoken = matches!(cause, Error::UnsupportedVersion { .. });
+        let code = is_unspoken
+            .then_some(ErrorCode::UnsupportedVersion)
+            .or(cause.code());
+        match code.map_or(BatchVerdict::Abortable, errors::produce) {
             BatchVerdict::Fenced => self.fence(cause),
             BatchVerdict::Fatal => self.end_life(Phase::Fatal(cause.into_fatal())),
             BatchVerdict::Abortable => self.spoil(cause, true),

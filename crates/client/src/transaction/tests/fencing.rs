@@ -230,3 +230,25 @@ fn batches_can_end_the_producer() {
         assert_eq!(txn.state(), state, "{code}");
     }
 }
+
+/// T-71: brokers that refuse the old epoch after their time-out as well leave no way to tell. The error says
+/// that it may have been that, if it may.
+#[test]
+fn a_fence_after_the_timeout_says_that_it_may_have_been_the_timeout() {
+    for (elapsed, expected) in [(59, false), (60, true)] {
+        let mut txn = Txn::written(TransactionVersion::One);
+        txn.now += Duration::from_secs(elapsed);
+        txn.end(Direction::Commit);
+        txn.end_refused(ErrorCode::ProducerFenced);
+        txn.asks(Api::InitProducerId);
+        txn.init_refused(ErrorCode::ProducerFenced);
+        let error = txn.outcome(Operation::Commit).unwrap_err();
+        assert!(error.is_fenced());
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(
+            cause.contains("perhaps the coordinator aborted it"),
+            expected,
+            "{cause}"
+        );
+    }
+}
