@@ -1,0 +1,14 @@
+//! The embedded broker over the wire, as a client meets it.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "what fails here fails the test"
+)]
+
+mod apis;
+mod faults;
+mod hostile;
+mod movement;
+mod raw;
+mod transactions;
