@@ -75,7 +75,8 @@ impl Admin {
                 Err(error) => Error::from(error),
             };
             // No broker was ever reached: a wrong address, which waiting does not mend.
-            if self.cluster.snapshot().version() == 0 {
+            let unreached = matches!(error, Error::Transport { sent: false, .. });
+            if unreached && self.cluster.snapshot().version() == 0 {
                 return Err(error);
             }
             attempts.again_after(error).await?;

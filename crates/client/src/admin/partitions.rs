@@ -1,6 +1,7 @@
 //! What only the leader of a partition knows or does: who writes to it, and cutting off its start.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use kafka_protocol::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsTopic,
@@ -132,6 +133,10 @@ impl Admin {
                 return Err(at.refused(ErrorCode::UnknownTopicOrPartition, None));
             }
         }
+        // From here on it is tracked, and its leader known.
+        self.cluster
+            .topic(topic, Instant::now() + self.config.request_timeout)
+            .await?;
         Ok(at)
     }
 }
