@@ -10,7 +10,7 @@ use crate::failure::Failure;
 /// Which broker, and with which settings.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Connect {
-    /// Brokers to ask first, as host:port[,host:port].
+    /// Brokers to ask first, each as host:port, separated by commas.
     #[arg(
         long,
         global = true,
