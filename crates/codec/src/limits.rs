@@ -22,8 +22,8 @@ pub struct Limits {
     pub memory_base_bytes: usize,
     /// Bytes that the records of one compressed batch may inflate to. Default 128 MiB.
     pub decompressed_bytes: usize,
-    /// How many times its compressed size a batch may inflate to, checked only beyond 1 MiB, because
-    /// small runs of equal bytes compress far better than any real data. Default 1,000.
+    /// How many times its compressed size a batch may inflate to, checked only beyond 16 MiB, because
+    /// runs of equal bytes compress far better than any other data. Default 1,000.
     pub decompression_ratio: usize,
     /// Records in one batch. Default 10,000,000.
     pub records_per_batch: usize,

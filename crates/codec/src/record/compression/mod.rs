@@ -19,7 +19,7 @@ use output::{Failure, Output};
 use std::ops::RangeInclusive;
 
 /// Below this, the ratio between output and input is not looked at.
-const RATIO_EXEMPT_BYTES: usize = 1 << 20;
+const RATIO_EXEMPT_BYTES: usize = 16 << 20;
 
 /// How to compress: a codec and, for codecs that have them, a level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
