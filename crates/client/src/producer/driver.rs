@@ -195,7 +195,10 @@ impl Driver {
         self.take_requests();
         loop {
             let effects = self.carry_out_effects(now);
-            for partition in self.shared.take_flagged() {
+            let flagged = self.shared.take_flagged();
+            // Taken first, learnt second: a partition is registered before it is flagged, so none is missed.
+            self.learn_partitions(now);
+            for partition in flagged {
                 self.sender.on_records(partition);
             }
             let work = self.drain(now);
@@ -219,10 +222,13 @@ impl Driver {
 
     /// What callers left for the driver without waiting for it.
     fn take_requests(&mut self) {
+        let touched = self.shared.take_touched();
+        // As with the flagged ones: a partition the transaction never hears of would never be added to it.
+        self.learn_partitions(Instant::now());
         let Some(transacting) = &mut self.transacting else {
             return;
         };
-        for partition in self.shared.take_touched() {
+        for partition in touched {
             transacting.touch(partition);
         }
         if let Some(cause) = self.shared.take_spoiled() {

@@ -231,6 +231,8 @@ impl Transacting {
                 Event::FailUndrained(error) => effects.push(Effect::FailUndrained(error)),
                 Event::Abortable(cause) => {
                     tracing::debug!(%cause, "the transaction can only be aborted");
+                    // Nothing that has no sequence yet will be sent: whoever waits for it hears so now (T-37).
+                    effects.push(Effect::FailUndrained(cause.into_abortable()));
                 }
                 Event::OperationEnded(operation) => self.operation_ended(operation),
                 Event::Fatal(error) => effects.push(Effect::End(error)),
