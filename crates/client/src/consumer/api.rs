@@ -256,7 +256,7 @@ impl Consumer {
     }
 
     /// How many offsets the position is behind the end of what this consumer may see: the last stable
-    /// offset under [`IsolationLevel::ReadCommitted`], the high watermark otherwise (R-40, L-24).
+    /// offset under [`IsolationLevel::ReadCommitted`](super::IsolationLevel::ReadCommitted), the high watermark otherwise (R-40, L-24).
     ///
     /// Counts offsets, of which not all need be records. An open transaction holds the last stable
     /// offset back: a lag of 0 below the [high watermark](Self::high_watermark) says that a reader of
@@ -302,7 +302,7 @@ impl Consumer {
     }
 
     /// The end of what this consumer may see of each of these logs, asked now: the last stable offset
-    /// under [`IsolationLevel::ReadCommitted`], the high watermark otherwise. They need not be
+    /// under [`IsolationLevel::ReadCommitted`](super::IsolationLevel::ReadCommitted), the high watermark otherwise. They need not be
     /// assigned.
     ///
     /// # Errors
