@@ -35,13 +35,17 @@ impl Broker {
         broker
     }
 
-    /// Where clients may begin: `host:port` of every broker, in the order of their ids.
+    /// Where clients may begin: `host:port` of every broker, in the order of their ids; `[host]:port` if the
+    /// host is an IPv6 address.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
         self.shared.with(|cluster, _| {
             cluster
                 .nodes()
-                .map(|(_, node)| format!("{}:{}", node.host, node.port))
+                .map(|(_, node)| match node.host.contains(':') {
+                    true => format!("[{}]:{}", node.host, node.port),
+                    false => format!("{}:{}", node.host, node.port),
+                })
                 .collect()
         })
     }

@@ -15,7 +15,7 @@ use milena_codec::Limits;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,10 +60,12 @@ pub enum StartError {
         brokers: i32,
     },
     /// No listener could be opened.
-    #[error("broker {broker_id} cannot listen")]
+    #[error("broker {broker_id} cannot listen on {address}")]
     Listen {
         /// The broker.
         broker_id: i32,
+        /// Where it was to listen.
+        address: SocketAddr,
         /// Why.
         #[source]
         source: io::Error,

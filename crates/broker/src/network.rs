@@ -59,18 +59,18 @@ impl Network {
                         0 => 0,
                         first => first.saturating_add(nth),
                     };
-                    let bound = TcpListener::bind(SocketAddr::new(*address, port)).await;
-                    Some(bound.map_err(|source| StartError::Listen { broker_id, source })?)
+                    let address = SocketAddr::new(*address, port);
+                    let failed = |source| StartError::Listen {
+                        broker_id,
+                        address,
+                        source,
+                    };
+                    let bound = TcpListener::bind(address).await.map_err(failed)?;
+                    let address = bound.local_addr().map_err(failed)?;
+                    Some((bound, address))
                 }
             };
-            let address = match &listener {
-                None => None,
-                Some(listener) => Some(
-                    listener
-                        .local_addr()
-                        .map_err(|source| StartError::Listen { broker_id, source })?,
-                ),
-            };
+            let (listener, address) = listener.unzip();
             let port = Port {
                 address,
                 listener,

@@ -10,14 +10,9 @@ use crate::failure::Failure;
 /// Which broker, and with which settings.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Connect {
-    /// Brokers to ask first, each as host:port, separated by commas.
-    #[arg(
-        long,
-        global = true,
-        default_value = "localhost:9092",
-        value_name = "HOST:PORT"
-    )]
-    pub(crate) bootstrap: String,
+    /// Brokers to ask first, each as host:port, separated by commas; localhost:9092 if unset.
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    pub(crate) bootstrap: Option<String>,
     /// A setting by its name in the Java client or librdkafka, such as `linger.ms=20`. Repeatable.
     #[arg(
         short = 'X',
@@ -29,10 +24,30 @@ pub(crate) struct Connect {
     properties: Vec<(String, String)>,
 }
 
+/// Where a broker is by default.
+const LOCAL: &str = "localhost:9092";
+
 impl Connect {
+    /// The brokers to ask first.
+    pub(crate) fn bootstrap(&self) -> &str {
+        self.bootstrap.as_deref().unwrap_or(LOCAL)
+    }
+
+    /// Refuses options that a command which is no client cannot honour.
+    pub(crate) fn is_not_for(&self, command: &str) -> Result<(), Failure> {
+        let option = match (&self.bootstrap, self.properties.first()) {
+            (Some(_), _) => "--bootstrap",
+            (None, Some(_)) => "--property",
+            (None, None) => return Ok(()),
+        };
+        Err(Failure::Usage(format!(
+            "{option} means nothing to {command}"
+        )))
+    }
+
     fn properties(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
         let own = [
-            ("bootstrap.servers", self.bootstrap.as_str()),
+            ("bootstrap.servers", self.bootstrap()),
             ("client.id", "milena-cli"),
         ];
         let own = own
@@ -117,7 +132,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_replaces_what_would_be_set() {
         let connect = Connect {
-            bootstrap: "one:1".to_owned(),
+            bootstrap: Some("one:1".to_owned()),
             properties: vec![property("linger.ms = 7").unwrap()],
         };
         let all = connect.properties(&[("linger.ms", "5"), ("acks", "all")]);

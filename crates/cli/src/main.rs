@@ -1,8 +1,9 @@
-//! The `milena` command: topics, produce, consume, transactions, perf, demo.
+//! The `milena` command: topics, produce, consume, transactions, perf, demo, broker.
 //!
 //! Results go to stdout, everything else to stderr. What fails ends in one line on stderr and an
 //! exit code: 1 for a failure, 2 for a wrong command line, 130 after Ctrl-C cut something off.
 
+mod broker;
 mod connect;
 mod consume;
 mod demo;
@@ -54,6 +55,8 @@ enum Command {
     Perf(perf::Command),
     /// Run a bank on transactions and audit it while it runs.
     Demo(demo::Args),
+    /// Serve an embedded broker: no Java, nothing on disk.
+    Broker(broker::Args),
 }
 
 fn main() -> ExitCode {
@@ -89,6 +92,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             Command::Transactions(command) => transactions::run(&connect, command).await,
             Command::Perf(command) => perf::run(&connect, command, &interrupt).await,
             Command::Demo(args) => demo::run(&connect, args, &interrupt).await,
+            Command::Broker(args) => broker::run(&connect, args, &interrupt).await,
         }
     };
     Box::pin(outcome).await
@@ -132,7 +136,7 @@ mod tests {
             ["milena", "topics", "list", "--bootstrap", "one:1"],
         ] {
             assert_eq!(
-                Cli::try_parse_from(line).unwrap().connect.bootstrap,
+                Cli::try_parse_from(line).unwrap().connect.bootstrap(),
                 "one:1"
             );
         }

@@ -1,0 +1,125 @@
+//! `milena broker`: the embedded broker on ports, until Ctrl-C.
+
+use std::net::IpAddr;
+
+use milena_broker::{Broker, BrokerBuilder, StartError};
+
+use crate::connect::Connect;
+use crate::failure::{Failure, chain};
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+
+/// Said at every start, so that nobody takes it for more than it is.
+const LIMITS: &str = "an embedded broker in one process: everything is in memory and gone at the end; no \
+     replication, compaction, quotas, TLS or SASL";
+
+/// What to serve, and where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    listen: IpAddr,
+    /// The first broker's port, the others' follow; with 0 the system chooses them.
+    #[arg(long, default_value_t = 9092)]
+    port: u16,
+    /// The host that clients are told to connect to; the address listened on if unset.
+    #[arg(long, value_name = "HOST")]
+    advertised_host: Option<String>,
+    /// Virtual brokers, each on a port of its own; they share one state.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=100))]
+    brokers: i32,
+    /// A topic to create, with one partition unless it says more. Repeatable.
+    #[arg(long = "topic", value_name = "NAME[:PARTITIONS]", value_parser = topic)]
+    topics: Vec<(String, i32)>,
+    /// Topics have to be created: asking for one that is not there does not.
+    #[arg(long)]
+    no_auto_create: bool,
+    /// The cluster's finalized transaction.version.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(i16).range(0..=2))]
+    transaction_version: i16,
+    /// MiB of records that all topics together may hold; then Produce is refused, clearly.
+    #[arg(long, default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    memory_mib: u32,
+}
+
+fn topic(text: &str) -> Result<(String, i32), String> {
+    let (name, partitions) = match text.rsplit_once(':') {
+        None => (text, 1),
+        Some((name, partitions)) => {
+            let number = partitions.parse().ok().filter(|number| *number > 0);
+            (name, number.ok_or("write NAME or NAME:PARTITIONS")?)
+        }
+    };
+    Ok((name.to_owned(), partitions))
+}
+
+impl Args {
+    fn builder(self) -> Result<BrokerBuilder, Failure> {
+        let host = match self.advertised_host {
+            Some(host) => host,
+            None if self.listen.is_unspecified() => {
+                return Err(Failure::Usage(format!(
+                    "--listen {} needs --advertised-host: clients cannot connect to it",
+                    self.listen
+                )));
+            }
+            None => self.listen.to_string(),
+        };
+        let others = u16::try_from(self.brokers - 1).unwrap_or(u16::MAX);
+        if self.port != 0 && self.port.checked_add(others).is_none() {
+            return Err(Failure::Usage(format!(
+                "--port {} leaves too few ports for --brokers {}",
+                self.port, self.brokers
+            )));
+        }
+        let memory = usize::try_from(u64::from(self.memory_mib) << 20).unwrap_or(usize::MAX);
+        let builder = Broker::builder()
+            .listen(self.listen, self.port)
+            .advertised_host(host)
+            .brokers(self.brokers)
+            .transaction_version(self.transaction_version)
+            .auto_create_topics(!self.no_auto_create)
+            .log_bytes_max(memory)
+            // Nobody reads it here.
+            .history_capacity(1);
+        let topics = self.topics.into_iter();
+        Ok(topics.fold(builder, |builder, (name, partitions)| {
+            builder.topic(name, partitions)
+        }))
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Said(chain(&error))
+    }
+}
+
+pub(crate) async fn run(
+    connect: &Connect,
+    args: Args,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    connect.is_not_for("broker")?;
+    let broker = args.builder()?.start().await?;
+    let mut output = Output::stdout();
+    output.line(&broker.addresses().join(","))?;
+    output.flush()?;
+    eprintln!("milena: {LIMITS}");
+    interrupt.raised().await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_a_name_and_perhaps_a_number_of_partitions() {
+        assert_eq!(topic("orders"), Ok(("orders".to_owned(), 1)));
+        assert_eq!(topic("orders:12"), Ok(("orders".to_owned(), 12)));
+        for wrong in ["orders:", "orders:0", "orders:-1", "orders:many"] {
+            assert!(topic(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `milena` as a process: run to its end, or serving until it is interrupted.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_milena"));
+    command.args(args).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs to the end.
+pub(crate) fn milena(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+/// Runs to the end with this on standard input.
+pub(crate) fn milena_fed(args: &[&str], input: &[u8]) -> Output {
+    let mut child = command(args).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What a run that went well printed.
+pub(crate) fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A command that serves; killed when dropped.
+pub(crate) struct Served {
+    child: Option<Child>,
+    /// Its first line, which says where.
+    pub(crate) address: String,
+}
+
+impl Served {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut child = command(args).spawn().unwrap();
+        let mut address = String::new();
+        let mut output = BufReader::new(child.stdout.as_mut().unwrap());
+        output.read_line(&mut address).unwrap();
+        let address = address.trim().to_owned();
+        let served = Self {
+            child: Some(child),
+            address,
+        };
+        assert!(served.address.contains(':'), "{}", served.address);
+        served
+    }
+
+    /// As Ctrl-C does; gives what it said in the end.
+    pub(crate) fn interrupt(mut self) -> Output {
+        let child = self.child.take().unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        kill(pid, Signal::SIGINT).unwrap();
+        child.wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
