@@ -42,12 +42,20 @@ impl Broker {
         self.shared.with(|cluster, _| {
             cluster
                 .nodes()
-                .map(|(_, node)| match node.host.contains(':') {
-                    true => format!("[{}]:{}", node.host, node.port),
-                    false => format!("{}:{}", node.host, node.port),
+                .map(|(_, node)| &node.address)
+                .map(|address| match address.host.contains(':') {
+                    true => format!("[{}]:{}", address.host, address.port),
+                    false => format!("{}:{}", address.host, address.port),
                 })
                 .collect()
         })
+    }
+
+    /// The ports that [`BrokerBuilder::behind`] opened at its `nth` call, counted from 0, in the order of the
+    /// brokers' ids: where a proxy has to connect to. Empty if there was no such call.
+    #[must_use]
+    pub fn ports_behind(&self, nth: usize) -> Vec<u16> {
+        self.network.ports_behind(nth)
     }
 
     /// The ids of the brokers, from 1 on.

@@ -2,7 +2,7 @@
 
 use crate::broker::Broker;
 use crate::cluster::config::{ConfigError, ProducerExpiry};
-use crate::cluster::nodes::{Condition, Node};
+use crate::cluster::nodes::{Address, Condition, Node};
 use crate::cluster::{Cluster, NewTopic, Placement, Settings, TopicConfig};
 use crate::group_coordinator::GroupSettings;
 use crate::history::History;
@@ -33,6 +33,7 @@ pub struct BrokerBuilder {
     transaction_version: i16,
     listeners: Listeners,
     host: String,
+    behind: Vec<Vec<Address>>,
     restricted: Vec<(i32, i16, Option<RangeInclusive<i16>>)>,
     settings: Settings,
     marker_wait: MarkerWait,
@@ -78,6 +79,14 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// [`BrokerBuilder::behind`] got another number of addresses than there are brokers.
+    #[error("{addresses} addresses for {brokers} brokers: each needs one")]
+    Addresses {
+        /// The addresses of one call.
+        addresses: usize,
+        /// The brokers.
+        brokers: i32,
+    },
     /// A `transaction.version` that does not exist: 0, 1 and 2 do.
     #[error("there is no transaction.version {version}: 0, 1 and 2 exist")]
     TransactionVersion {
@@ -100,6 +109,7 @@ impl Default for BrokerBuilder {
                 first_port: 0,
             },
             host: "127.0.0.1".to_owned(),
+            behind: Vec::new(),
             restricted: Vec::new(),
             settings: Settings {
                 cluster_id: Arc::from("milena-embedded-broker"),
@@ -215,6 +225,21 @@ impl BrokerBuilder {
     /// The host that clients are told to connect to. Default `127.0.0.1`.
     pub fn advertised_host(mut self, host: impl Into<String>) -> Self {
         self.host = host.into();
+        self
+    }
+
+    /// Opens a further port of each broker, chosen by the system, whose clients are told these addresses, in the
+    /// order of the brokers' ids: those of a proxy or of a port mapping before them. Clients that begin at the
+    /// proxy stay behind it. May be called several times; [`Broker::ports_behind`] tells the ports. Default none.
+    pub fn behind<H: Into<String>>(
+        mut self,
+        addresses: impl IntoIterator<Item = (H, u16)>,
+    ) -> Self {
+        let addresses = addresses.into_iter().map(|(host, port)| Address {
+            host: Arc::from(host.into()),
+            port,
+        });
+        self.behind.push(addresses.collect());
         self
     }
 
@@ -395,12 +420,17 @@ impl BrokerBuilder {
             let version = self.transaction_version;
             return Err(StartError::TransactionVersion { version });
         }
-        let network = Network::open(&self.listeners, self.brokers).await?;
-        let nodes = (1..=self.brokers).map(|id| {
-            let (host, port) = network.advertised(id, &self.host);
+        let brokers = self.brokers;
+        let uneven = |addresses: &usize| i32::try_from(*addresses) != Ok(brokers);
+        if let Some(addresses) = self.behind.iter().map(Vec::len).find(uneven) {
+            return Err(StartError::Addresses { addresses, brokers });
+        }
+        let network = Network::open(&self.listeners, self.brokers, self.behind.len()).await?;
+        let nodes = (0..).zip(1..=self.brokers).map(|(index, id): (usize, _)| {
+            let behind = self.behind.iter();
             let node = Node {
-                host: Arc::from(host),
-                port,
+                address: network.advertised(id, &self.host),
+                behind: behind.filter_map(|all| all.get(index).cloned()).collect(),
                 rack: self.racks.get(&id).map(|rack| Arc::from(rack.as_str())),
                 condition: Condition::Running,
             };

@@ -1,6 +1,7 @@
 //! Listeners and their tasks, one set for each virtual broker; and the transport that needs no listener.
 
 use crate::builder::StartError;
+use crate::cluster::nodes::{Address, ListenerIndex};
 use crate::server;
 use crate::shared::Shared;
 use std::collections::BTreeMap;
@@ -35,58 +36,90 @@ pub(crate) struct Network {
 }
 
 /// What one broker listens with.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Port {
-    address: Option<SocketAddr>,
+    /// Of its own listener, then of those behind something; none without ports.
+    addresses: Vec<SocketAddr>,
     /// Open and not yet served.
-    listener: Option<TcpListener>,
-    /// The listener's task and the connections'.
+    listeners: Vec<TcpListener>,
+    /// The listeners' tasks and the connections'.
     tasks: JoinSet<()>,
 }
 
+impl Port {
+    fn own_address(&self) -> Option<SocketAddr> {
+        self.addresses.first().copied()
+    }
+
+    async fn open(&mut self, address: SocketAddr) -> io::Result<()> {
+        let listener = TcpListener::bind(address).await?;
+        self.addresses.push(listener.local_addr()?);
+        self.listeners.push(listener);
+        Ok(())
+    }
+}
+
 impl Network {
-    pub(crate) async fn open(listeners: &Listeners, brokers: i32) -> Result<Self, StartError> {
+    /// Opens the ports of all brokers, each with its own and so many more that are behind something.
+    pub(crate) async fn open(
+        listeners: &Listeners,
+        brokers: i32,
+        behind: usize,
+    ) -> Result<Self, StartError> {
         let mut ports = BTreeMap::new();
         for broker_id in 1..=brokers {
-            let listener = match listeners {
+            let mut port = Port::default();
+            let own = match listeners {
                 Listeners::Memory => None,
                 Listeners::Tcp {
                     address,
                     first_port,
                 } => {
                     let nth = u16::try_from(broker_id - 1).unwrap_or(0);
-                    let port = match first_port {
+                    let number = match first_port {
                         0 => 0,
                         first => first.saturating_add(nth),
                     };
-                    let address = SocketAddr::new(*address, port);
-                    let failed = |source| StartError::Listen {
+                    Some(SocketAddr::new(*address, number))
+                }
+            };
+            if let Some(own) = own {
+                let further = std::iter::repeat_n(SocketAddr::new(own.ip(), 0), behind);
+                for address in std::iter::once(own).chain(further) {
+                    let opened = port.open(address).await;
+                    opened.map_err(|source| StartError::Listen {
                         broker_id,
                         address,
                         source,
-                    };
-                    let bound = TcpListener::bind(address).await.map_err(failed)?;
-                    let address = bound.local_addr().map_err(failed)?;
-                    Some((bound, address))
+                    })?;
                 }
-            };
-            let (listener, address) = listener.unzip();
-            let port = Port {
-                address,
-                listener,
-                tasks: JoinSet::new(),
-            };
+            }
             ports.insert(broker_id, Mutex::new(port));
         }
         Ok(Self { brokers: ports })
     }
 
     /// Where clients are told that a broker is.
-    pub(crate) fn advertised(&self, broker_id: i32, host: &str) -> (String, u16) {
-        match self.port(broker_id).and_then(|port| port.address) {
-            Some(address) => (host.to_owned(), address.port()),
-            None => (memory_host(broker_id), MEMORY_PORT),
+    pub(crate) fn advertised(&self, broker_id: i32, host: &str) -> Address {
+        match self.port(broker_id).and_then(|port| port.own_address()) {
+            Some(address) => Address {
+                host: Arc::from(host),
+                port: address.port(),
+            },
+            None => Address {
+                host: Arc::from(memory_host(broker_id)),
+                port: MEMORY_PORT,
+            },
         }
+    }
+
+    /// The ports of the listeners behind the `nth` proxy, counted from 0.
+    pub(crate) fn ports_behind(&self, nth: usize) -> Vec<u16> {
+        let ports = self.brokers.keys().filter_map(|id| {
+            let port = self.port(*id)?;
+            Some(port.addresses.get(nth.checked_add(1)?)?.port())
+        });
+        ports.collect()
     }
 
     /// Begins to serve a broker's listener, if it has one.
@@ -94,9 +127,10 @@ impl Network {
         let Some(mut port) = self.port(broker_id) else {
             return;
         };
-        if let Some(listener) = port.listener.take() {
+        for (index, listener) in std::mem::take(&mut port.listeners).into_iter().enumerate() {
+            let index = ListenerIndex(index);
             port.tasks
-                .spawn(accept(Arc::clone(shared), broker_id, listener));
+                .spawn(accept(Arc::clone(shared), broker_id, index, listener));
         }
     }
 
@@ -112,12 +146,13 @@ impl Network {
 
     /// Listens again where the broker listened before.
     pub(crate) async fn restart(&self, broker_id: i32, shared: &Arc<Shared>) -> io::Result<()> {
-        let address = self.port(broker_id).and_then(|port| port.address);
-        if let Some(address) = address {
-            let listener = TcpListener::bind(address).await?;
-            if let Some(mut port) = self.port(broker_id) {
-                port.listener = Some(listener);
-            }
+        let addresses = self.port(broker_id).map(|port| port.addresses.clone());
+        let mut listeners = Vec::new();
+        for address in addresses.unwrap_or_default() {
+            listeners.push(TcpListener::bind(address).await?);
+        }
+        if let Some(mut port) = self.port(broker_id) {
+            port.listeners = listeners;
         }
         self.serve(broker_id, shared);
         Ok(())
@@ -134,14 +169,16 @@ impl Network {
         }
         let (ours, theirs) = duplex(PIPE_BYTES);
         let host: Arc<str> = Arc::from("/memory");
+        let (shared, own) = (Arc::clone(shared), ListenerIndex::default());
         port.tasks
-            .spawn(server::serve(Arc::clone(shared), broker_id, host, ours));
+            .spawn(server::serve(shared, broker_id, own, host, ours));
         Ok(theirs)
     }
 
     /// The broker at an address as clients are told it.
     pub(crate) fn broker_at(&self, host: &str, port: u16) -> Option<i32> {
-        let here = |broker_id: &i32| match self.port(*broker_id).and_then(|port| port.address) {
+        let here = |broker_id: &i32| match self.port(*broker_id).and_then(|port| port.own_address())
+        {
             Some(address) => address.port() == port,
             None => host == memory_host(*broker_id) && port == MEMORY_PORT,
         };
@@ -168,7 +205,7 @@ fn memory_host(broker_id: i32) -> String {
 }
 
 /// Serves whoever connects. The connections end with this task.
-async fn accept(shared: Arc<Shared>, broker_id: i32, listener: TcpListener) {
+async fn accept(shared: Arc<Shared>, broker_id: i32, index: ListenerIndex, listener: TcpListener) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -187,6 +224,7 @@ async fn accept(shared: Arc<Shared>, broker_id: i32, listener: TcpListener) {
         // Answers are written whole, so there is nothing to wait for; if it cannot be set, they are slower.
         let _ = stream.set_nodelay(true);
         let host: Arc<str> = Arc::from(format!("/{}", peer.ip()));
-        connections.spawn(server::serve(Arc::clone(&shared), broker_id, host, stream));
+        let shared = Arc::clone(&shared);
+        connections.spawn(server::serve(shared, broker_id, index, host, stream));
     }
 }

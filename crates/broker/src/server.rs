@@ -1,6 +1,6 @@
 //! The connections of the virtual brokers: frames in, answers out, one request at a time as Kafka does.
 
-use crate::cluster::nodes::Condition;
+use crate::cluster::nodes::{Condition, ListenerIndex};
 use crate::faults::{Facts, Fault, Loss, Plan, Then};
 use crate::handlers::{self, Call, Context, Reply};
 use crate::history::{Event, RequestRef};
@@ -61,19 +61,26 @@ impl Next {
 struct Connection {
     shared: Arc<Shared>,
     broker_id: i32,
+    listener: ListenerIndex,
     connection_id: u64,
     client_host: Arc<str>,
 }
 
 /// Serves one client until it leaves or does something that cannot be answered.
-pub(crate) async fn serve<S>(shared: Arc<Shared>, broker_id: i32, client_host: Arc<str>, stream: S)
-where
+pub(crate) async fn serve<S>(
+    shared: Arc<Shared>,
+    broker_id: i32,
+    listener: ListenerIndex,
+    client_host: Arc<str>,
+    stream: S,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let connection = Connection {
         connection_id: shared.next_connection_id(),
         shared,
         broker_id,
+        listener,
         client_host,
     };
     if let Err(error) = connection.run(stream).await {
@@ -170,6 +177,7 @@ impl Connection {
             context: Context {
                 shared: Arc::clone(&self.shared),
                 broker_id: self.broker_id,
+                listener: self.listener,
                 api_version: 0,
                 client_id,
                 client_host: Arc::clone(&self.client_host),

@@ -4,13 +4,35 @@ use crate::Time;
 use milena_codec::ErrorCode;
 use std::sync::Arc;
 
+/// Which of a broker's listeners a client came by: 0 is the broker's own, the others are behind something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct ListenerIndex(pub(crate) usize);
+
+/// Where clients are told that a broker is.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    pub(crate) host: Arc<str>,
+    pub(crate) port: u16,
+}
+
 /// One virtual broker.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
-    pub(crate) host: Arc<str>,
-    pub(crate) port: u16,
+    /// What the clients of its own listener are told.
+    pub(crate) address: Address,
+    /// What the clients of each further listener are told.
+    pub(crate) behind: Vec<Address>,
     pub(crate) rack: Option<Arc<str>>,
     pub(crate) condition: Condition,
+}
+
+impl Node {
+    /// Where a client of this listener is told that the broker is.
+    pub(crate) fn address_for(&self, listener: ListenerIndex) -> &Address {
+        let behind = listener.0.checked_sub(1);
+        let address = behind.and_then(|index| self.behind.get(index));
+        address.unwrap_or(&self.address)
+    }
 }
 
 /// What a virtual broker is doing.

@@ -452,10 +452,11 @@ fn tell_leader(
             .leader
             .and_then(|id| Some((id, cluster.node(id)?)));
         if let Some((id, node)) = leader {
+            let address = node.address_for(context.listener);
             let endpoint = NodeEndpoint::default()
                 .with_node_id(broker(id))
-                .with_host(text(&node.host))
-                .with_port(node.port.into())
+                .with_host(text(&address.host))
+                .with_port(address.port.into())
                 .with_rack(node.rack.as_deref().map(text));
             endpoints.insert(id, endpoint);
         }

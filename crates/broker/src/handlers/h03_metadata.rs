@@ -2,7 +2,7 @@
 
 use super::{Api, Context, Reply, Subject, broker, text};
 use crate::Time;
-use crate::cluster::nodes::Condition;
+use crate::cluster::nodes::{Condition, ListenerIndex};
 use crate::cluster::topics::Topic;
 use crate::cluster::{Cluster, NewTopic, Placement, TopicConfig};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -88,22 +88,23 @@ fn describe(
             .collect()
     };
     MetadataResponse::default()
-        .with_brokers(brokers(cluster))
+        .with_brokers(brokers(cluster, context.listener))
         .with_cluster_id(Some(text(&cluster.settings.cluster_id)))
         .with_controller_id(broker(cluster.controller()))
         .with_topics(topics)
 }
 
-fn brokers(cluster: &Cluster) -> Vec<MetadataResponseBroker> {
+fn brokers(cluster: &Cluster, listener: ListenerIndex) -> Vec<MetadataResponseBroker> {
     let running = cluster
         .nodes()
         .filter(|(_, node)| node.condition != Condition::Stopped);
     running
         .map(|(id, node)| {
+            let address = node.address_for(listener);
             MetadataResponseBroker::default()
                 .with_node_id(broker(id))
-                .with_host(text(&node.host))
-                .with_port(node.port.into())
+                .with_host(text(&address.host))
+                .with_port(address.port.into())
                 .with_rack(node.rack.as_deref().map(text))
         })
         .collect()

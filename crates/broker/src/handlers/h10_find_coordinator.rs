@@ -2,7 +2,7 @@
 
 use super::{Api, Context, Reply, Subject, broker, text};
 use crate::cluster::Cluster;
-use crate::cluster::nodes::CoordinatorKind;
+use crate::cluster::nodes::{CoordinatorKind, ListenerIndex};
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kafka_protocol::protocol::StrBytes;
@@ -24,7 +24,7 @@ impl Api for FindCoordinator {
         request: FindCoordinatorRequest,
     ) -> Reply<FindCoordinatorResponse> {
         let response = context.shared.with(|cluster, _| {
-            let found = |key: &StrBytes| find(cluster, request.key_type, key);
+            let found = |key: &StrBytes| find(cluster, request.key_type, key, context.listener);
             if context.api_version >= BATCHED_SINCE {
                 let all = request.coordinator_keys.iter().map(found).collect();
                 return FindCoordinatorResponse::default().with_coordinators(all);
@@ -81,7 +81,7 @@ const fn kind_of(key_type: i8) -> Option<CoordinatorKind> {
     }
 }
 
-fn find(cluster: &Cluster, key_type: i8, key: &StrBytes) -> Coordinator {
+fn find(cluster: &Cluster, key_type: i8, key: &StrBytes, listener: ListenerIndex) -> Coordinator {
     let Some(kind) = kind_of(key_type) else {
         // Share groups, and whatever comes after them.
         return unknown(key, ErrorCode::InvalidRequest);
@@ -91,11 +91,12 @@ fn find(cluster: &Cluster, key_type: i8, key: &StrBytes) -> Coordinator {
     let Some((broker_id, node)) = node else {
         return unknown(key, ErrorCode::CoordinatorNotAvailable);
     };
+    let address = node.address_for(listener);
     Coordinator::default()
         .with_key(key.clone())
         .with_node_id(broker(broker_id))
-        .with_host(text(&node.host))
-        .with_port(node.port.into())
+        .with_host(text(&address.host))
+        .with_port(address.port.into())
         .with_error_message(Some(StrBytes::default()))
 }
 

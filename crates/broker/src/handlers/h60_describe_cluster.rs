@@ -30,10 +30,11 @@ impl Api for DescribeCluster {
                 .nodes()
                 .filter(|(_, node)| node.condition != Condition::Stopped);
             let brokers = running.map(|(id, node)| {
+                let address = node.address_for(context.listener);
                 DescribeClusterBroker::default()
                     .with_broker_id(broker(id))
-                    .with_host(text(&node.host))
-                    .with_port(node.port.into())
+                    .with_host(text(&address.host))
+                    .with_port(address.port.into())
                     .with_rack(node.rack.as_deref().map(text))
             });
             DescribeClusterResponse::default()

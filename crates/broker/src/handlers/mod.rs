@@ -41,6 +41,7 @@ mod h75_describe_topic_partitions;
 mod waiting;
 
 use crate::cluster::Cluster;
+use crate::cluster::nodes::ListenerIndex;
 use crate::faults::Injected;
 use crate::shared::Shared;
 use bytes::Bytes;
@@ -61,6 +62,8 @@ pub(crate) struct Context {
     pub(crate) shared: Arc<Shared>,
     /// The broker that was asked.
     pub(crate) broker_id: i32,
+    /// The listener that the client came by.
+    pub(crate) listener: ListenerIndex,
     pub(crate) api_version: i16,
     pub(crate) client_id: Option<Arc<str>>,
     /// Where the client is, as DescribeGroups tells it.

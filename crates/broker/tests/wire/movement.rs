@@ -5,8 +5,8 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
     OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
 use kafka_protocol::messages::{
-    ApiVersionsRequest, FindCoordinatorRequest, MetadataRequest, OffsetForLeaderEpochRequest,
-    ProduceRequest, TopicName,
+    ApiVersionsRequest, DescribeClusterRequest, FindCoordinatorRequest, MetadataRequest,
+    OffsetForLeaderEpochRequest, ProduceRequest, TopicName,
 };
 use milena_broker::{Broker, CoordinatorKind, ErrorCode};
 use std::time::Duration;
@@ -199,4 +199,51 @@ async fn what_was_lost_shows_in_the_leader_epochs() {
     let answer = raw.call(4, &request).await;
     let found = &answer.topics[0].partitions[0];
     assert_eq!((found.leader_epoch, found.end_offset), (0, 2));
+}
+
+/// Whoever comes by a proxy's port is told the proxies' addresses wherever one is told, also after a restart.
+#[tokio::test]
+async fn clients_of_a_port_behind_a_proxy_stay_behind_it() {
+    let proxies = [("proxy-a", 7001), ("proxy-b", 7002)];
+    let told_in = |host: &str, port: i32| format!("{host}:{port}");
+    let expected = proxies.map(|(host, port)| told_in(host, port.into()));
+    let builder = Broker::builder().brokers(2).topic("t", 2).behind(proxies);
+    let broker = &builder.start().await.unwrap();
+    let [first, second] = *broker.ports_behind(0) else {
+        panic!("one port for each broker");
+    };
+    assert!(broker.ports_behind(1).is_empty());
+    broker.stop_broker(2).await.unwrap();
+    broker.restart_broker(2).await.unwrap();
+
+    let mut raw = Raw::connect_to_port(second).await;
+    let cluster = raw.call(0, &DescribeClusterRequest::default()).await;
+    let metadata = raw.call(12, &MetadataRequest::default()).await;
+    let described = cluster.brokers.iter().map(|b| told_in(&b.host, b.port));
+    assert_eq!(described.collect::<Vec<_>>(), expected);
+    let told = metadata.brokers.iter().map(|b| told_in(&b.host, b.port));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+
+    let leader = broker.leader("t", 0).unwrap().0;
+    let not_leader = if leader == 1 { second } else { first };
+    let produced = Raw::connect_to_port(not_leader)
+        .await
+        .call(12, &Produce::default().request())
+        .await;
+    let endpoint = &produced.node_endpoints[0];
+    let nth = usize::try_from(leader - 1).unwrap();
+    assert_eq!(told_in(&endpoint.host, endpoint.port), expected[nth]);
+
+    // Its own port goes on telling its own address.
+    let metadata = Raw::connect(broker)
+        .call(12, &MetadataRequest::default())
+        .await;
+    let own: Vec<_> = metadata
+        .brokers
+        .iter()
+        .map(|b| told_in(&b.host, b.port))
+        .collect();
+    assert_eq!(own, broker.addresses());
+    let uneven = Broker::builder().brokers(2).behind([("alone", 1)]);
+    uneven.start().await.unwrap_err();
 }

@@ -18,7 +18,9 @@ use milena_codec::{
     RecordToWrite, Sequence,
 };
 use std::io;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use std::net::Ipv4Addr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy_bidirectional, duplex};
+use tokio::net::TcpStream;
 
 pub(crate) struct Raw {
     stream: DuplexStream,
@@ -42,12 +44,26 @@ impl Raw {
         let nth = usize::try_from(broker_id - 1).expect("ids begin at 1");
         let (host, port) = addresses[nth].rsplit_once(':').expect("host:port");
         let port = port.parse().expect("a port");
-        Ok(Self {
-            stream: broker.connect(host, port)?,
+        Ok(Self::over(broker.connect(host, port)?))
+    }
+
+    /// A connection to a port of this machine.
+    pub(crate) async fn connect_to_port(port: u16) -> Self {
+        let mut tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .unwrap();
+        let (ours, mut theirs) = duplex(1 << 16);
+        tokio::spawn(async move { copy_bidirectional(&mut tcp, &mut theirs).await });
+        Self::over(ours)
+    }
+
+    fn over(stream: DuplexStream) -> Self {
+        Self {
+            stream,
             decoder: FrameDecoder::new(100 << 20),
             next_correlation_id: 1,
             client_id: "raw".to_owned(),
-        })
+        }
     }
 
     pub(crate) fn named(self, client_id: &str) -> Self {
