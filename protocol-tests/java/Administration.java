@@ -24,7 +24,7 @@ final class Administration {
 
     private Administration() {}
 
-    private static Admin admin(JsonNode request) {
+    static Admin admin(JsonNode request) {
         return ADMINS.computeIfAbsent(request.get("bootstrap").asText(), unused -> Admin.create(Tool.properties(request)));
     }
 

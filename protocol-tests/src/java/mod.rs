@@ -28,6 +28,12 @@ const SOURCES: &[(&str, &str)] = &[
         include_str!("../../java/Administration.java"),
     ),
     ("Broker.java", include_str!("../../java/Broker.java")),
+    ("Commands.java", include_str!("../../java/Commands.java")),
+    (
+        "Inspection.java",
+        include_str!("../../java/Inspection.java"),
+    ),
+    ("Members.java", include_str!("../../java/Members.java")),
     ("Reading.java", include_str!("../../java/Reading.java")),
     ("Tool.java", include_str!("../../java/Tool.java")),
     ("Writing.java", include_str!("../../java/Writing.java")),
