@@ -4,11 +4,13 @@ use crate::Failure;
 mod clients;
 mod console;
 mod dump;
+mod lines;
 mod records;
 mod tool;
 
 pub use clients::{JavaProducer, Offsets, TopicDescription, TransactionDescription};
 pub use dump::{DumpedBatch, Marker};
+pub use lines::Program;
 pub use records::{Header, Isolation, ReadRecord, WriteRecord, Written};
 pub use tool::Tool;
 
@@ -34,7 +36,15 @@ const SOURCES: &[(&str, &str)] = &[
         include_str!("../../java/Inspection.java"),
     ),
     ("Members.java", include_str!("../../java/Members.java")),
+    (
+        "MessageVectors.java",
+        include_str!("../../java/MessageVectors.java"),
+    ),
     ("Reading.java", include_str!("../../java/Reading.java")),
+    (
+        "RecordVectors.java",
+        include_str!("../../java/RecordVectors.java"),
+    ),
     ("Tool.java", include_str!("../../java/Tool.java")),
     ("Writing.java", include_str!("../../java/Writing.java")),
 ];

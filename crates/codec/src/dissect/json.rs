@@ -161,9 +161,13 @@ impl<W: Write> Visit for Json<'_, W> {
             Value::Null => self.out.write_str("null"),
             Value::Bool(value) => write!(self.out, "{value}"),
             Value::Int(value) => write!(self.out, "{value}"),
-            // JSON has no word for the numbers that are none.
+            // JSON has no word for the numbers that are none; these are Java's.
             Value::Float64(value) if value.is_finite() => write!(self.out, "{value:?}"),
-            Value::Float64(value) => write!(self.out, "\"{value}\""),
+            Value::Float64(value) => self.out.write_str(match value.is_nan() {
+                true => "\"NaN\"",
+                false if value > 0.0 => "\"Infinity\"",
+                false => "\"-Infinity\"",
+            }),
             Value::Text(text) => put_quoted(self.out, text),
             Value::Bytes(bytes) | Value::Records(bytes) => {
                 self.out.write_char('"')?;
