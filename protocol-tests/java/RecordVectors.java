@@ -27,8 +27,8 @@ import org.apache.kafka.common.utils.ByteBufferOutputStream;
 /**
  * Record batches by Apache Kafka's own classes: an oracle for the record codec.
  *
- * <p>{@code write SEED} prints record batches, one JSON object a line: their bytes as hex, what Kafka's
- * reader finds in them, and the timestamps that were asked for (a batch with append time shows another).
+ * <p>{@code write SEED...} prints record batches, one JSON object a line: their bytes as hex, what Kafka's
+ * reader finds in them, and the timestamps that were asked for (a batch with append time shows another); then a dot.
  * {@code read} does the reading alone, for lines of hex on its standard input.
  *
  * <p>Run: {@code java -cp 'LIBS/*' RecordVectors.java write 1}, with the jars of Kafka 4.3.1 in LIBS.
@@ -44,15 +44,18 @@ public class RecordVectors {
     }
 
     public static void main(String[] args) throws Exception {
-        if (args.length == 2 && args[0].equals("write")) {
-            new RecordVectors(Long.parseLong(args[1])).writeAll();
+        if (args.length >= 2 && args[0].equals("write")) {
+            for (String seed : List.of(args).subList(1, args.length)) {
+                new RecordVectors(Long.parseLong(seed)).writeAll();
+            }
+            System.out.println(".");
         } else if (args.length == 1 && args[0].equals("read")) {
             BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 System.out.println(batches(HexFormat.of().parseHex(line.strip())));
             }
         } else {
-            System.err.println("usage: RecordVectors.java write SEED | read");
+            System.err.println("usage: RecordVectors.java write SEED... | read");
             System.exit(2);
         }
     }

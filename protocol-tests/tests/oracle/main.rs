@@ -5,6 +5,11 @@ mod known;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+#[path = "../../../crates/codec/tests/support/record_json.rs"]
+mod record_json;
+#[cfg(test)]
+mod records;
+#[cfg(test)]
 mod typed;
 
 use milena_protocol_tests::Failure;
