@@ -18,7 +18,7 @@ use crate::topics::require;
 const DELIVERIES_MAX: usize = 200_000;
 /// One record in so many is timed: reading the clock twice for each would be measured too.
 const TIMED_EVERY: u64 = 64;
-/// Records between two looks at Ctrl-C.
+/// Records between two looks at Ctrl-C, and two steps of the progress bar.
 const LOOK_EVERY: u64 = 4_096;
 
 /// What to send, how often, how.
@@ -78,26 +78,20 @@ impl Run<'_> {
         latencies: &mut Latencies,
     ) -> Result<(), Failure> {
         let mut progress = Progress::of(what, records);
-        let mut open: VecDeque<(Delivery, Option<Instant>)> = VecDeque::new();
+        let mut open = OpenDeliveries::default();
         for number in 0..records {
-            if number % LOOK_EVERY == 0 && self.interrupt.is_raised() {
-                return Err(cut_off());
+            if number % LOOK_EVERY == 0 {
+                if self.interrupt.is_raised() {
+                    return Err(cut_off());
+                }
+                progress.advance(number.min(LOOK_EVERY));
             }
             let record = Record::to(&self.load.topic).value(payloads.next());
             let sent = (number % TIMED_EVERY == 0).then(Instant::now);
-            open.push_back((self.producer.send(record).await?, sent));
-            progress.advance(1);
-            // Without waiting, so that a timed record is looked at soon after it arrived.
-            while let Some((delivery, _)) = open.front()
-                && let Some(result) = delivery.try_result()
-            {
-                result?;
-                if let Some((_, Some(sent))) = open.pop_front() {
-                    latencies.record(sent.elapsed());
-                }
-            }
-            if open.len() > DELIVERIES_MAX {
-                settle_oldest(&mut open, latencies).await?;
+            open.push(self.producer.send(record).await?, sent);
+            open.settle_known(latencies)?;
+            if open.deliveries.len() > DELIVERIES_MAX {
+                open.settle_oldest(latencies).await?;
             }
         }
         let flushed = self.producer.flush();
@@ -105,22 +99,56 @@ impl Run<'_> {
             () = flushed => {}
             () = self.interrupt.raised() => return Err(cut_off()),
         }
-        while !open.is_empty() {
-            settle_oldest(&mut open, latencies).await?;
+        while !open.deliveries.is_empty() {
+            open.settle_oldest(latencies).await?;
         }
         Ok(())
     }
 }
 
-async fn settle_oldest(
-    open: &mut VecDeque<(Delivery, Option<Instant>)>,
-    latencies: &mut Latencies,
-) -> Result<(), Failure> {
-    if let Some((delivery, sent)) = open.pop_front() {
-        delivery.await?;
+/// The deliveries that are waited for, oldest first. What is timed is kept apart: it is one in many.
+#[derive(Default)]
+struct OpenDeliveries {
+    deliveries: VecDeque<Delivery>,
+    /// Which of them, counted from the first of all, was sent when.
+    timed: VecDeque<(u64, Instant)>,
+    settled: u64,
+}
+
+impl OpenDeliveries {
+    fn push(&mut self, delivery: Delivery, sent: Option<Instant>) {
         if let Some(sent) = sent {
-            latencies.record(sent.elapsed());
+            let number = self.settled + self.deliveries.len() as u64;
+            self.timed.push_back((number, sent));
         }
+        self.deliveries.push_back(delivery);
     }
-    Ok(())
+
+    /// Without waiting, so that a timed record is looked at soon after it arrived.
+    fn settle_known(&mut self, latencies: &mut Latencies) -> Result<(), Failure> {
+        while let Some(result) = self.deliveries.front().and_then(Delivery::try_result) {
+            result?;
+            self.deliveries.pop_front();
+            self.settled(latencies);
+        }
+        Ok(())
+    }
+
+    async fn settle_oldest(&mut self, latencies: &mut Latencies) -> Result<(), Failure> {
+        if let Some(delivery) = self.deliveries.pop_front() {
+            delivery.await?;
+            self.settled(latencies);
+        }
+        Ok(())
+    }
+
+    fn settled(&mut self, latencies: &mut Latencies) {
+        if let Some((number, sent)) = self.timed.front()
+            && *number == self.settled
+        {
+            latencies.record(sent.elapsed());
+            self.timed.pop_front();
+        }
+        self.settled += 1;
+    }
 }
