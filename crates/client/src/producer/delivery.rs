@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -86,7 +87,7 @@ impl BatchCompletion {
     }
 
     /// The outcome, or `None` after `waker` was registered.
-    fn outcome(&self, slot: &mut Option<usize>, waker: &Waker) -> Option<&BatchOutcome> {
+    fn outcome(&self, slot: &mut WakerSlot, waker: &Waker) -> Option<&BatchOutcome> {
         if let Some(outcome) = self.outcome.get() {
             return Some(outcome);
         }
@@ -94,11 +95,11 @@ impl BatchCompletion {
         if let Some(outcome) = self.outcome.get() {
             return Some(outcome);
         }
-        match slot.and_then(|slot| wakers.get_mut(slot)) {
+        match slot.of(&mut wakers) {
             Some(registered) => registered.clone_from(waker),
             None => {
-                *slot = Some(wakers.len());
                 wakers.push(waker.clone());
+                *slot = WakerSlot::after(wakers.len());
             }
         }
         None
@@ -108,7 +109,7 @@ impl BatchCompletion {
     pub(crate) async fn wait(self: Arc<Self>) {
         let mut waiting = vec![self];
         while let Some(completion) = waiting.pop() {
-            let mut slot = None;
+            let mut slot = WakerSlot::NONE;
             let parts = std::future::poll_fn(|context| {
                 match completion.outcome(&mut slot, context.waker()) {
                     None => Poll::Pending,
@@ -119,6 +120,26 @@ impl BatchCompletion {
             .await;
             waiting.extend(parts.into_iter().map(|(_, part)| part));
         }
+    }
+}
+
+/// Which of a batch's wakers is one handle's own. A program may hold hundreds of thousands of deliveries, so it
+/// is no larger than it must be.
+#[derive(Debug, Clone, Copy)]
+struct WakerSlot(Option<NonZeroU32>);
+
+impl WakerSlot {
+    const NONE: Self = Self(None);
+
+    /// The slot that was filled when there were `count` wakers.
+    fn after(count: usize) -> Self {
+        // With four thousand million wakers the next would be registered again at each poll.
+        Self(u32::try_from(count).ok().and_then(NonZeroU32::new))
+    }
+
+    fn of(self, wakers: &mut [Waker]) -> Option<&mut Waker> {
+        let count = usize::try_from(self.0?.get()).ok()?;
+        wakers.get_mut(count.checked_sub(1)?)
     }
 }
 
@@ -144,7 +165,7 @@ impl fmt::Debug for BatchCompletion {
 pub struct Delivery {
     completion: Arc<BatchCompletion>,
     index: u32,
-    waker_slot: Option<usize>,
+    waker_slot: WakerSlot,
     timestamp: i64,
 }
 
@@ -153,7 +174,7 @@ impl Delivery {
         Self {
             completion,
             index,
-            waker_slot: None,
+            waker_slot: WakerSlot::NONE,
             timestamp,
         }
     }
@@ -201,7 +222,7 @@ impl Clone for Delivery {
     fn clone(&self) -> Self {
         // A waker's slot belongs to one handle.
         Self {
-            waker_slot: None,
+            waker_slot: WakerSlot::NONE,
             completion: Arc::clone(&self.completion),
             ..*self
         }
@@ -237,7 +258,7 @@ impl Future for Delivery {
                     };
                     self.completion = Arc::clone(part);
                     self.index = index;
-                    self.waker_slot = None;
+                    self.waker_slot = WakerSlot::NONE;
                 }
                 Some(outcome) => {
                     if let Some(result) = self.resolve(&completion, self.index, outcome) {
@@ -246,5 +267,15 @@ impl Future for Delivery {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_is_three_words() {
+        assert_eq!(size_of::<Delivery>(), 24);
     }
 }
