@@ -3,7 +3,7 @@
 //! Locks, in order, none held across an await: `topics` (read on every send, written when a topic is first
 //! used or grows), a topic's `sticky`, a partition's `accumulator`, then `flagged`. `buffers` is taken alone.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
@@ -104,7 +104,9 @@ pub(crate) enum Placed {
 #[derive(Debug)]
 pub(crate) struct Shared {
     limits: SendLimits,
-    topics: RwLock<HashMap<Arc<str>, Topic>>,
+    /// Looked up for every record: a producer has few topics, and comparing a name or three costs less than
+    /// hashing one.
+    topics: RwLock<BTreeMap<Arc<str>, Topic>>,
     queues: RwLock<Vec<Arc<PartitionQueue>>>,
     flagged: Mutex<Vec<PartitionId>>,
     touched: Mutex<Vec<PartitionId>>,
