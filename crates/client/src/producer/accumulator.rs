@@ -80,6 +80,11 @@ impl<R> Accumulator<R> {
         }
     }
 
+    /// Some batch can be taken without lingering.
+    pub(crate) fn has_sealed(&self) -> bool {
+        !self.sealed.is_empty()
+    }
+
     /// Batches that have not been taken.
     pub(crate) fn len(&self) -> usize {
         self.sealed.len() + usize::from(self.open.is_some())

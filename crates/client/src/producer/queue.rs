@@ -287,22 +287,30 @@ impl Shared {
             created: Instant::now(),
             room,
         };
+        // The driver was told of a sealed batch when the first one was sealed, and looks again whenever
+        // something that held it back changes: waking it for each would only cost.
+        let news = !accumulator.has_sealed();
         let (completion, index) = accumulator.open_with(batch, record).map_err(refuse)?;
         let delivery = Delivery::new(Arc::clone(completion), index, timestamp);
         queue.note_load(&accumulator);
         self.undrained.fetch_add(1, Ordering::AcqRel);
-        self.touch(queue, placing.transaction);
+        let touched = self.touch(queue, placing.transaction);
         drop(accumulator);
-        self.flag(queue);
-        self.wake();
+        if news || touched {
+            self.flag(queue);
+            self.wake();
+        }
         Ok((Placed::Queued(delivery), true))
     }
 
-    fn touch(&self, queue: &PartitionQueue, transaction: u64) {
-        if transaction != 0 && queue.transaction.swap(transaction, Ordering::AcqRel) != transaction
-        {
+    /// True when the open transaction had not written to the partition before.
+    fn touch(&self, queue: &PartitionQueue, transaction: u64) -> bool {
+        let first = transaction != 0
+            && queue.transaction.swap(transaction, Ordering::AcqRel) != transaction;
+        if first {
             lock(&self.touched).push(queue.id);
         }
+        first
     }
 
     fn flag(&self, queue: &PartitionQueue) {
@@ -345,15 +353,16 @@ impl Shared {
             .map(Room)
     }
 
-    fn buffer(&self) -> Vec<u8> {
+    /// An allocation for a batch; what is in it means nothing.
+    pub(crate) fn buffer(&self) -> Vec<u8> {
         let pooled = lock(&self.buffers).pop();
         pooled.unwrap_or_else(|| Vec::with_capacity(self.limits.batch_bytes))
     }
 
-    /// Keeps the allocation of an answered batch for the next.
-    pub(crate) fn recycle(&self, mut buffer: Vec<u8>) {
+    /// Keeps the allocation of an answered batch for the next, and its bytes: a builder writes over them, and
+    /// a buffer without any would have to be zeroed again.
+    pub(crate) fn recycle(&self, buffer: Vec<u8>) {
         let bound = (self.limits.buffer_memory / self.limits.batch_bytes.max(1)).clamp(1, 64);
-        buffer.clear();
         let mut buffers = lock(&self.buffers);
         if buffers.len() < bound && buffer.capacity() <= 2 * self.limits.batch_bytes {
             buffers.push(buffer);
@@ -449,5 +458,106 @@ fn too_large(bytes: usize, limits: &SendLimits) -> Error {
         bytes,
         bytes_max: limits.buffer_memory,
         setting: "buffer_memory",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::producer::machine::Take;
+
+    const BATCH_BYTES: usize = 1_000;
+
+    fn shared() -> Shared {
+        let limits = SendLimits {
+            batch_bytes: BATCH_BYTES,
+            record_bytes_max: BATCH_BYTES,
+            buffer_memory: 10 * BATCH_BYTES,
+        };
+        let shared = Shared::new(limits, 1);
+        shared.register("orders", 1);
+        shared
+    }
+
+    /// Fills a batch to the brim.
+    fn place(shared: &Shared, transaction: u64) {
+        let placing = Placing {
+            topic: "orders",
+            partition: Some(0),
+            ignore_key: false,
+            record: RecordToWrite {
+                timestamp: 0,
+                key: None,
+                value: Some(&[7; 900]),
+                headers: &[],
+            },
+            transaction,
+        };
+        let placed = shared.place(&placing, &mut None).unwrap();
+        assert!(matches!(placed, Placed::Queued(_)), "{placed:?}");
+    }
+
+    fn is_woken(shared: &Shared) -> bool {
+        shared.woken().now_or_never().is_some()
+    }
+
+    fn take(shared: &Shared) -> BatchBuilder {
+        let queue = shared.queue(PartitionId(0)).unwrap();
+        match queue.lock().take(Instant::now(), Duration::from_secs(60)) {
+            Take::Batch(batch) => batch.builder,
+            other @ (Take::NotBefore(_) | Take::Empty) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_driver_is_woken_for_what_it_can_send_and_not_for_what_waits_behind() {
+        let shared = shared();
+        place(&shared, 0);
+        assert!(is_woken(&shared), "a batch that lingers");
+        place(&shared, 0);
+        assert!(is_woken(&shared), "it need not linger any more");
+        assert_eq!(shared.take_flagged(), [PartitionId(0)]);
+        for _ in 0..3 {
+            place(&shared, 0);
+            assert!(!is_woken(&shared) && shared.take_flagged().is_empty());
+        }
+        while shared.queue(PartitionId(0)).unwrap().lock().has_sealed() {
+            take(&shared);
+        }
+        place(&shared, 0);
+        assert!(is_woken(&shared), "the first sealed one again");
+        assert_eq!(shared.take_flagged(), [PartitionId(0)]);
+    }
+
+    #[test]
+    fn the_driver_is_woken_when_a_transaction_comes_to_a_partition() {
+        let shared = shared();
+        for _ in 0..3 {
+            place(&shared, 1);
+        }
+        assert!(is_woken(&shared));
+        place(&shared, 2);
+        assert!(is_woken(&shared));
+        assert_eq!(shared.take_touched(), [PartitionId(0); 2]);
+    }
+
+    #[test]
+    fn a_sent_batch_leaves_its_bytes_to_be_written_over() {
+        let shared = shared();
+        place(&shared, 0);
+        place(&shared, 0);
+        let closed = take(&shared).close(milena_codec::record::Compression::None);
+        let (body, wire) = closed
+            .map(|closed| (closed.body().as_ptr(), closed))
+            .unwrap();
+        let bytes = wire.body().len();
+        shared.recycle(wire.into_buffer().unwrap());
+        let again = shared.buffer();
+        assert_eq!(again.as_ptr(), body, "the same allocation");
+        assert_eq!(again.len(), bytes, "and nothing to zero but the rest");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use milena_codec::ClosedBatch;
-use milena_codec::record::Compressor;
+use milena_codec::record::{Compression, Compressor};
 
 use super::accumulator::PendingBatch;
 use super::delivery::{BatchCompletion, BatchOutcome};
@@ -112,11 +112,21 @@ impl Queues<'_> {
             created,
             room,
         } = pending;
-        let closed = builder.close(self.compressor).map_err(|cause| {
-            let error = super::core::unencodable(completion.topic(), cause);
-            completion.complete(BatchOutcome::Failed(error.clone()));
-            error
-        })?;
+        let output = if self.compressor.compression() == Compression::None {
+            Vec::new()
+        } else {
+            self.shared.buffer()
+        };
+        let (closed, spare) = builder
+            .close_into(self.compressor, output)
+            .map_err(|cause| {
+                let error = super::core::unencodable(completion.topic(), cause);
+                completion.complete(BatchOutcome::Failed(error.clone()));
+                error
+            })?;
+        if spare.capacity() > 0 {
+            self.shared.recycle(spare);
+        }
         Ok(SealedBatch(Arc::new(Sealed {
             closed,
             completion,
