@@ -24,7 +24,8 @@ use super::machine::{
     Event, Leader, Open, PartitionId, ProduceAnswer, ProduceRequest, RequestId, Sendable, Sender,
     SenderConfig, Work,
 };
-use super::queue::{PartitionQueue, Shared};
+use super::queue::{PartitionQueue, Room, Shared};
+use super::returns::Returns;
 use super::sealed::{Queues, SealedBatch};
 use super::transacting::{self, Answer, Effect, Request, Transacting};
 use crate::config::{Acks, ProducerConfig};
@@ -92,6 +93,7 @@ pub(crate) struct Driver {
     transactional_id: Option<Arc<str>>,
     transacting: Option<Transacting>,
     queues: Vec<Arc<PartitionQueue>>,
+    returns: Returns<Room>,
     links: HashMap<i32, Link>,
     happenings: FuturesUnordered<BoxFuture<'static, Happening>>,
     commands: mpsc::Receiver<Command>,
@@ -129,6 +131,7 @@ impl Driver {
             transactional_id,
             transacting,
             queues: Vec::new(),
+            returns: Returns::new(config.buffer_memory),
             links: HashMap::new(),
             happenings: FuturesUnordered::new(),
             commands,
@@ -215,7 +218,12 @@ impl Driver {
                 .as_ref()
                 .is_some_and(Transacting::has_effects);
             if !sent && !effects && !ended {
-                return [arranged, coordinated].into_iter().flatten().min();
+                let waits = self.shared.somebody_waits_for_room();
+                let returned = self.returns.poll(now, waits);
+                return [arranged, coordinated, returned]
+                    .into_iter()
+                    .flatten()
+                    .min();
             }
         }
     }
@@ -487,8 +495,13 @@ impl Driver {
                 } => {
                     let age = now.saturating_duration_since(batch.created());
                     batch.complete(result.map_err(|failure| self.fail(partition, failure, age)));
-                    if let Some(buffer) = batch.into_buffer() {
+                    let (buffer, room) = batch.into_parts();
+                    if let Some(buffer) = buffer {
                         self.shared.recycle(buffer);
+                    }
+                    if let Some(room) = room {
+                        let bytes = room.bytes();
+                        self.returns.put(now, room, bytes);
                     }
                 }
                 Event::Split { batch, children } => batch.hand_over(&children),

@@ -14,6 +14,7 @@ mod partitioner;
 mod queue;
 mod record;
 mod request;
+mod returns;
 mod sealed;
 mod transacting;
 mod transactional;

@@ -19,7 +19,13 @@ use crate::error::Error;
 
 /// Bytes of the producer's memory that a batch takes, given back on drop.
 #[derive(Debug)]
-pub(crate) struct Room(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub(crate) struct Room(OwnedSemaphorePermit);
+
+impl Room {
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.num_permits()
+    }
+}
 
 /// One partition's queue.
 #[derive(Debug)]
@@ -112,6 +118,8 @@ pub(crate) struct Shared {
     touched: Mutex<Vec<PartitionId>>,
     wake: Notify,
     memory: Arc<Semaphore>,
+    /// Callers that wait for room.
+    waiting: AtomicUsize,
     buffers: Mutex<Vec<Vec<u8>>>,
     /// Batches that have no sequence yet, open ones included.
     undrained: AtomicUsize,
@@ -139,6 +147,7 @@ impl Shared {
             memory: Arc::new(Semaphore::new(
                 limits.buffer_memory.min(Semaphore::MAX_PERMITS),
             )),
+            waiting: AtomicUsize::new(0),
             buffers: Mutex::default(),
             undrained: AtomicUsize::new(0),
             ended: OnceLock::new(),
@@ -346,11 +355,16 @@ impl Shared {
     /// Waits, in the order of the calls, until `bytes` of room are free; `None` once the producer has ended.
     pub(crate) async fn room(&self, bytes: usize) -> Option<Room> {
         let permits = u32::try_from(bytes).ok()?;
+        let _waiting = Waiting::one_more(&self.waiting);
         Arc::clone(&self.memory)
             .acquire_many_owned(permits)
             .await
             .ok()
             .map(Room)
+    }
+
+    pub(crate) fn somebody_waits_for_room(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
     }
 
     /// An allocation for a batch; what is in it means nothing.
@@ -443,6 +457,22 @@ impl Shared {
         }
         self.wake();
         incomplete
+    }
+}
+
+/// Counts one until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn one_more(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -56,9 +56,16 @@ impl SealedBatch {
         self.0.completion.complete(BatchOutcome::Split(parts));
     }
 
-    /// The allocation of its records, if nothing else holds on to them (P-44).
-    pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
-        Arc::try_unwrap(self.0).ok()?.closed.into_buffer()
+    /// The allocation of its records, if nothing else holds on to them (P-44), and its room in memory unless
+    /// other parts of a batch that was cut still need it.
+    pub(crate) fn into_parts(self) -> (Option<Vec<u8>>, Option<Room>) {
+        match Arc::try_unwrap(self.0) {
+            Ok(sealed) => (
+                sealed.closed.into_buffer(),
+                Arc::try_unwrap(sealed.room).ok(),
+            ),
+            Err(_) => (None, None),
+        }
     }
 }
 
