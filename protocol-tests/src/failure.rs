@@ -1,5 +1,6 @@
 //! What can go wrong in the harness, and how that ends a test.
 
+use milena_codec::ErrorCode;
 use std::io;
 use std::time::Duration;
 
@@ -40,6 +41,24 @@ pub enum Failure {
         limit: Duration,
         /// The end of the log of whoever was late.
         context: String,
+    },
+    /// A broker refused a bare request.
+    #[error("{request} was answered with {code}")]
+    Answer {
+        /// The request.
+        request: &'static str,
+        /// The broker's error.
+        code: ErrorCode,
+    },
+    /// A bare request could not be written, or its answer not be read.
+    #[error("request {api_key} to {address}: {reason}")]
+    Wire {
+        /// The API, as its key.
+        api_key: i16,
+        /// The broker.
+        address: String,
+        /// Why.
+        reason: String,
     },
     /// The Java tool could not do what it was asked.
     #[error("{operation} failed in Java: {reason}")]

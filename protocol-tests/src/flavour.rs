@@ -1,5 +1,6 @@
 //! The kinds of Kafka at hand, and the tests that run on each.
 
+use crate::java::Programs;
 use crate::skip::skipped;
 use crate::{Failure, Kafka, KafkaConfig};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -23,26 +24,46 @@ pub enum Flavour {
     Kafka431Tv1,
     /// 4.3.1 formatted with transaction.version 2, the default: KIP-890 in full.
     Kafka431Tv2,
+    /// The embedded broker with transaction.version 0.
+    EmbeddedTv0,
+    /// The embedded broker with transaction.version 1.
+    EmbeddedTv1,
+    /// The embedded broker with transaction.version 2, its default.
+    EmbeddedTv2,
 }
 
 impl Flavour {
-    /// The version of Kafka, e.g. `4.3.1`.
+    /// The version of Kafka, e.g. `4.3.1`; for the embedded broker, the one whose answers it gives.
     #[must_use]
     pub fn version(self) -> &'static str {
         match self {
             Self::Kafka392 => "3.9.2",
-            Self::Kafka431Tv0 | Self::Kafka431Tv1 | Self::Kafka431Tv2 => "4.3.1",
+            Self::Kafka431Tv0
+            | Self::Kafka431Tv1
+            | Self::Kafka431Tv2
+            | Self::EmbeddedTv0
+            | Self::EmbeddedTv1
+            | Self::EmbeddedTv2 => "4.3.1",
         }
     }
 
-    /// The level of transaction.version to format with; none where Kafka does not know the feature.
+    /// Whether it is the embedded broker.
+    #[must_use]
+    pub fn is_embedded(self) -> bool {
+        match self {
+            Self::Kafka392 | Self::Kafka431Tv0 | Self::Kafka431Tv1 | Self::Kafka431Tv2 => false,
+            Self::EmbeddedTv0 | Self::EmbeddedTv1 | Self::EmbeddedTv2 => true,
+        }
+    }
+
+    /// The level of transaction.version; none where Kafka does not know the feature.
     #[must_use]
     pub fn transaction_version(self) -> Option<u8> {
         match self {
             Self::Kafka392 => None,
-            Self::Kafka431Tv0 => Some(0),
-            Self::Kafka431Tv1 => Some(1),
-            Self::Kafka431Tv2 => Some(2),
+            Self::Kafka431Tv0 | Self::EmbeddedTv0 => Some(0),
+            Self::Kafka431Tv1 | Self::EmbeddedTv1 => Some(1),
+            Self::Kafka431Tv2 | Self::EmbeddedTv2 => Some(2),
         }
     }
 
@@ -54,6 +75,9 @@ impl Flavour {
             Self::Kafka431Tv0 => "kafka_4_3_1_tv0",
             Self::Kafka431Tv1 => "kafka_4_3_1_tv1",
             Self::Kafka431Tv2 => "kafka_4_3_1_tv2",
+            Self::EmbeddedTv0 => "embedded_tv0",
+            Self::EmbeddedTv1 => "embedded_tv1",
+            Self::EmbeddedTv2 => "embedded_tv2",
         }
     }
 
@@ -64,12 +88,15 @@ impl Flavour {
     ///
     /// Why it could not be started; the same for every caller.
     pub fn shared(self) -> Result<&'static Kafka, &'static Failure> {
-        static SHARED: [OnceLock<Result<Kafka, Failure>>; 4] = [const { OnceLock::new() }; 4];
+        static SHARED: [OnceLock<Result<Kafka, Failure>>; 7] = [const { OnceLock::new() }; 7];
         let index = match self {
             Self::Kafka392 => 0,
             Self::Kafka431Tv0 => 1,
             Self::Kafka431Tv1 => 2,
             Self::Kafka431Tv2 => 3,
+            Self::EmbeddedTv0 => 4,
+            Self::EmbeddedTv1 => 5,
+            Self::EmbeddedTv2 => 6,
         };
         SHARED[index]
             .get_or_init(|| Kafka::try_start(&KafkaConfig::new(self)))
@@ -96,6 +123,26 @@ where
     }
 }
 
+/// As [`run`], for a claim about Kafka's own clients: without Java it is skipped on the embedded broker
+/// too.
+///
+/// # Panics
+///
+/// As [`run`].
+pub fn run_with_java<Claim>(flavour: Flavour, claim: Claim)
+where
+    Claim: AsyncFnOnce(&Kafka),
+{
+    match Programs::at_hand() {
+        Ok(_) => run(flavour, claim),
+        Err(missing @ Failure::Missing { .. }) => {
+            let test = format!("{}::{}", std::any::type_name::<Claim>(), flavour.name());
+            skipped(&test, &missing);
+        }
+        Err(failure) => failure.fail(),
+    }
+}
+
 /// Runs a test that starts clusters of its own; [`own_kafka!`](crate::own_kafka) calls it.
 ///
 /// # Panics
@@ -105,7 +152,7 @@ pub fn run_alone<Test>(test: Test)
 where
     Test: AsyncFnOnce(),
 {
-    if let Err(missing @ Failure::Missing { .. }) = crate::java::Programs::at_hand() {
+    if let Err(missing @ Failure::Missing { .. }) = Programs::at_hand() {
         skipped(std::any::type_name::<Test>(), &missing);
         return;
     }
@@ -138,31 +185,66 @@ fn block_on(test: impl Future<Output = ()>) {
     }
 }
 
-/// Makes one test of each claim for each [`Flavour`]: `claim::kafka_4_3_1_tv2` and so on. A claim is an
-/// `async fn(&Kafka)`.
+/// Makes one test of each claim for each [`Flavour`]: `claim::embedded_tv2`, `claim::kafka_4_3_1_tv2` and so
+/// on. A claim is an `async fn(&Kafka)`. One that cannot be made of every flavour says why.
 ///
 /// ```text
 /// conformance!(a_claim, another_claim);
-/// conformance!(on [kafka_4_3_1_tv2]; a_claim_about_transaction_version_2);
+/// conformance!(on [embedded_tv2, kafka_4_3_1_tv2]; a_claim_about_transaction_version_2);
+/// conformance!(with Java: "it is about Kafka's own producer"; a_claim_about_that);
+/// conformance!(real brokers only: "it reads Kafka's log files"; a_claim_about_those);
+/// conformance!(embedded only: "it scripts faults inside the broker"; a_claim_under_faults);
 /// ```
 #[macro_export]
 macro_rules! conformance {
     (on $flavours:tt; $($claim:ident),+ $(,)?) => {
-        $($crate::conformance!(@claim $claim $flavours);)+
+        $($crate::conformance!(@claim run "" $claim $flavours);)+
     };
-    (@claim $claim:ident [$($flavour:ident),+ $(,)?]) => {
+    (with Java: $why:literal; on $flavours:tt; $($claim:ident),+ $(,)?) => {
+        $($crate::conformance!(@claim run_with_java $why $claim $flavours);)+
+    };
+    (with Java: $why:literal; $($claim:ident),+ $(,)?) => {
+        $crate::conformance!(
+            with Java: $why;
+            on [
+                embedded_tv2, embedded_tv1, embedded_tv0,
+                kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0, kafka_3_9_2,
+            ];
+            $($claim),+
+        );
+    };
+    (real brokers only: $why:literal; $($claim:ident),+ $(,)?) => {
+        $(
+            $crate::conformance!(
+                @claim run $why $claim
+                [kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0, kafka_3_9_2]
+            );
+        )+
+    };
+    (embedded only: $why:literal; $($claim:ident),+ $(,)?) => {
+        $(
+            $crate::conformance!(
+                @claim run $why $claim [embedded_tv2, embedded_tv1, embedded_tv0]
+            );
+        )+
+    };
+    (@claim $run:ident $why:literal $claim:ident [$($flavour:ident),+ $(,)?]) => {
+        #[doc = $why]
         mod $claim {
             $(
                 #[test]
                 fn $flavour() {
-                    $crate::flavour::run($crate::flavour::by_name::$flavour, super::$claim);
+                    $crate::flavour::$run($crate::flavour::by_name::$flavour, super::$claim);
                 }
             )+
         }
     };
     ($($claim:ident),+ $(,)?) => {
         $crate::conformance!(
-            on [kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0, kafka_3_9_2];
+            on [
+                embedded_tv2, embedded_tv1, embedded_tv0,
+                kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0, kafka_3_9_2,
+            ];
             $($claim),+
         );
     };
@@ -191,6 +273,12 @@ pub mod by_name {
     )]
     use super::Flavour;
 
+    /// The embedded broker with transaction.version 0.
+    pub const embedded_tv0: Flavour = Flavour::EmbeddedTv0;
+    /// The embedded broker with transaction.version 1.
+    pub const embedded_tv1: Flavour = Flavour::EmbeddedTv1;
+    /// The embedded broker with transaction.version 2.
+    pub const embedded_tv2: Flavour = Flavour::EmbeddedTv2;
     /// Kafka 3.9.2.
     pub const kafka_3_9_2: Flavour = Flavour::Kafka392;
     /// Kafka 4.3.1 with transaction.version 0.

@@ -1,8 +1,8 @@
-//! The harness that puts milena's promises to the test on real Apache Kafka.
+//! The harness that puts milena's promises to the test on real Apache Kafka and on the embedded broker.
 //!
 //! Kafka's jars come from Maven ([`jars`]), its brokers run on loopback in this process's care
-//! ([`Kafka`]), Kafka's own clients and tools say what the other side saw ([`java`]), and a network
-//! between client and broker fails on demand ([`proxy`]).
+//! ([`Kafka`]), somebody independent says what the other side saw ([`observer`]), and a network between
+//! client and broker fails on demand ([`proxy`]).
 //!
 //! ```no_run
 //! use milena_protocol_tests::{Isolation, Kafka, conformance};
@@ -10,10 +10,10 @@
 //! /// A promise is an async function; its name is the claim.
 //! async fn a_new_topic_is_empty(kafka: &Kafka) {
 //!     let topic = kafka.topic(4);
-//!     assert!(kafka.java_consume(&topic, Isolation::ReadCommitted).is_empty());
+//!     assert!(kafka.read(&topic, Isolation::ReadCommitted).is_empty());
 //! }
 //!
-//! // One test per broker at hand: `a_new_topic_is_empty::kafka_4_3_1_tv2` and so on.
+//! // One test per broker at hand: `a_new_topic_is_empty::embedded_tv2` and so on.
 //! conformance!(a_new_topic_is_empty);
 //! # fn main() {}
 //! ```
@@ -30,9 +30,11 @@ pub mod failure;
 pub mod flavour;
 pub mod jars;
 pub mod java;
+pub mod observer;
 pub mod port;
 pub mod process;
 pub mod proxy;
+pub mod raw;
 pub mod scratch;
 pub mod skip;
 

@@ -84,6 +84,18 @@ impl KafkaConfig {
         self.flavour
     }
 
+    pub(super) fn broker_count(&self) -> usize {
+        self.brokers
+    }
+
+    pub(super) fn proxied_listener_count(&self) -> usize {
+        self.proxied_listeners
+    }
+
+    pub(super) fn properties(&self) -> &BTreeMap<String, String> {
+        &self.properties
+    }
+
     /// Chooses ports and writes the settings files into `root`.
     pub(super) fn plan(&self, root: &Path) -> Result<Plan, Failure> {
         let mut ports = Vec::new();

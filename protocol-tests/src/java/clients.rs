@@ -3,63 +3,132 @@
 use super::records::{Isolation, ReadRecord, WriteRecord, Written};
 use super::tool::Tool;
 use crate::failure::OrFail as _;
+use crate::observer::{Observer, Offsets, TopicDescription, TransactionDescription};
 use crate::{Failure, Kafka};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// How long reading a topic may take, in milliseconds.
 const READ_LIMIT_MS: u64 = 60_000;
 
-/// Offsets by partition.
-pub type Offsets = BTreeMap<i32, i64>;
+/// Kafka's own clients, as observers.
+#[derive(Clone, Copy, Debug)]
+pub struct Java;
 
-/// A topic as brokers describe it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct TopicDescription {
-    /// The topic id in Kafka's base64.
-    pub topic_id: String,
-    /// The leader of each partition, -1 where there is none.
-    pub leaders: BTreeMap<i32, i32>,
+impl Observer for Java {
+    fn read(
+        &self,
+        brokers: &[String],
+        topic: &str,
+        isolation: Isolation,
+    ) -> Result<Vec<ReadRecord>, Failure> {
+        let request = json!({
+            "topic": topic,
+            "isolation": isolation.name(),
+            "limit_ms": READ_LIMIT_MS,
+        });
+        let mut records: Vec<ReadRecord> = ask("consume", brokers, request)?;
+        records.sort_by_key(|record| (record.partition, record.offset));
+        Ok(records)
+    }
+
+    fn end_offsets(
+        &self,
+        brokers: &[String],
+        topic: &str,
+        isolation: Isolation,
+    ) -> Result<Offsets, Failure> {
+        let request = json!({"topic": topic, "isolation": isolation.name()});
+        ask("end_offsets", brokers, request)
+    }
+
+    fn committed_offsets(
+        &self,
+        brokers: &[String],
+        group: &str,
+        topic: &str,
+    ) -> Result<Offsets, Failure> {
+        let request = json!({"group": group, "topic": topic});
+        ask("committed_offsets", brokers, request)
+    }
+
+    fn create_topic(
+        &self,
+        brokers: &[String],
+        name: &str,
+        partitions: i32,
+        configs: &[(&str, &str)],
+    ) -> Result<(), Failure> {
+        let configs: BTreeMap<_, _> = configs.iter().copied().collect();
+        let topic = json!({"name": name, "partitions": partitions, "configs": configs});
+        ask("create_topics", brokers, json!({"topics": [topic]}))
+    }
+
+    fn delete_topic(&self, brokers: &[String], name: &str) -> Result<(), Failure> {
+        ask("delete_topics", brokers, json!({"topics": [name]}))
+    }
+
+    fn delete_records(
+        &self,
+        brokers: &[String],
+        topic: &str,
+        before: &Offsets,
+    ) -> Result<(), Failure> {
+        let request = json!({"topic": topic, "before": before});
+        ask("delete_records", brokers, request)
+    }
+
+    fn describe_topic(&self, brokers: &[String], name: &str) -> Result<TopicDescription, Failure> {
+        ask("describe_topic", brokers, json!({"topic": name}))
+    }
+
+    fn describe_transaction(
+        &self,
+        brokers: &[String],
+        transactional_id: &str,
+    ) -> Result<TransactionDescription, Failure> {
+        let request = json!({"transactional_id": transactional_id});
+        ask("describe_transaction", brokers, request)
+    }
 }
 
-/// A transactional id as its coordinator describes it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-pub struct TransactionDescription {
-    /// `Empty`, `Ongoing`, `PrepareCommit`, `CompleteCommit` and so on.
-    pub state: String,
-    /// The broker that coordinates it.
-    pub coordinator: i32,
-    /// The producer id.
-    pub producer_id: i64,
-    /// The producer epoch.
-    pub producer_epoch: i32,
+impl Java {
+    /// Moves the cluster's transaction.version.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Java`] with Java's exception.
+    pub fn set_transaction_version(
+        brokers: &[String],
+        level: u8,
+        downgrade: bool,
+    ) -> Result<(), Failure> {
+        let request = json!({
+            "feature": "transaction.version",
+            "level": level,
+            "downgrade": downgrade,
+        });
+        ask("set_feature", brokers, request)
+    }
+}
+
+fn ask<T: DeserializeOwned>(
+    operation: &str,
+    brokers: &[String],
+    mut request: Value,
+) -> Result<T, Failure> {
+    request["bootstrap"] = json!(brokers.join(","));
+    Tool::shared().call(operation, request)
 }
 
 /// Kafka's consumer.
 impl Kafka {
-    /// Every record of `topic` that Kafka's consumer may see now, by partition and offset.
+    /// Every record of `topic` that Kafka's own consumer may see now, by partition and offset: for claims
+    /// about that consumer. [`read`](Self::read) is for those about what is in the topic.
     #[must_use]
     pub fn java_consume(&self, topic: &str, isolation: Isolation) -> Vec<ReadRecord> {
-        let mut records: Vec<ReadRecord> = Tool::shared().must(
-            "consume",
-            self.request(json!({
-                "topic": topic,
-                "isolation": isolation.name(),
-                "limit_ms": READ_LIMIT_MS,
-            })),
-        );
-        records.sort_by_key(|record| (record.partition, record.offset));
-        records
-    }
-
-    /// The end of each partition for a reader: the high watermark, or the last stable offset.
-    #[must_use]
-    pub fn end_offsets(&self, topic: &str, isolation: Isolation) -> Offsets {
-        Tool::shared().must(
-            "end_offsets",
-            self.request(json!({"topic": topic, "isolation": isolation.name()})),
-        )
+        Java.read(&self.bootstrap(), topic, isolation).or_fail()
     }
 }
 
@@ -181,76 +250,7 @@ impl Drop for JavaProducer<'_> {
     }
 }
 
-/// Kafka's admin client.
 impl Kafka {
-    /// Creates a topic that no other test uses, and gives its name.
-    #[must_use]
-    pub fn topic(&self, partitions: i32) -> String {
-        self.topic_with(partitions, &[])
-    }
-
-    /// As [`topic`](Self::topic), with settings for it.
-    #[must_use]
-    pub fn topic_with(&self, partitions: i32, configs: &[(&str, &str)]) -> String {
-        let name = self.topic_name();
-        self.create_topic(&name, partitions, configs);
-        name
-    }
-
-    /// Creates a topic by name; its leaders are known when this returns.
-    pub fn create_topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
-        let configs: BTreeMap<_, _> = configs.iter().copied().collect();
-        let topic = json!({"name": name, "partitions": partitions, "configs": configs});
-        Tool::shared().must("create_topics", self.request(json!({"topics": [topic]})))
-    }
-
-    /// Deletes a topic.
-    pub fn delete_topic(&self, name: &str) {
-        Tool::shared().must("delete_topics", self.request(json!({"topics": [name]})))
-    }
-
-    /// Moves the start of partitions up to the given offsets.
-    pub fn delete_records(&self, topic: &str, before: &Offsets) {
-        let request = json!({"topic": topic, "before": before});
-        Tool::shared().must("delete_records", self.request(request))
-    }
-
-    /// Who leads what.
-    #[must_use]
-    pub fn describe_topic(&self, name: &str) -> TopicDescription {
-        Tool::shared().must("describe_topic", self.request(json!({"topic": name})))
-    }
-
-    /// What the coordinator knows of a transactional id.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Java`] with Java's exception.
-    pub fn describe_transaction(
-        &self,
-        transactional_id: &str,
-    ) -> Result<TransactionDescription, Failure> {
-        let request = json!({"transactional_id": transactional_id});
-        Tool::shared().call("describe_transaction", self.request(request))
-    }
-
-    /// The offsets a group has committed for a topic; partitions without one are absent.
-    #[must_use]
-    pub fn committed_offsets(&self, group: &str, topic: &str) -> Offsets {
-        let request = json!({"group": group, "topic": topic});
-        Tool::shared().must("committed_offsets", self.request(request))
-    }
-
-    /// Moves the cluster's transaction.version, for which it has to be the test's own.
-    pub fn set_transaction_version(&mut self, level: u8, downgrade: bool) {
-        let request = json!({
-            "feature": "transaction.version",
-            "level": level,
-            "downgrade": downgrade,
-        });
-        Tool::shared().must("set_feature", self.request(request))
-    }
-
     fn request(&self, mut request: Value) -> Value {
         request["bootstrap"] = json!(self.bootstrap().join(","));
         request

@@ -1,7 +1,8 @@
-//! Apache Kafka's DumpLogSegments: what stands in a broker's log.
+//! What stands in a broker's log, by Apache Kafka's DumpLogSegments.
 
 use super::{FLAGS, Programs};
 use crate::failure::OrFail as _;
+use crate::raw::Layout;
 use crate::{Failure, Kafka};
 use std::path::PathBuf;
 use std::process::Command;
@@ -47,7 +48,8 @@ pub struct DumpedBatch {
 }
 
 impl Kafka {
-    /// The batches of one partition as they stand in the log of broker 1, oldest first.
+    /// The batches of one partition as they stand in the log of broker 1, oldest first: as Kafka's
+    /// DumpLogSegments says, or for the embedded broker, as a Fetch gives them.
     #[must_use]
     pub fn dump_log(&self, topic: &str, partition: i32) -> Vec<DumpedBatch> {
         self.dump_log_of(1, topic, partition)
@@ -56,6 +58,12 @@ impl Kafka {
     /// The batches of one partition as they stand in the log of broker `id`, oldest first.
     #[must_use]
     pub fn dump_log_of(&self, id: i32, topic: &str, partition: i32) -> Vec<DumpedBatch> {
+        if self.embedded().is_some() {
+            // It has no files, and its replicas are one log.
+            return Layout::of(&self.bootstrap(), topic)
+                .and_then(|layout| crate::observer::dump(&layout, topic, partition))
+                .or_fail();
+        }
         let folder = self.log_dir(id).join(format!("{topic}-{partition}"));
         run(&folder).and_then(|text| parse(&text)).or_fail()
     }

@@ -8,7 +8,7 @@ mod lines;
 mod records;
 mod tool;
 
-pub use clients::{JavaProducer, Offsets, TopicDescription, TransactionDescription};
+pub use clients::{Java, JavaProducer};
 pub use dump::{DumpedBatch, Marker};
 pub use lines::Program;
 pub use records::{Header, Isolation, ReadRecord, WriteRecord, Written};

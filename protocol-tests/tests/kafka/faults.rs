@@ -60,7 +60,7 @@ async fn two_hundred_lost_answers_leave_no_duplicate_and_no_gap(kafka: &Kafka) {
         offsets[usize::try_from(record.partition).unwrap()].push(record.offset.unwrap());
     }
 
-    let read = kafka.java_consume(&topic, Isolation::ReadCommitted);
+    let read = kafka.read(&topic, Isolation::ReadCommitted);
     for (partition, sent) in (0..).zip(&sent) {
         assert_eq!(
             &texts(&read, partition),
@@ -123,7 +123,7 @@ async fn every_cut_of_a_transaction_leaves_it_whole_or_absent(kafka: &Kafka) {
     proxy.clear();
 
     support::await_stable(kafka, &topic).await;
-    let read = kafka.java_consume(&topic, Isolation::ReadCommitted);
+    let read = kafka.read(&topic, Isolation::ReadCommitted);
     for partition in 0..3 {
         assert_eq!(
             texts(&read, partition),
@@ -168,7 +168,7 @@ async fn a_commit_that_arrives_late_does_not_end_the_next_transaction(kafka: &Ka
     second.abort().await.unwrap();
 
     support::await_stable(kafka, &topic).await;
-    let read = kafka.java_consume(&topic, Isolation::ReadCommitted);
+    let read = kafka.read(&topic, Isolation::ReadCommitted);
     assert_eq!(texts(&read, 0), ["first"]);
 }
 
@@ -177,6 +177,6 @@ conformance!(
     every_cut_of_a_transaction_leaves_it_whole_or_absent,
 );
 conformance!(
-    on [kafka_4_3_1_tv2, kafka_3_9_2];
+    on [embedded_tv2, embedded_tv0, kafka_4_3_1_tv2, kafka_3_9_2];
     two_hundred_lost_answers_leave_no_duplicate_and_no_gap
 );

@@ -1,11 +1,14 @@
 //! The harness itself: brokers start, break and come back as tests will need it, and Kafka's own
 //! clients and tools say what happened.
 
-use milena_protocol_tests::java::Marker;
+use milena_protocol_tests::java::{Java, Marker};
+use milena_protocol_tests::observer::{Observer as _, Raw};
 use milena_protocol_tests::{
     Flavour, Isolation, Kafka, KafkaConfig, ReadRecord, WriteRecord, conformance, own_kafka,
 };
 use std::net::TcpStream;
+
+use crate::support;
 
 fn texts(records: &[ReadRecord]) -> Vec<String> {
     records.iter().map(ReadRecord::text).collect()
@@ -120,7 +123,71 @@ async fn deleted_records_are_not_read(kafka: &Kafka) {
     assert_eq!(texts(&left), ["c"]);
 }
 
+/// What an observer can tell, told by both.
+async fn the_observer_without_java_sees_what_kafkas_clients_see(kafka: &Kafka) {
+    let topic = kafka.topic(2);
+    let brokers = kafka.bootstrap();
+    let producer = kafka.java_producer(&[("transactional.id", &topic), ("batch.size", "100")]);
+    for round in 0..8 {
+        producer.begin().unwrap();
+        producer.send(&topic, &odd_records()).unwrap();
+        producer
+            .send_offsets(&topic, &topic, &[(1, round)].into())
+            .unwrap();
+        if round % 3 == 0 {
+            producer.abort().unwrap();
+        } else {
+            producer.commit().unwrap();
+        }
+        kafka.java_produce(&topic, &odd_records(), &[("compression.type", "zstd")]);
+    }
+    support::await_stable(kafka, &topic).await;
+    kafka.delete_records(&topic, &[(0, 3)].into());
+    producer.begin().unwrap();
+    producer.send(&topic, &odd_records()).unwrap();
+    for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
+        let read = Raw.read(&brokers, &topic, isolation).unwrap();
+        assert_eq!(read, Java.read(&brokers, &topic, isolation).unwrap());
+        assert_eq!(
+            Raw.end_offsets(&brokers, &topic, isolation).unwrap(),
+            Java.end_offsets(&brokers, &topic, isolation).unwrap()
+        );
+    }
+    assert_eq!(
+        Raw.committed_offsets(&brokers, &topic, &topic).unwrap(),
+        Java.committed_offsets(&brokers, &topic, &topic).unwrap()
+    );
+    assert_eq!(
+        Raw.describe_transaction(&brokers, &topic).unwrap(),
+        Java.describe_transaction(&brokers, &topic).unwrap()
+    );
+    assert_eq!(
+        Raw.describe_topic(&brokers, &topic).unwrap(),
+        Java.describe_topic(&brokers, &topic).unwrap()
+    );
+    // And with a topic that it made and cleared itself.
+    let own = kafka.topic_name();
+    Raw.create_topic(&brokers, &own, 2, &[("compression.type", "gzip")])
+        .unwrap();
+    kafka.java_produce(&own, &odd_records(), &[]);
+    let before = [(0, 1)].into();
+    let ends = Java
+        .end_offsets(&brokers, &own, Isolation::ReadUncommitted)
+        .unwrap();
+    if ends[&0] > 0 {
+        Raw.delete_records(&brokers, &own, &before).unwrap();
+    }
+    let isolation = Isolation::ReadCommitted;
+    assert_eq!(
+        Raw.read(&brokers, &own, isolation).unwrap(),
+        Java.read(&brokers, &own, isolation).unwrap()
+    );
+    Raw.delete_topic(&brokers, &own).unwrap();
+}
+
 conformance!(
+    with Java: "it is about Kafka's own clients";
+    the_observer_without_java_sees_what_kafkas_clients_see,
     what_java_produces_java_consumes,
     the_console_consumer_sees_what_the_consumer_sees,
     an_aborted_transaction_is_hidden_and_its_marker_is_in_the_log,

@@ -146,11 +146,13 @@ async fn a_key_goes_where_kafkas_producer_puts_it(kafka: &Kafka) {
 }
 
 conformance!(
+    with Java: "Kafka's own producer or consumer is the other side";
     a_key_goes_where_kafkas_producer_puts_it,
     what_kafkas_producer_wrote_is_read_back_identical_by_milena,
 );
-// The console consumer takes seconds a run: the newest and the oldest broker will do.
+// The console consumer takes seconds a run: the newest, the oldest and the embedded broker will do.
 conformance!(
-    on [kafka_4_3_1_tv2, kafka_3_9_2];
+    with Java: "Kafka's own consumer is the other side";
+    on [embedded_tv2, kafka_4_3_1_tv2, kafka_3_9_2];
     what_milena_wrote_is_read_back_identical_by_kafkas_console_consumer
 );

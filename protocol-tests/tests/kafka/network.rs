@@ -78,6 +78,7 @@ async fn a_held_commit_reaches_the_broker_late(kafka: &Kafka) {
 }
 
 conformance!(
+    with Java: "Kafka's own producer is the one who suffers";
     every_kind_of_cut_leaves_an_idempotent_producer_with_each_record_once,
     a_held_commit_reaches_the_broker_late,
 );

@@ -10,7 +10,7 @@ use milena_protocol_tests::{Isolation, Kafka, conformance};
 
 use crate::support::{self, PATIENCE};
 
-async fn aborted_records_are_hidden_and_committed_ones_are_read_as_kafkas_consumer_reads_them(
+async fn aborted_records_are_hidden_and_committed_ones_are_read_as_an_independent_reader_reads_them(
     kafka: &Kafka,
 ) {
     const TRANSACTIONS: usize = 500;
@@ -45,7 +45,7 @@ async fn aborted_records_are_hidden_and_committed_ones_are_read_as_kafkas_consum
 
     support::await_stable(kafka, &topic).await;
     let ours = support::read_all(kafka, &topic, 4, Isolation::ReadCommitted).await;
-    let theirs = kafka.java_consume(&topic, Isolation::ReadCommitted);
+    let theirs = kafka.read(&topic, Isolation::ReadCommitted);
     assert_eq!(ours, theirs);
     let mut seen: Vec<String> = ours
         .iter()
@@ -61,10 +61,7 @@ async fn aborted_records_are_hidden_and_committed_ones_are_read_as_kafkas_consum
         TRANSACTIONS * RECORDS,
         "aborted ones too (R-5)"
     );
-    assert_eq!(
-        everything,
-        kafka.java_consume(&topic, Isolation::ReadUncommitted)
-    );
+    assert_eq!(everything, kafka.read(&topic, Isolation::ReadUncommitted));
 }
 
 async fn the_log_shows_gapless_sequences_and_the_markers_of_each_transaction(kafka: &Kafka) {
@@ -158,7 +155,7 @@ async fn a_second_producer_with_the_same_id_fences_the_first(kafka: &Kafka) {
     let error = first.begin().await.unwrap_err();
     assert!(error.is_fenced(), "terminal: {error:?}");
     support::await_stable(kafka, &topic).await;
-    let read = kafka.java_consume(&topic, Isolation::ReadCommitted);
+    let read = kafka.read(&topic, Isolation::ReadCommitted);
     let read: Vec<String> = read
         .iter()
         .map(milena_protocol_tests::ReadRecord::text)
@@ -182,11 +179,7 @@ async fn a_send_of_a_fenced_producer_fails_and_nothing_of_it_is_visible(kafka: &
         "{refused:?}, {ended:?}"
     );
     assert!(first.begin().await.unwrap_err().is_fenced());
-    assert!(
-        kafka
-            .java_consume(&topic, Isolation::ReadCommitted)
-            .is_empty()
-    );
+    assert!(kafka.read(&topic, Isolation::ReadCommitted).is_empty());
 }
 
 async fn an_open_transaction_holds_back_a_committed_reader_and_lag_says_so(kafka: &Kafka) {
@@ -347,7 +340,7 @@ conformance!(
     a_second_producer_with_the_same_id_fences_the_first,
     a_send_of_a_fenced_producer_fails_and_nothing_of_it_is_visible,
     a_transaction_without_records_ends_without_asking_anyone,
-    aborted_records_are_hidden_and_committed_ones_are_read_as_kafkas_consumer_reads_them,
+    aborted_records_are_hidden_and_committed_ones_are_read_as_an_independent_reader_reads_them,
     an_idempotent_producer_leaves_gapless_sequences_in_the_log,
     an_open_transaction_holds_back_a_committed_reader_and_lag_says_so,
     consumed_offsets_count_exactly_if_their_transaction_commits,
