@@ -11,3 +11,5 @@ mod java_groups;
 mod java_producers;
 #[cfg(test)]
 mod java_tools;
+#[cfg(test)]
+mod kcat;

@@ -29,6 +29,8 @@ const NONE: i64 = -1;
 const NO_EPOCH: i32 = -1;
 /// Before this version OFFSET_NOT_AVAILABLE was told as LEADER_NOT_AVAILABLE.
 const TELLS_NOT_AVAILABLE_SINCE: i16 = 5;
+/// The first version that tells the leader epoch of what it found.
+const TELLS_EPOCH_SINCE: i16 = 4;
 const READ_COMMITTED: i8 = 1;
 /// The replica id of a tool that may ask any replica.
 const DEBUGGING_REPLICA: i32 = -2;
@@ -127,12 +129,17 @@ fn respond(
         }
         Err(code) => (NOWHERE, code),
     };
+    let leader_epoch = if api_version >= TELLS_EPOCH_SINCE {
+        place.leader_epoch
+    } else {
+        NO_EPOCH
+    };
     ListOffsetsPartitionResponse::default()
         .with_partition_index(index)
         .with_error_code(code.code())
         .with_timestamp(place.timestamp)
         .with_offset(place.offset)
-        .with_leader_epoch(place.leader_epoch)
+        .with_leader_epoch(leader_epoch)
 }
 
 fn find(
