@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use milena::admin::NewTopic;
+use milena::config::ClientBuilder;
 use milena::consumer::TopicPartition;
-use milena::{GroupMetadata, OffsetToCommit, Record, TransactionOutcome};
+use milena::{Admin, ErrorCode, GroupMetadata, OffsetToCommit, Record, TransactionOutcome};
 use milena_protocol_tests::java::Marker;
 use milena_protocol_tests::{Isolation, Kafka, conformance};
 
@@ -173,6 +175,9 @@ async fn a_send_of_a_fenced_producer_fails_and_nothing_of_it_is_visible(kafka: &
         .await
         .unwrap();
     let refused = delivery.await.unwrap_err();
+    let late = open.send(Record::to(&topic).value(b"too late")).await;
+    let late = late.unwrap_err();
+    assert!(late.is_abortable() || late.is_fenced(), "T-11: {late:?}");
     let ended = open.commit().await.unwrap_err();
     assert!(
         refused.is_fenced() || ended.is_fenced(),
@@ -180,6 +185,46 @@ async fn a_send_of_a_fenced_producer_fails_and_nothing_of_it_is_visible(kafka: &
     );
     assert!(first.begin().await.unwrap_err().is_fenced());
     assert!(kafka.read(&topic, Isolation::ReadCommitted).is_empty());
+}
+
+async fn a_send_is_refused_with_the_cause_once_its_transaction_can_only_be_aborted(kafka: &Kafka) {
+    let topic = kafka.topic_name();
+    let config = ClientBuilder::new(kafka.bootstrap()).config().unwrap();
+    let small = NewTopic::new(topic.as_str())
+        .partitions(1)
+        .config("max.message.bytes", "1000");
+    let created = Admin::new(config).unwrap().create_topics(&[small]).await;
+    assert!(created.unwrap().iter().all(|(_, result)| result.is_ok()));
+    let mut producer = support::transactional(kafka, &topic).await;
+    let transaction = producer.begin().await.unwrap();
+    let large = vec![7; 2_000];
+    let delivery = transaction
+        .send(Record::to(&topic).value(&large))
+        .await
+        .unwrap();
+    let refused = delivery.await.unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::MessageTooLarge));
+    let late = transaction
+        .send(Record::to(&topic).value(b"too late"))
+        .await
+        .unwrap_err();
+    assert!(late.is_abortable(), "T-11: {late:?}");
+    assert_eq!(late.code(), Some(ErrorCode::MessageTooLarge), "{late:?}");
+    transaction.abort().await.unwrap();
+
+    let transaction = producer.begin().await.unwrap();
+    transaction
+        .send(Record::to(&topic).value(b"small"))
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    support::await_stable(kafka, &topic).await;
+    let read = support::read_all(kafka, &topic, 1, Isolation::ReadCommitted).await;
+    let read: Vec<String> = read
+        .iter()
+        .map(milena_protocol_tests::ReadRecord::text)
+        .collect();
+    assert_eq!(read, ["small"]);
 }
 
 async fn an_open_transaction_holds_back_a_committed_reader_and_lag_says_so(kafka: &Kafka) {
@@ -338,6 +383,7 @@ conformance!(
     a_commit_nobody_waited_for_tells_its_outcome_later,
     a_dropped_transaction_is_aborted_before_the_next_one,
     a_second_producer_with_the_same_id_fences_the_first,
+    a_send_is_refused_with_the_cause_once_its_transaction_can_only_be_aborted,
     a_send_of_a_fenced_producer_fails_and_nothing_of_it_is_visible,
     a_transaction_without_records_ends_without_asking_anyone,
     aborted_records_are_hidden_and_committed_ones_are_read_as_an_independent_reader_reads_them,

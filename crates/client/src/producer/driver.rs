@@ -515,7 +515,12 @@ impl Driver {
                     );
                 }
                 Event::Fatal(failure) => {
-                    let error = failure.into_delivery_error(Arc::from(""), -1, Duration::ZERO);
+                    let error =
+                        failure
+                            .clone()
+                            .into_delivery_error(Arc::from(""), -1, Duration::ZERO);
+                    // Its transaction may know better what it means: that it is fenced.
+                    self.spoil_transaction(&error, &failure);
                     self.end(&error.into_fatal());
                 }
             }
@@ -529,10 +534,15 @@ impl Driver {
             (Arc::clone(&queue.topic), queue.partition)
         });
         let error = failure.clone().into_delivery_error(topic, partition, age);
-        if let Some(transacting) = &mut self.transacting {
-            transacting.batch_failed(error.clone(), &failure);
-        }
+        self.spoil_transaction(&error, &failure);
         error
+    }
+
+    fn spoil_transaction(&mut self, error: &Error, failure: &Failure) {
+        if let Some(transacting) = &mut self.transacting {
+            transacting.batch_failed(error.clone(), failure);
+            transacting.show(&self.shared);
+        }
     }
 
     /// Does what the transaction machine wants of the sender. True if there was anything.
@@ -540,7 +550,8 @@ impl Driver {
         let Some(transacting) = &mut self.transacting else {
             return false;
         };
-        let effects = transacting.effects();
+        transacting.show(&self.shared);
+        let effects = transacting.effects(&self.shared);
         let any = !effects.is_empty();
         for effect in effects {
             match effect {
@@ -572,8 +583,9 @@ impl Driver {
     /// Nothing is accepted or sent any more. The state is set before anyone is told (L-8).
     fn end(&mut self, error: &Error) {
         self.shared.end(error.clone());
-        self.fail_queued(error);
-        self.sender.fail_all(&Failure::ended(error.clone()));
+        let reason = self.shared.ended().unwrap_or(error).clone();
+        self.fail_queued(&reason);
+        self.sender.fail_all(&Failure::ended(reason));
     }
 
     fn obey(&mut self, command: Command) -> Turn {

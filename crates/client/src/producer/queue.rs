@@ -126,6 +126,10 @@ pub(crate) struct Shared {
     ended: OnceLock<Error>,
     /// Why the open transaction can't be committed: a send that could not be taken (T-15).
     spoiled: Mutex<Option<Error>>,
+    /// Why the open transaction takes no more records: it can only be aborted (T-11).
+    barred: Mutex<Option<Error>>,
+    /// There is something in `barred`.
+    is_barred: AtomicBool,
     /// A transaction was dropped; its abort is wanted.
     abort_requested: AtomicBool,
     seed: u64,
@@ -152,6 +156,8 @@ impl Shared {
             undrained: AtomicUsize::new(0),
             ended: OnceLock::new(),
             spoiled: Mutex::default(),
+            barred: Mutex::default(),
+            is_barred: AtomicBool::new(false),
             abort_requested: AtomicBool::new(false),
             seed,
         }
@@ -170,7 +176,26 @@ impl Shared {
     /// The open transaction can only be aborted (T-15). The first reason is kept.
     pub(crate) fn spoil(&self, reason: &Error) {
         lock(&self.spoiled).get_or_insert_with(|| reason.clone());
+        self.bar(&reason.clone().into_abortable());
         self.wake();
+    }
+
+    /// The open transaction takes no more records, for this reason (T-11); set before anyone is told (L-8). The
+    /// newest counts.
+    pub(crate) fn bar(&self, reason: &Error) {
+        *lock(&self.barred) = Some(reason.clone());
+        self.is_barred.store(true, Ordering::Release);
+    }
+
+    /// A transaction begins.
+    pub(crate) fn unbar(&self) {
+        self.is_barred.store(false, Ordering::Release);
+        *lock(&self.barred) = None;
+    }
+
+    fn barred(&self) -> Option<Error> {
+        let is_barred = self.is_barred.load(Ordering::Acquire);
+        is_barred.then(|| lock(&self.barred).clone()).flatten()
     }
 
     pub(crate) fn take_spoiled(&self) -> Option<Error> {
@@ -212,6 +237,11 @@ impl Shared {
     ) -> Result<Placed, Error> {
         if let Some(error) = self.ended.get() {
             return Err(error.clone());
+        }
+        if placing.transaction != 0
+            && let Some(error) = self.barred()
+        {
+            return Err(error);
         }
         let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
         let Some(topic) = topics.get(placing.topic) else {

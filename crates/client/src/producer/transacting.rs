@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::failure::Failure;
 use super::machine::{Gate, PartitionId, Passage};
-use super::queue::PartitionQueue;
+use super::queue::{PartitionQueue, Shared};
 use super::transactional::TransactionOutcome;
 use crate::consumer::TopicPartition;
 use crate::error::Error;
@@ -185,6 +185,19 @@ impl Transacting {
         }
     }
 
+    /// Lets callers see where the machine stands, before any of them is told (L-8): a transaction that can only be
+    /// aborted takes no more records (T-11), nor does a producer at its end.
+    pub(crate) fn show(&self, shared: &Shared) {
+        let Some(error) = self.machine.stored_error() else {
+            return;
+        };
+        if self.machine.state() == State::AbortableError {
+            shared.bar(&error);
+        } else {
+            shared.end(error);
+        }
+    }
+
     pub(crate) fn batch_failed(&mut self, cause: Error, failure: &Failure) {
         let outcome = if failure.is_unknown() {
             BatchOutcome::Unknown
@@ -221,7 +234,7 @@ impl Transacting {
     }
 
     /// What the machine tells: some of it is for those who wait, the rest is the sender's to do.
-    pub(crate) fn effects(&mut self) -> Vec<Effect> {
+    pub(crate) fn effects(&mut self, shared: &Shared) -> Vec<Effect> {
         let mut effects = Vec::new();
         while let Some(event) = self.machine.poll_event() {
             match event {
@@ -242,12 +255,12 @@ impl Transacting {
                 }
             }
         }
-        self.begin_if_ready();
+        self.begin_if_ready(shared);
         effects
     }
 
     /// Begins the transaction that is waited for, unless the abort of the last one is still under way.
-    fn begin_if_ready(&mut self) {
+    fn begin_if_ready(&mut self, shared: &Shared) {
         let aborting = self.machine.state() == State::Aborting && self.ending.waiter.is_none();
         let Some(waiter) = self.begin.take_if(|_| !aborting) else {
             return;
@@ -260,6 +273,9 @@ impl Transacting {
         }
         let begun = self.machine.begin();
         let is_open = begun.is_ok();
+        if is_open {
+            shared.unbar();
+        }
         if waiter.send(begun).is_err() && is_open {
             self.abort_unasked();
         }
@@ -378,5 +394,119 @@ fn wait(slot: &mut Option<Answer<()>>, done: Answer<()>, started: Result<(), Err
 fn answer(slot: &mut Option<Answer<()>>, outcome: Result<(), Error>) {
     if let Some(waiter) = slot.take() {
         drop(waiter.send(outcome));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::PartitionAnswer;
+    use super::super::queue::{Placed, Placing, SendLimits};
+    use super::*;
+    use crate::transaction::TransactionVersion;
+    use crate::transaction::tests::Txn;
+    use milena_codec::ErrorCode;
+    use milena_codec::record::RecordToWrite;
+
+    /// A transaction with a record in it, as number 1 of its producer.
+    fn open() -> (Transacting, Shared) {
+        let config = TransactionConfig {
+            transactional_id: "payments".into(),
+            transaction_timeout: Duration::from_secs(60),
+            retry_backoff: Duration::from_millis(100),
+            retry_backoff_max: Duration::from_secs(1),
+            seed: 1,
+        };
+        let mut transacting = Transacting::new(config, Duration::from_secs(30));
+        transacting.machine = Txn::written(TransactionVersion::Two).machine;
+        let limits = SendLimits {
+            batch_bytes: 1_000,
+            record_bytes_max: 1_000,
+            buffer_memory: 10_000,
+        };
+        let shared = Shared::new(limits, 1);
+        shared.register("orders", 1);
+        transacting.effects(&shared);
+        (transacting, shared)
+    }
+
+    fn send(shared: &Shared, transaction: u64) -> Result<Placed, Error> {
+        let record = RecordToWrite {
+            timestamp: 0,
+            key: None,
+            value: Some(b"late"),
+            headers: &[],
+        };
+        let placing = Placing {
+            topic: "orders",
+            partition: Some(0),
+            ignore_key: false,
+            record,
+            transaction,
+        };
+        shared.place(&placing, &mut None)
+    }
+
+    fn fail(transacting: &mut Transacting, code: ErrorCode) {
+        let failure = Failure::broker(&PartitionAnswer::of(code));
+        let error = Error::broker(code, "Produce", Some(3));
+        transacting.batch_failed(error, &failure);
+    }
+
+    #[test]
+    fn a_send_is_refused_with_the_cause_once_its_transaction_can_only_be_aborted() {
+        let (mut transacting, shared) = open();
+        transacting.show(&shared);
+        send(&shared, 1).unwrap();
+        fail(&mut transacting, ErrorCode::InvalidRecord);
+        transacting.show(&shared);
+        let error = send(&shared, 1).unwrap_err();
+        assert!(error.is_abortable(), "T-11: {error:?}");
+        assert_eq!(error.code(), Some(ErrorCode::InvalidRecord));
+        assert!(
+            transacting
+                .effects(&shared)
+                .iter()
+                .any(|effect| matches!(effect, Effect::FailUndrained(_))),
+            "what was accepted before hears of it by now"
+        );
+    }
+
+    #[test]
+    fn a_send_is_refused_once_another_could_not_be_taken() {
+        let (_, shared) = open();
+        let too_large = Error::RecordTooLarge {
+            bytes: 2_000,
+            bytes_max: 1_000,
+            setting: "record_bytes_max",
+        };
+        shared.spoil(&too_large);
+        let error = send(&shared, 1).unwrap_err();
+        assert!(error.is_abortable(), "T-11, T-15: {error:?}");
+    }
+
+    #[test]
+    fn the_next_transaction_takes_records_again() {
+        let (mut transacting, shared) = open();
+        shared.bar(&Error::TransactionAborted);
+        send(&shared, 1).unwrap_err();
+        transacting.machine = Txn::ready(TransactionVersion::Two).machine;
+        let (done, begun) = oneshot::channel();
+        transacting.obey(Request::Begin(done), ClusterFacts::default());
+        transacting.effects(&shared);
+        begun.blocking_recv().unwrap().unwrap();
+        send(&shared, 2).unwrap();
+    }
+
+    #[test]
+    fn a_send_of_a_fenced_producer_is_refused_as_fenced_before_anyone_is_told() {
+        let (mut transacting, shared) = open();
+        fail(&mut transacting, ErrorCode::ProducerFenced);
+        transacting.show(&shared);
+        let error = send(&shared, 1).unwrap_err();
+        assert!(error.is_fenced(), "T-11, L-8: {error:?}");
+        assert!(
+            matches!(transacting.effects(&shared)[..], [Effect::End(_)]),
+            "told after the state was set"
+        );
     }
 }

@@ -181,7 +181,8 @@ impl Transaction<'_> {
     /// # Errors
     ///
     /// As [`Producer::send`](super::Producer::send). A record that could not be taken leaves the transaction with
-    /// the abort as its only end, so that a commit can't silently omit it (T-15).
+    /// the abort as its only end, so that a commit can't silently omit it (T-15). From then on, and once a record
+    /// sent before has failed, every send is refused with [`Error::TransactionAbortable`] and its cause (T-11).
     ///
     /// # Cancel safety
     ///

@@ -99,4 +99,4 @@ pub(crate) use version::ClusterFacts;
 pub(crate) use version::TransactionVersion;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -140,9 +140,10 @@ impl<B: Sendable> Sender<B> {
             }
             Verdict::Fatal => {
                 let failure = Failure::broker(&answer);
+                // Before the batches it fails: whoever hears of one finds the producer at its end (L-8).
+                self.events.push_back(Event::Fatal(failure.clone()));
                 self.refused(partition, index, failure.clone());
                 self.fail_all(&failure);
-                self.events.push_back(Event::Fatal(failure));
             }
         }
     }

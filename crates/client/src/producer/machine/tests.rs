@@ -588,7 +588,10 @@ fn a_fatal_answer_ends_every_batch_and_nothing_is_sent_any_more() {
     bench.refuse(sent[0].id, ErrorCode::ClusterAuthorizationFailed);
     let events = bench.events();
     assert_eq!(events.len(), 3, "{events:?}");
-    assert!(matches!(events.last(), Some(Event::Fatal(_))));
+    assert!(
+        matches!(events.first(), Some(Event::Fatal(_))),
+        "L-8: before anyone is told of a batch: {events:?}"
+    );
     bench.put(1);
     assert!(bench.drain().is_empty());
 }

@@ -170,7 +170,7 @@ pub(crate) enum Event<B> {
     Split { batch: B, children: Vec<B> },
     /// A leader refused a sequence that must have followed: acknowledged records may be lost (P-56, P-82).
     DataLossSuspected { partition: PartitionId },
-    /// Nothing more can be sent; told after the state is set (L-8).
+    /// Nothing more can be sent; told before the batches that fail with it (L-8).
     Fatal(Failure),
 }
 

@@ -86,8 +86,8 @@ fn offset(number: i32, offset: i64) -> OffsetToCommit {
 }
 
 /// A machine with a clock and a sender whose state the test sets.
-struct Txn {
-    machine: TransactionMachine,
+pub(crate) struct Txn {
+    pub(crate) machine: TransactionMachine,
     now: Instant,
     sender: SenderStatus,
 }
@@ -110,7 +110,7 @@ impl Txn {
     }
 
     /// Initialised as producer 7, epoch 0.
-    fn ready(version: TransactionVersion) -> Self {
+    pub(crate) fn ready(version: TransactionVersion) -> Self {
         let mut txn = Self::uninitialized(version);
         txn.machine.init().unwrap();
         assert_eq!(txn.ask().api(), Api::FindCoordinator);
@@ -131,7 +131,7 @@ impl Txn {
     }
 
     /// With a transaction open in which partition 0 was written to, under `version`.
-    fn written(version: TransactionVersion) -> Self {
+    pub(crate) fn written(version: TransactionVersion) -> Self {
         let mut txn = Self::ready(version);
         txn.write();
         txn
