@@ -16,6 +16,7 @@ use milena_codec::{ErrorCode, ProducerIdentity};
 use milena_connection::{CallError, Cluster, Connection, Lane};
 use tokio::sync::{mpsc, watch};
 
+use super::arrivals::Arrivals;
 use super::delivery::BatchOutcome;
 use super::exchange::{self, Expected};
 use super::failure::Failure;
@@ -170,7 +171,7 @@ impl Driver {
                     Some(command) => if self.obey(command) == Turn::End { return },
                     None => {
                         abandoned = true;
-                        self.take_requests();
+                        self.look(Instant::now());
                         if let Some(transacting) = &mut self.transacting {
                             transacting.close(None, Close::Graceful);
                         }
@@ -194,16 +195,9 @@ impl Driver {
 
     /// Does everything that can be done now; says when there will be more without anything happening.
     fn pump(&mut self, now: Instant) -> Option<Instant> {
-        self.learn_partitions(now);
-        self.take_requests();
         loop {
+            self.look(now);
             let effects = self.carry_out_effects(now);
-            let flagged = self.shared.take_flagged();
-            // Taken first, learnt second: a partition is registered before it is flagged, so none is missed.
-            self.learn_partitions(now);
-            for partition in flagged {
-                self.sender.on_records(partition);
-            }
             let work = self.drain(now);
             self.tell(now);
             let sent = !work.requests.is_empty();
@@ -229,14 +223,18 @@ impl Driver {
     }
 
     /// What callers left for the driver without waiting for it.
-    fn take_requests(&mut self) {
-        let touched = self.shared.take_touched();
-        // As with the flagged ones: a partition the transaction never hears of would never be added to it.
-        self.learn_partitions(Instant::now());
+    fn look(&mut self, now: Instant) {
+        let arrivals = Arrivals::collect(&*self.shared, self.queues.len());
+        if let Some(queues) = arrivals.partitions {
+            self.learn_partitions(queues, now);
+        }
+        for partition in arrivals.flagged {
+            self.sender.on_records(partition);
+        }
         let Some(transacting) = &mut self.transacting else {
             return;
         };
-        for partition in touched {
+        for partition in arrivals.touched {
             transacting.touch(partition);
         }
         if let Some(cause) = self.shared.take_spoiled() {
@@ -589,8 +587,7 @@ impl Driver {
     }
 
     fn obey(&mut self, command: Command) -> Turn {
-        self.learn_partitions(Instant::now());
-        self.take_requests();
+        self.look(Instant::now());
         match command {
             Command::Transaction(request) => {
                 let facts = transacting::facts(&self.cluster);
@@ -622,11 +619,7 @@ impl Driver {
     }
 
     /// Takes note of topics and partitions that callers made known.
-    fn learn_partitions(&mut self, now: Instant) {
-        if self.queues.len() == self.shared.partition_count() {
-            return;
-        }
-        let queues = self.shared.queues();
+    fn learn_partitions(&mut self, queues: Vec<Arc<PartitionQueue>>, now: Instant) {
         for _ in self.queues.len()..queues.len() {
             self.sender.add_partition();
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod accumulator;
 mod api;
+mod arrivals;
 pub(crate) mod core;
 pub(crate) mod delivery;
 pub(crate) mod driver;
