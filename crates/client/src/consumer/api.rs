@@ -181,7 +181,7 @@ impl Consumer {
                 });
             }
             if self.wait(deadline).await.is_err() {
-                let lasting = self.shared.contact().lasting(now());
+                let lasting = self.shared.lasting_outage();
                 return lasting.map_or_else(|| Ok(Records::default()), Err);
             }
         }
@@ -209,7 +209,7 @@ impl Consumer {
                 return Err(Error::Timeout {
                     operation: "looking up positions".into(),
                     elapsed: now().saturating_duration_since(started),
-                    cause: self.shared.contact().lasting(now()).map(Arc::new),
+                    cause: self.shared.lasting_outage().map(Arc::new),
                 });
             }
         }

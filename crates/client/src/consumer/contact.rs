@@ -64,12 +64,10 @@ impl Contact {
         self.last = Some(error);
     }
 
-    /// A broker is no longer asked anything.
-    pub(crate) fn forget(&mut self, keep: impl Fn(i32) -> bool) {
-        self.outages.retain(|whom, _| match whom {
-            Whom::Cluster => true,
-            Whom::Broker(id) => keep(*id),
-        });
+    /// Forgets the outages of whoever is not needed any more: nobody asks there again, so nothing would
+    /// ever end them.
+    pub(crate) fn keep(&mut self, needed: impl Fn(Whom) -> bool) {
+        self.outages.retain(|whom, _| needed(*whom));
     }
 
     /// How many failures there were; a poll that tells one must have seen it happen.
@@ -91,8 +89,10 @@ impl Contact {
         (!self.reached || !passes).then(|| error.clone())
     }
 
-    /// The error to tell to a poll that got nothing in its time: an outage that lasts.
-    pub(crate) fn lasting(&self, now: Instant) -> Option<Error> {
+    /// The error to tell to a poll that got nothing in its time: an outage that lasts, of somebody who is
+    /// still needed.
+    pub(crate) fn lasting(&mut self, now: Instant, needed: impl Fn(Whom) -> bool) -> Option<Error> {
+        self.keep(needed);
         let longest = self.outages.values().min_by_key(|outage| outage.since)?;
         let lasts = now.duration_since(longest.since) >= self.patience;
         lasts.then(|| longest.last.clone())
@@ -127,6 +127,10 @@ mod tests {
 
     const ONE: Whom = Whom::Broker(1);
 
+    fn anybody(_: Whom) -> bool {
+        true
+    }
+
     #[test]
     fn brokers_that_were_never_reached_are_told_at_once_and_once_per_attempt() {
         let mut contact = Contact::new(PATIENCE);
@@ -143,7 +147,7 @@ mod tests {
         contact.failed(now, ONE, refused());
         contact.succeeded(Whom::Cluster);
         assert!(contact.hopeless(0).is_some());
-        assert!(contact.lasting(now + PATIENCE).is_some());
+        assert!(contact.lasting(now + PATIENCE, anybody).is_some());
     }
 
     #[test]
@@ -153,9 +157,9 @@ mod tests {
         contact.succeeded(ONE);
         contact.failed(now, ONE, refused());
         assert!(contact.hopeless(0).is_none());
-        assert!(contact.lasting(now + PATIENCE / 2).is_none());
+        assert!(contact.lasting(now + PATIENCE / 2, anybody).is_none());
         contact.succeeded(ONE);
-        assert!(contact.lasting(now + 2 * PATIENCE).is_none());
+        assert!(contact.lasting(now + 2 * PATIENCE, anybody).is_none());
     }
 
     #[test]
@@ -167,10 +171,25 @@ mod tests {
         contact.failed(now, ONE, refused());
         contact.succeeded(Whom::Broker(2));
         contact.failed(now + PATIENCE, ONE, refused());
-        assert!(contact.lasting(now + PATIENCE).is_some());
-        // Until nothing is read from there any more.
-        contact.forget(|broker| broker != 1);
-        assert!(contact.lasting(now + PATIENCE).is_none());
+        assert!(contact.lasting(now + PATIENCE, anybody).is_some());
+    }
+
+    #[test]
+    fn an_outage_ends_when_nothing_is_wanted_there_any_more() {
+        // Its partitions went to another broker, and it came back before anyone asked again.
+        let mut contact = Contact::new(PATIENCE);
+        let now = Instant::now();
+        contact.succeeded(ONE);
+        contact.failed(now, ONE, refused());
+        assert!(
+            contact
+                .lasting(now + PATIENCE, |whom| whom != ONE)
+                .is_none()
+        );
+        // If they come back to it, the old trouble is not the new one's beginning.
+        assert!(contact.lasting(now + PATIENCE, anybody).is_none());
+        contact.failed(now + PATIENCE, ONE, refused());
+        assert!(contact.lasting(now + PATIENCE, anybody).is_none());
     }
 
     #[test]

@@ -26,6 +26,7 @@ use super::fetch::wire;
 use super::position::Leader;
 use super::types::TopicPartition;
 use crate::config::ConsumerConfig;
+use crate::error::Error;
 
 /// How long the sessions at the brokers get to be closed.
 const SESSION_CLOSE_MAX: Duration = Duration::from_secs(1);
@@ -81,14 +82,22 @@ impl Shared {
         self.contact().failed(now(), whom, error.into());
     }
 
+    /// The error of an outage that lasts, if there is one.
+    pub(crate) fn lasting_outage(&self) -> Option<Error> {
+        let needed = self.machine().needed();
+        self.contact().lasting(now(), |whom| needed.contains(&whom))
+    }
+
     /// Takes over what metadata says of the assigned partitions.
     pub(crate) fn learn(&self, snapshot: &MetadataSnapshot) {
         let mut machine = self.machine();
         let view = view(snapshot, machine.assignment());
         machine.on_metadata(now(), &view);
+        let needed = machine.needed();
         drop(machine);
-        self.contact()
-            .forget(|broker| view.brokers.contains(&broker));
+        let mut contact = self.contact();
+        contact.succeeded(Whom::Cluster);
+        contact.keep(|whom| needed.contains(&whom));
     }
 }
 
@@ -134,10 +143,7 @@ async fn read(shared: &Arc<Shared>, mut stop: oneshot::Receiver<()>) {
 
 async fn refresh(shared: Arc<Shared>, topics: Vec<Arc<str>>) {
     match shared.cluster.refresh(TopicsWanted::Named(topics)).await {
-        Ok(snapshot) => {
-            shared.contact().succeeded(Whom::Cluster);
-            shared.learn(&snapshot);
-        }
+        Ok(snapshot) => shared.learn(&snapshot),
         Err(error) => shared.failed(Whom::Cluster, error),
     }
     shared.machine().on_metadata_refreshed(now());

@@ -111,6 +111,44 @@ async fn an_outage_that_lasts_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_broker_that_came_back_without_its_partitions_is_no_outage() {
+    // L-30 only tells what stands in the way; nothing is asked of the old leader ever again.
+    let network = Network::new();
+    let mut consumer = reading(&network, builder(), 1);
+    let bootstrap = introduced(&network, metadata(1, 1, 5)).await;
+    let mut broker = greeted(&network, K1).await;
+    let asked = broker.expect::<FetchRequest>().await;
+    broker
+        .answer(&asked, answer(9, vec![data(0, 0, Vec::new())]))
+        .await;
+    broker.expect::<FetchRequest>().await;
+    drop((broker, bootstrap));
+    network.refuse(K1, io::ErrorKind::ConnectionRefused);
+    assert!(consumer.poll(SECOND).await.unwrap().is_empty());
+
+    network.permit(K1);
+    let moved = metadata(1, 2, 6);
+    let _elsewhere = [BOOTSTRAP, K1].map(|address| Anyone::at(&network, address, &moved));
+    let mut leader = Anyone::at(&network, K2, &moved);
+    let idle = async {
+        loop {
+            let empty = |_: Received<FetchRequest>| answer(4, vec![data(0, 0, Vec::new())]);
+            leader.answer(empty).await;
+            tokio::time::sleep(SECOND / 2).await;
+        }
+    };
+    let polls = async {
+        for _ in 0..90 {
+            assert!(consumer.poll(SECOND).await.unwrap().is_empty());
+        }
+    };
+    tokio::select! {
+        () = polls => {}
+        () = idle => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hung_broker_costs_the_request_timeout_and_its_connection() {
     // P-43
     let network = Network::new();

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use milena_codec::ErrorCode;
 use uuid::Uuid;
 
+use super::super::contact::Whom;
 use super::super::position::{FetchState, Leader};
 use super::super::types::{IsolationLevel, OffsetReset, Position, ResetTarget, TopicPartition};
 use super::backoff::Backoff;
@@ -208,6 +209,23 @@ impl Machine {
 
     pub(crate) fn assignment(&self) -> impl Iterator<Item = &TopicPartition> {
         self.partitions.keys()
+    }
+
+    /// Whose answers the reading depends on now.
+    pub(crate) fn needed(&self) -> BTreeSet<Whom> {
+        let reading = self
+            .partitions
+            .values()
+            .filter(|partition| !partition.paused);
+        let sources = reading.flat_map(|partition| {
+            let preferred = partition
+                .preferred_replica
+                .map(|preferred| preferred.broker);
+            [partition.position.leader().broker, preferred]
+        });
+        let asking = self.metadata.wanted || self.metadata.in_flight;
+        let cluster = asking.then_some(Whom::Cluster);
+        sources.flatten().map(Whom::Broker).chain(cluster).collect()
     }
 
     pub(crate) fn partition(&self, name: &TopicPartition) -> Result<&Partition, NotAssigned> {
