@@ -10,7 +10,8 @@ use crate::failure::Failure;
 /// Which broker, and with which settings.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Connect {
-    /// Brokers to ask first, each as host:port, separated by commas; localhost:9092 if unset.
+    /// Brokers to ask first, each as host:port, separated by commas; localhost:9092 if unset, except
+    /// for demo, which then brings its own.
     #[arg(long, global = true, value_name = "HOST:PORT")]
     pub(crate) bootstrap: Option<String>,
     /// A setting by its name in the Java client or librdkafka, such as `linger.ms=20`. Repeatable.
@@ -28,6 +29,20 @@ pub(crate) struct Connect {
 const LOCAL: &str = "localhost:9092";
 
 impl Connect {
+    /// The same for these brokers, with these settings where the command line does not say otherwise.
+    pub(crate) fn to_brokers(&self, bootstrap: String, settings: &[(&str, &str)]) -> Self {
+        let mut properties = self.properties.clone();
+        for (key, value) in settings {
+            if !properties.iter().any(|(given, _)| given == key) {
+                properties.push(((*key).to_owned(), (*value).to_owned()));
+            }
+        }
+        Self {
+            bootstrap: Some(bootstrap),
+            properties,
+        }
+    }
+
     /// The brokers to ask first.
     pub(crate) fn bootstrap(&self) -> &str {
         self.bootstrap.as_deref().unwrap_or(LOCAL)

@@ -47,7 +47,7 @@ const EVERY_COMMAND: [&[&str]; 9] = [
     &["transactions", "list"],
     &["perf", "produce", "--topic", "t"],
     &["perf", "consume", "--topic", "t"],
-    &["demo"],
+    &["demo", "--seconds", "5"],
 ];
 
 #[test]

@@ -3,14 +3,22 @@
 //! Tellers move money between accounts, each transfer one transaction over two partitions; every
 //! fourth is aborted on purpose. A reader of committed records checks all the while that no
 //! transfer is torn, none is seen twice, none that was aborted is seen, and the money stays.
+//!
+//! It all happens in this process, on an embedded broker, unless `--bootstrap` names a real one. With
+//! `--faults` the embedded broker loses, delays and cuts what it sends, moves leaders and coordinators,
+//! stops and comes back, while second instances take over tellers' seats in mid-transaction.
 
 mod auditor;
+mod faults;
 mod ledger;
 mod reader;
 mod report;
+mod storm;
 mod teller;
+mod venue;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use milena::admin::NewTopic;
@@ -21,10 +29,13 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use auditor::{Fate, Id};
+use faults::{Kind, Stage};
 use ledger::{Bank, Books};
 use reader::Reader;
 use report::DayEnd;
+use storm::{Signals, Storm, Tally};
 use teller::{Day, Teller};
+use venue::{Size, Venue};
 
 /// How large the bank is, and how busy.
 #[derive(Debug, clap::Args)]
@@ -50,6 +61,19 @@ pub(crate) struct Args {
     /// Decides every transfer; a new one each time if unset.
     #[arg(long)]
     seed: Option<u64>,
+    /// Begin no transfer after so many seconds.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// Let everything go wrong that can, on the embedded brokers: requests and answers are lost, delayed,
+    /// cut, refused, or done too late; leaders and coordinators move, brokers pause and restart, other
+    /// instances take over.
+    #[arg(long, conflicts_with = "bootstrap")]
+    faults: bool,
+    /// Transfers from one fault to the next.
+    #[arg(long, default_value_t = 60, requires = "faults", value_parser = clap::value_parser!(u64).range(1..))]
+    fault_every: u64,
+    #[command(flatten)]
+    size: Size,
     /// The topic to create; one with a name of its own if unset.
     #[arg(long)]
     topic: Option<String>,
@@ -69,11 +93,12 @@ pub(crate) async fn run(
             args.accounts, args.tellers
         )));
     }
-    let admin = connect.admin()?;
+    let venue = Venue::open(connect, args.size, args.faults).await?;
+    let admin = venue.connect.admin()?;
     let own = || format!("milena-bank-{:08x}", fastrand::u32(..));
     let topic = args.topic.clone().unwrap_or_else(own);
     open(&admin, &topic, args.partitions).await?;
-    let outcome = business(connect, &args, &topic, interrupt).await;
+    let outcome = business(&venue, &args, &topic, interrupt).await;
     let cleaned = if args.keep {
         Ok(())
     } else {
@@ -120,7 +145,7 @@ async fn delete(admin: &Admin, topic: &str) -> Result<(), Failure> {
 
 /// From the first transfer to the verdict.
 async fn business(
-    connect: &Connect,
+    venue: &Venue,
     args: &Args,
     topic: &str,
     interrupt: &Interrupt,
@@ -134,15 +159,20 @@ async fn business(
     };
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     eprintln!(
-        "milena: {} tellers make {} transfers between {} accounts on {} partitions of {topic}, seed {seed}",
-        args.tellers, args.transfers, args.accounts, args.partitions
+        "milena: {} tellers make {} transfers between {} accounts on {} partitions of {topic}, on {}, seed {seed}",
+        args.tellers,
+        args.transfers,
+        args.accounts,
+        args.partitions,
+        venue.name()
     );
-    let reader = Reader::start(connect, topic, bank, args.transfers)?;
+    let reader = Reader::start(venue, topic, bank, args.transfers)?;
     let started = Instant::now();
-    let days = all_tellers(connect, args, topic, Opening { bank, seed }, interrupt).await;
+    let opening = Opening { bank, seed };
+    let work = Box::pin(stormy_day(venue, args, topic, opening, interrupt)).await;
     let elapsed = started.elapsed();
-    let days = match days {
-        Ok(days) => days,
+    let (days, faults) = match work {
+        Ok(work) => work,
         Err(failure) => {
             reader.abandon().await;
             return Err(failure);
@@ -156,6 +186,7 @@ async fn business(
         auditor: &read.auditor,
         offsets: read.offsets,
         elapsed,
+        faults,
     };
     let mut output = Output::stdout();
     output.line(&end.table())?;
@@ -181,24 +212,88 @@ struct Opening {
     seed: u64,
 }
 
-async fn all_tellers(
-    connect: &Connect,
+/// All tellers' work, with faults if they are asked for.
+async fn stormy_day(
+    venue: &Venue,
+    args: &Args,
+    topic: &str,
+    opening: Opening,
+    interrupt: &Interrupt,
+) -> Result<(Vec<Day>, Option<Tally>), Failure> {
+    let signals = Signals::new(args.tellers as usize);
+    let tellers = tellers(venue, args, topic, opening, &signals, interrupt).await?;
+    let storm = venue
+        .embedded
+        .as_ref()
+        .filter(|_| args.faults)
+        .map(|broker| {
+            let stage = Stage {
+                topic: topic.to_owned(),
+                partitions: args.partitions,
+                brokers: args.size.brokers,
+                transaction_version: args.size.transaction_version,
+                tellers: (0..args.tellers)
+                    .map(|number| seat(topic, number))
+                    .collect(),
+                request_timeout: venue::REQUEST_TIMEOUT,
+            };
+            Storm::start(
+                Arc::clone(broker),
+                stage,
+                opening.seed,
+                args.fault_every,
+                signals,
+            )
+        });
+    let days = all_tellers(args, tellers).await;
+    let mut tally = match storm {
+        Some(storm) => Some(storm.end().await?),
+        None => None,
+    };
+    let days = days?;
+    if let Some(tally) = &mut tally {
+        let taken_over = days.iter().map(|day| day.taken_over).sum();
+        tally.insert(Kind::Takeover, taken_over);
+    }
+    Ok((days, tally))
+}
+
+/// A teller's transactional id.
+fn seat(topic: &str, number: u32) -> String {
+    format!("{topic}-teller-{number}")
+}
+
+async fn tellers(
+    venue: &Venue,
     args: &Args,
     topic: &str,
     Opening { bank, seed }: Opening,
+    signals: &Signals,
     interrupt: &Interrupt,
-) -> Result<Vec<Day>, Failure> {
+) -> Result<Vec<Teller>, Failure> {
+    let closing_time = Instant::now() + Duration::from_secs(args.seconds);
     let mut tellers = Vec::new();
     for number in 0..args.tellers {
-        let id = format!("{topic}-teller-{number}");
-        let config = connect.transactional_producer(&id, &[])?.build()?;
+        let settings = venue.teller_settings();
+        let config = venue
+            .connect
+            .transactional_producer(&seat(topic, number), settings)?
+            .build()?;
         tellers.push(Teller {
+            number: number as usize,
             topic: topic.to_owned(),
             books: Books::open(bank, number, seed),
+            config: config.clone(),
             producer: TransactionalProducer::start(config).await?,
+            signals: signals.clone(),
             interrupt: interrupt.clone(),
+            closing_time,
         });
     }
+    Ok(tellers)
+}
+
+async fn all_tellers(args: &Args, tellers: Vec<Teller>) -> Result<Vec<Day>, Failure> {
     let count = u64::from(args.tellers);
     let mut at_work = Vec::new();
     for (number, teller) in (0_u64..).zip(tellers) {
@@ -233,7 +328,8 @@ fn verdict(end: &DayEnd<'_>, transfers: u64, interrupt: &Interrupt) -> Result<()
         let line = format!("interrupted after {made} transfers; nothing wrong was seen");
         return Err(Failure::Interrupted { line });
     }
-    if u64::try_from(made).unwrap_or(u64::MAX) < transfers {
+    let time_was_up = end.days.iter().any(|day| day.time_was_up);
+    if u64::try_from(made).unwrap_or(u64::MAX) < transfers && !time_was_up {
         let line = format!("only {made} of {transfers} transfers were made: the money ran out");
         return Err(Failure::Said(line));
     }

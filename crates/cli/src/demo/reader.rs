@@ -10,9 +10,9 @@ use tokio::task::JoinHandle;
 
 use super::auditor::{Auditor, Fate, Id};
 use super::ledger::{Bank, Entry};
-use crate::connect::Connect;
+use super::venue::Venue;
 use crate::consume::are_passed;
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::perf::progress::Progress;
 
 const POLL: Duration = Duration::from_millis(50);
@@ -36,14 +36,13 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn start(
-        connect: &Connect,
+        venue: &Venue,
         topic: &str,
         bank: Bank,
         transfers: u64,
     ) -> Result<Self, Failure> {
-        let config = connect
-            .consumer(&[("isolation.level", "read_committed")])?
-            .build()?;
+        let connect = &venue.connect;
+        let config = connect.consumer(venue.reader_settings())?.build()?;
         let mut consumer = Consumer::new(config)?;
         let partitions: Vec<_> = (0..bank.partitions)
             .map(|number| TopicPartition::new(topic, number))
@@ -59,6 +58,7 @@ impl Reader {
             auditor: Auditor::new(bank),
             progress: Progress::of("transfers", transfers),
             told: 0,
+            last_read: Instant::now(),
         };
         Ok(Self {
             closing,
@@ -89,6 +89,8 @@ struct Audit {
     progress: Progress,
     /// Violations that were printed.
     told: usize,
+    /// When a poll last went well.
+    last_read: Instant,
 }
 
 impl Audit {
@@ -135,7 +137,16 @@ impl Audit {
     }
 
     async fn read(&mut self) -> Result<(), Failure> {
-        let records = self.consumer.poll(POLL).await?;
+        let records = match self.consumer.poll(POLL).await {
+            Ok(records) => records,
+            // An outage, which poll tells and which may pass: the place is kept.
+            Err(error) if error.is_retriable() && self.last_read.elapsed() < PATIENCE => {
+                tracing::info!(error = %chain(&error), "the reader waits");
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.last_read = Instant::now();
         let before = self.auditor.settled();
         for record in &records {
             match record.value.map(serde_json::from_slice::<Entry>) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::auditor::{Auditor, Fate};
 use super::ledger::Bank;
+use super::storm::{self, Tally};
 use super::teller::Day;
 use crate::output::table;
 use crate::perf::report::Latencies;
@@ -20,6 +21,8 @@ pub(crate) struct DayEnd<'a> {
     /// Offsets that the reader passed: entries, hidden entries and markers.
     pub(crate) offsets: i64,
     pub(crate) elapsed: Duration,
+    /// What went wrong on purpose; `None` if nothing was to.
+    pub(crate) faults: Option<Tally>,
 }
 
 impl DayEnd<'_> {
@@ -78,10 +81,13 @@ impl DayEnd<'_> {
                 "commit, milliseconds, 99 %",
                 format!("{:.2}", latency.p99_ms),
             ),
-            ("violations", self.auditor.violations().len().to_string()),
         ];
+        let last = ("violations", self.auditor.violations().len().to_string());
+        let faults = self.faults.as_ref().map(storm::rows).unwrap_or_default();
         let rows: Vec<_> = rows
             .into_iter()
+            .chain(faults)
+            .chain([last])
             .map(|(what, count)| vec![what.to_owned(), count])
             .collect();
         table(&["THE BANK", ""], &rows)
