@@ -7,6 +7,7 @@ use cap::Cap;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Encodable, Message, VersionRange};
 use milena_codec::generate::{self, Mutation, Shape, Verdict};
+use milena_codec::message::{self, Request};
 use milena_codec::{Limits, guard, schema};
 use std::alloc::System;
 
@@ -30,8 +31,8 @@ const WRONG: [(&str, i16); 3] = [
     ("VotersRecord", 0),
 ];
 
-/// Pairs of Kafka 4.3.1 that kafka-protocol 0.18 lacks.
-const ABSENT: [(&str, i16); 28] = [
+/// Pairs of Kafka 4.3.1 that kafka-protocol 0.18 and `milena_codec::message` lack.
+const ABSENT: [(&str, i16); 23] = [
     ("AddRaftVoterRequest", 1),
     ("AddRaftVoterResponse", 1),
     ("BrokerHeartbeatRequest", 2),
@@ -41,11 +42,6 @@ const ABSENT: [(&str, i16); 28] = [
     ("DescribeLogDirsResponse", 5),
     ("DescribeShareGroupOffsetsRequest", 1),
     ("DescribeShareGroupOffsetsResponse", 1),
-    ("InitProducerIdRequest", 6),
-    ("ListOffsetsRequest", 11),
-    ("ListOffsetsResponse", 11),
-    ("OffsetCommitRequest", 10),
-    ("OffsetFetchRequest", 10),
     ("ReadShareGroupStateSummaryRequest", 1),
     ("ReadShareGroupStateSummaryResponse", 1),
     ("ShareAcknowledgeRequest", 2),
@@ -99,6 +95,69 @@ macro_rules! typed {
 
 const TYPED: &[Typed] = &typed_messages!(typed);
 
+/// The versions that `milena_codec::message` adds.
+const NEWER: &[Typed] = &[
+    newer(
+        "InitProducerIdRequest",
+        6,
+        newer_request::<InitProducerIdRequest>,
+    ),
+    newer(
+        "ListOffsetsRequest",
+        11,
+        newer_request::<ListOffsetsRequest>,
+    ),
+    newer(
+        "ListOffsetsResponse",
+        11,
+        newer_response::<ListOffsetsRequest>,
+    ),
+    newer(
+        "OffsetCommitRequest",
+        10,
+        newer_request::<OffsetCommitRequest>,
+    ),
+    newer(
+        "OffsetFetchRequest",
+        10,
+        newer_request::<OffsetFetchRequest>,
+    ),
+];
+
+const fn newer(name: &'static str, version: i16, round_trip: fn(Bytes, i16) -> RoundTrip) -> Typed {
+    Typed {
+        name,
+        versions: VersionRange {
+            min: version,
+            max: version,
+        },
+        round_trip,
+    }
+}
+
+fn newer_request<R: Request + Decodable>(bytes: Bytes, version: i16) -> RoundTrip {
+    let _shared = bytes.clone();
+    let before = ALLOCATOR.allocated();
+    let request = message::decode_request::<R>(bytes, version, &limits());
+    let heap = ALLOCATOR.allocated().saturating_sub(before);
+    let mut out = Vec::new();
+    let request = request.map_err(|error| error.to_string())?;
+    message::encode_request(&mut out, &request, version).map_err(|error| error.to_string())?;
+    Ok((out, heap))
+}
+
+fn newer_response<R: Request<Response: Encodable>>(bytes: Bytes, version: i16) -> RoundTrip {
+    let _shared = bytes.clone();
+    let before = ALLOCATOR.allocated();
+    let response = message::decode_response::<R>(bytes, version, &limits());
+    let heap = ALLOCATOR.allocated().saturating_sub(before);
+    let mut out = Vec::new();
+    let response = response.map_err(|error| error.to_string())?;
+    message::encode_response::<R>(&mut out, &response, version)
+        .map_err(|error| error.to_string())?;
+    Ok((out, heap))
+}
+
 fn limits() -> Limits {
     let mut limits = Limits::default();
     // Strings of a byte or two are common here.
@@ -107,10 +166,9 @@ fn limits() -> Limits {
 }
 
 fn typed(message: &schema::Message, version: i16) -> Option<&'static Typed> {
-    let typed = TYPED.iter().find(|typed| typed.name == message.name())?;
-    (typed.versions.min..=typed.versions.max)
-        .contains(&version)
-        .then_some(typed)
+    TYPED.iter().chain(NEWER).find(|typed| {
+        typed.name == message.name() && (typed.versions.min..=typed.versions.max).contains(&version)
+    })
 }
 
 fn pairs() -> impl Iterator<Item = (&'static schema::Message, i16)> {

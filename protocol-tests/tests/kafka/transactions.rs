@@ -299,6 +299,18 @@ async fn consumed_offsets_count_exactly_if_their_transaction_commits(kafka: &Kaf
     }
     let committed = kafka.committed_offsets(&group, &topic);
     assert_eq!(committed.get(&1), Some(&7), "{committed:?}");
+    // Asked by the topic's name while its id is not known, then by id where the broker can (KIP-848).
+    let partition = TopicPartition::new(topic.as_str(), 1);
+    let mut reader = support::consumer(kafka, &topic, 2, Isolation::ReadCommitted);
+    for topic_is_known in [false, true] {
+        if topic_is_known {
+            assert!(!reader.poll(PATIENCE).await.unwrap().is_empty());
+        }
+        let asked = [partition.clone()];
+        let committed = reader.committed_offsets(&group, &asked).await.unwrap();
+        let next = committed[&partition].unwrap();
+        assert_eq!((next.offset, next.leader_epoch), (7, Some(0)));
+    }
 }
 
 async fn a_transaction_without_records_ends_without_asking_anyone(kafka: &Kafka) {

@@ -1,9 +1,10 @@
-//! The typed messages of kafka-protocol by name.
+//! The typed messages by name: kafka-protocol's, and the versions that the codec adds.
 
 use bytes::Bytes;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Encodable, Message, VersionRange};
-use milena_codec::schema;
+use milena_codec::message::{self, Request};
+use milena_codec::{Limits, schema};
 
 #[path = "../../../crates/codec/tests/support/typed_messages.rs"]
 mod names;
@@ -41,10 +42,73 @@ macro_rules! typed {
 
 const TYPED: &[Typed] = &typed_messages!(typed);
 
+/// The versions that `milena_codec::message` adds.
+const NEWER: &[Typed] = &[
+    newer(
+        "InitProducerIdRequest",
+        6,
+        newer_request::<InitProducerIdRequest>,
+    ),
+    newer(
+        "ListOffsetsRequest",
+        11,
+        newer_request::<ListOffsetsRequest>,
+    ),
+    newer(
+        "ListOffsetsResponse",
+        11,
+        newer_response::<ListOffsetsRequest>,
+    ),
+    newer(
+        "OffsetCommitRequest",
+        10,
+        newer_request::<OffsetCommitRequest>,
+    ),
+    newer(
+        "OffsetFetchRequest",
+        10,
+        newer_request::<OffsetFetchRequest>,
+    ),
+];
+
+const fn newer(
+    name: &'static str,
+    version: i16,
+    round_trip: fn(Bytes, i16) -> Result<Vec<u8>, String>,
+) -> Typed {
+    Typed {
+        name,
+        versions: VersionRange {
+            min: version,
+            max: version,
+        },
+        round_trip,
+    }
+}
+
+fn newer_request<R: Request + Decodable>(bytes: Bytes, version: i16) -> Result<Vec<u8>, String> {
+    let request = message::decode_request::<R>(bytes, version, &Limits::default());
+    let request = request.map_err(|error| error.to_string())?;
+    let mut out = Vec::new();
+    message::encode_request(&mut out, &request, version).map_err(|error| error.to_string())?;
+    Ok(out)
+}
+
+fn newer_response<R: Request<Response: Encodable>>(
+    bytes: Bytes,
+    version: i16,
+) -> Result<Vec<u8>, String> {
+    let response = message::decode_response::<R>(bytes, version, &Limits::default());
+    let response = response.map_err(|error| error.to_string())?;
+    let mut out = Vec::new();
+    message::encode_response::<R>(&mut out, &response, version)
+        .map_err(|error| error.to_string())?;
+    Ok(out)
+}
+
 /// The typed form of a message, if it knows the version.
 pub(crate) fn typed(message: &schema::Message, version: i16) -> Option<&'static Typed> {
-    TYPED
-        .iter()
-        .find(|typed| typed.name == message.name())
-        .filter(|typed| (typed.versions.min..=typed.versions.max).contains(&version))
+    TYPED.iter().chain(NEWER).find(|typed| {
+        typed.name == message.name() && (typed.versions.min..=typed.versions.max).contains(&version)
+    })
 }

@@ -23,6 +23,8 @@ const EARLIEST_LOCAL: i64 = -4;
 const EARLIEST_LOCAL_SINCE: i16 = 8;
 const LATEST_TIERED: i64 = -5;
 const LATEST_TIERED_SINCE: i16 = 9;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+const EARLIEST_PENDING_UPLOAD_SINCE: i16 = 11;
 
 /// Not there: an offset, a timestamp, a leader epoch.
 const NONE: i64 = -1;
@@ -52,7 +54,7 @@ const NOWHERE: Place = Place {
 impl Api for ListOffsets {
     type Request = ListOffsetsRequest;
 
-    const VERSIONS: RangeInclusive<i16> = 1..=10;
+    const VERSIONS: RangeInclusive<i16> = 1..=11;
     const PER_PARTITION: bool = true;
 
     async fn answer(context: &Context, request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
@@ -185,7 +187,8 @@ fn find(
                 leader_epoch: epoch.unwrap_or(NO_EPOCH),
             });
         }
-        LATEST_TIERED => return Ok(NOWHERE),
+        // Nothing is tiered here.
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => return Ok(NOWHERE),
         MAX_TIMESTAMP => log.find_max_timestamp(&limits),
         timestamp => log.find_timestamp(timestamp, &limits),
     };
@@ -207,6 +210,7 @@ const fn is_known(timestamp: i64, api_version: i16) -> bool {
         MAX_TIMESTAMP => api_version >= MAX_TIMESTAMP_SINCE,
         EARLIEST_LOCAL => api_version >= EARLIEST_LOCAL_SINCE,
         LATEST_TIERED => api_version >= LATEST_TIERED_SINCE,
+        EARLIEST_PENDING_UPLOAD => api_version >= EARLIEST_PENDING_UPLOAD_SINCE,
         timestamp => timestamp >= EARLIEST,
     }
 }

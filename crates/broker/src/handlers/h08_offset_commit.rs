@@ -1,6 +1,6 @@
 //! OffsetCommit: see [`crate::group_coordinator::commit`].
 
-use super::{Api, Context, Reply, Subject};
+use super::{Api, Context, Reply, Subject, text};
 use crate::cluster::Cluster;
 use crate::cluster::nodes::CoordinatorKind;
 use crate::group_coordinator::commit::{Committer, ToCommit};
@@ -8,7 +8,7 @@ use crate::group_coordinator::offsets::OffsetKey;
 use kafka_protocol::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
-use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
+use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse, TopicName};
 use milena_codec::ErrorCode;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -16,20 +16,27 @@ use std::sync::Arc;
 
 pub(super) struct OffsetCommit;
 
+/// From this version on topics are named by their ids (KIP-848); OffsetFetch has the same.
+pub(super) const BY_ID_SINCE: i16 = 10;
+
 impl Api for OffsetCommit {
     type Request = OffsetCommitRequest;
 
-    // Version 10 names topics by their ids, for which the messages in use have no field.
-    const VERSIONS: RangeInclusive<i16> = 2..=9;
+    const VERSIONS: RangeInclusive<i16> = 2..=10;
     const PER_PARTITION: bool = true;
 
     async fn answer(
         context: &Context,
-        request: OffsetCommitRequest,
+        mut request: OffsetCommitRequest,
     ) -> Reply<OffsetCommitResponse> {
-        let codes = context
-            .shared
-            .with(|cluster, now| commit(cluster, context, &request, now));
+        let codes = context.shared.with(|cluster, now| {
+            for topic in &mut request.topics {
+                if context.api_version >= BY_ID_SINCE {
+                    topic.name = name_of(cluster, topic.topic_id);
+                }
+            }
+            commit(cluster, context, &request, now)
+        });
         Reply::Answer(respond(&request, |topic, partition| {
             codes.get(&(topic.to_owned(), partition)).copied()
         }))
@@ -49,7 +56,7 @@ impl Api for OffsetCommit {
                 .partitions
                 .iter()
                 .map(|partition| partition.partition_index);
-            subject.add(&topic.name, uuid::Uuid::nil(), indexes);
+            subject.add(&topic.name, topic.topic_id, indexes);
         }
         subject
     }
@@ -69,6 +76,7 @@ fn respond(
         });
         OffsetCommitResponseTopic::default()
             .with_name(topic.name.clone())
+            .with_topic_id(topic.topic_id)
             .with_partitions(partitions.collect())
     });
     OffsetCommitResponse::default().with_topics(topics.collect())
@@ -87,7 +95,11 @@ fn commit(
     for topic in &request.topics {
         for partition in &topic.partitions {
             let index = partition.partition_index;
-            let found = find(cluster, context, &topic.name, index);
+            let found = if topic.name.is_empty() && context.api_version >= BY_ID_SINCE {
+                Err(ErrorCode::UnknownTopicId)
+            } else {
+                find(cluster, context, &topic.name, index)
+            };
             match found {
                 Err(code) => {
                     codes.insert((topic.name.to_string(), index), code);
@@ -123,6 +135,11 @@ fn commit(
         codes.insert((key.topic.to_string(), key.partition), code);
     }
     codes
+}
+
+/// The name of a topic, empty if no topic has the id. No topic has an empty name.
+pub(super) fn name_of(cluster: &Cluster, topic_id: uuid::Uuid) -> TopicName {
+    TopicName(text(cluster.topic_name(topic_id).map_or("", |name| name)))
 }
 
 /// The partition that an offset is for, if it exists and the script has nothing against it.

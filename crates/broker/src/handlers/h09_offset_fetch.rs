@@ -1,5 +1,6 @@
 //! OffsetFetch: the offsets of one group, or since version 8 of many.
 
+use super::h08_offset_commit::{BY_ID_SINCE, name_of};
 use super::{Api, Context, Reply, Subject, text};
 use crate::Time;
 use crate::cluster::Cluster;
@@ -30,8 +31,7 @@ const ALL_SINCE: i16 = 2;
 impl Api for OffsetFetch {
     type Request = OffsetFetchRequest;
 
-    // Version 10 names topics by their ids, for which the messages in use have no field.
-    const VERSIONS: RangeInclusive<i16> = 1..=9;
+    const VERSIONS: RangeInclusive<i16> = 1..=10;
     const PER_PARTITION: bool = true;
 
     async fn answer(context: &Context, request: OffsetFetchRequest) -> Reply<OffsetFetchResponse> {
@@ -71,7 +71,7 @@ impl Api for OffsetFetch {
         let topics = request.groups.iter().flat_map(|group| &group.topics);
         for topic in topics.flatten() {
             let indexes = topic.partition_indexes.iter().copied();
-            subject.add(&topic.name, uuid::Uuid::nil(), indexes);
+            subject.add(&topic.name, topic.topic_id, indexes);
         }
         subject
     }
@@ -179,10 +179,21 @@ fn fetch(
         .groups
         .check_fetch(group_id, member_id, group.member_epoch)?;
     let mut wanted: BTreeMap<Arc<str>, Vec<i32>> = BTreeMap::new();
+    let mut answers = Vec::new();
     match &group.topics {
         Some(topics) => {
             for topic in topics {
-                let indexes = wanted.entry(Arc::from(topic.name.as_str())).or_default();
+                let by_id = context.api_version >= BY_ID_SINCE;
+                let name = if by_id {
+                    name_of(cluster, topic.topic_id)
+                } else {
+                    topic.name.clone()
+                };
+                if by_id && name.is_empty() {
+                    answers.push(unknown(topic));
+                    continue;
+                }
+                let indexes = wanted.entry(Arc::from(name.as_str())).or_default();
                 indexes.extend(&topic.partition_indexes);
             }
         }
@@ -193,7 +204,12 @@ fn fetch(
             }
         }
     }
-    let topics = wanted.into_iter().map(|(topic, indexes)| {
+    for (topic, indexes) in wanted {
+        let topic_id = cluster.topic(&topic).map(|(_, topic)| topic.id);
+        // Of a topic that is gone there is no id to name it by.
+        if context.api_version >= BY_ID_SINCE && topic_id.is_none() {
+            continue;
+        }
         let partitions = indexes.into_iter().map(|index| {
             if let Some(code) = context.injected.for_partition(&topic, index) {
                 return partition(index, Fetched::Nothing).with_error_code(code.code());
@@ -205,11 +221,24 @@ fn fetch(
             let fetched = cluster.groups.fetch_offset(group_id, &key, require_stable);
             partition(index, fetched)
         });
-        OffsetFetchResponseTopics::default()
-            .with_name(TopicName(text(&topic)))
-            .with_partitions(partitions.collect())
-    });
+        answers.push(
+            OffsetFetchResponseTopics::default()
+                .with_name(TopicName(text(&topic)))
+                .with_topic_id(topic_id.unwrap_or_default())
+                .with_partitions(partitions.collect()),
+        );
+    }
     Ok(OffsetFetchResponseGroup::default()
         .with_group_id(group.group_id.clone())
-        .with_topics(topics.collect()))
+        .with_topics(answers))
+}
+
+/// The answer for a topic whose id nobody knows.
+fn unknown(topic: &OffsetFetchRequestTopics) -> OffsetFetchResponseTopics {
+    let code = ErrorCode::UnknownTopicId.code();
+    let partitions = topic.partition_indexes.iter();
+    let unknown = partitions.map(|index| partition(*index, Fetched::Nothing).with_error_code(code));
+    OffsetFetchResponseTopics::default()
+        .with_topic_id(topic.topic_id)
+        .with_partitions(unknown.collect())
 }

@@ -7,6 +7,7 @@
 )]
 
 mod apis;
+mod by_id;
 mod faults;
 mod hostile;
 mod movement;

@@ -9,7 +9,8 @@ use kafka_protocol::messages::offset_fetch_request::{
 use kafka_protocol::messages::{GroupId, OffsetFetchRequest, OffsetFetchResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use milena_codec::ErrorCode;
-use milena_connection::{CallOptions, CoordinatorKind, Lane, Target};
+use milena_connection::{CallOptions, CoordinatorKind, Lane, MetadataSnapshot, Target};
+use uuid::Uuid;
 
 use super::driver::{Shared, now};
 use super::offsets::LOOKUP_MAX;
@@ -21,8 +22,13 @@ use crate::error::Error;
 const VERSION_MIN: i16 = 7;
 /// The first version that asks for several groups.
 const VERSION_OF_GROUPS: i16 = 8;
+/// The last version that names topics; from the next on they go by id (KIP-848).
+const VERSION_BY_NAME_MAX: i16 = 9;
 
 type Committed = BTreeMap<TopicPartition, Option<NextOffset>>;
+
+/// The ids of the topics asked for, by name.
+type TopicIds = BTreeMap<Arc<str>, Uuid>;
 
 /// What an answer comes to.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,19 +55,24 @@ pub(super) async fn fetch(
     let deadline = started + LOOKUP_MAX;
     let key: Arc<str> = group_id.into();
     let mut attempts = 0;
+    let mut by_name = false;
     loop {
         let target = Target::Coordinator(CoordinatorKind::Group, Arc::clone(&key));
+        // Without the id of every topic, and after a coordinator that knows another, by name.
+        let ids = topic_ids(&shared.cluster.snapshot(), partitions).filter(|_| !by_name);
         let options = CallOptions {
             timeout: Some(shared.config.client.request_timeout.min(deadline - now())),
             lane: Lane::Coordination,
             version_min: Some(VERSION_MIN),
-            version_max: None,
+            version_max: ids.is_none().then_some(VERSION_BY_NAME_MAX),
         };
-        let build = |version| request(group_id, partitions, version);
+        let ids = ids.unwrap_or_default();
+        let build = |version| request(group_id, partitions, version, &ids);
         let trouble = match shared.cluster.call_with(target, options, build).await {
-            Ok(answer) => match read(answer.response, answer.version, partitions) {
+            Ok(answer) => match read(answer.response, answer.version, partitions, &ids) {
                 Reading::Committed(committed) => return Ok(committed),
                 Reading::Again { code, elsewhere } => {
+                    by_name |= code == ErrorCode::UnknownTopicId;
                     if elsewhere {
                         shared
                             .cluster
@@ -107,7 +118,22 @@ fn refused(code: ErrorCode, broker: Option<i32>, partition: Option<TopicPartitio
     }
 }
 
-fn request(group_id: &str, partitions: &[TopicPartition], version: i16) -> OffsetFetchRequest {
+/// The ids of all the topics, if the metadata has them all.
+fn topic_ids(metadata: &MetadataSnapshot, partitions: &[TopicPartition]) -> Option<TopicIds> {
+    let ids = partitions.iter().map(|name| {
+        let topic = metadata.topic(name.topic())?;
+        Some((Arc::clone(name.topic_shared()), topic.topic_id?))
+    });
+    ids.collect()
+}
+
+/// From version 10 on `ids` has to have every topic.
+fn request(
+    group_id: &str,
+    partitions: &[TopicPartition],
+    version: i16,
+    ids: &TopicIds,
+) -> OffsetFetchRequest {
     let mut by_topic: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
     for name in partitions {
         by_topic
@@ -130,6 +156,7 @@ fn request(group_id: &str, partitions: &[TopicPartition], version: i16) -> Offse
     let topic = |(name, partitions)| {
         OffsetFetchRequestTopics::default()
             .with_name(topic_name(name))
+            .with_topic_id(ids.get(name).copied().unwrap_or_default())
             .with_partition_indexes(partitions)
     };
     let topics = by_topic.into_iter().map(topic).collect();
@@ -147,8 +174,13 @@ struct Part {
     leader_epoch: i32,
 }
 
-fn read(response: OffsetFetchResponse, version: i16, asked: &[TopicPartition]) -> Reading {
-    let (error, parts) = parts(response, version);
+fn read(
+    response: OffsetFetchResponse,
+    version: i16,
+    asked: &[TopicPartition],
+    ids: &TopicIds,
+) -> Reading {
+    let (error, parts) = parts(response, version, ids);
     if !error.is_none() {
         return judge(error, None);
     }
@@ -176,7 +208,7 @@ fn read(response: OffsetFetchResponse, version: i16, asked: &[TopicPartition]) -
     Reading::Committed(committed)
 }
 
-fn parts(response: OffsetFetchResponse, version: i16) -> (ErrorCode, Vec<Part>) {
+fn parts(response: OffsetFetchResponse, version: i16, ids: &TopicIds) -> (ErrorCode, Vec<Part>) {
     let mut parts = Vec::new();
     if version < VERSION_OF_GROUPS {
         for topic in response.topics {
@@ -194,7 +226,15 @@ fn parts(response: OffsetFetchResponse, version: i16) -> (ErrorCode, Vec<Part>) 
         return (ErrorCode::UnknownServerError, parts);
     };
     for topic in group.topics {
-        let name: Arc<str> = Arc::from(topic.name.as_str());
+        let name = if version <= VERSION_BY_NAME_MAX {
+            Arc::from(topic.name.as_str())
+        } else {
+            // A topic that nobody asked for; what was asked for is then found missing.
+            let Some((name, _)) = ids.iter().find(|(_, id)| **id == topic.topic_id) else {
+                continue;
+            };
+            Arc::clone(name)
+        };
         parts.extend(topic.partitions.into_iter().map(|partition| Part {
             name: TopicPartition::new(Arc::clone(&name), partition.partition_index),
             error: ErrorCode::from(partition.error_code),
@@ -212,7 +252,10 @@ fn parts(response: OffsetFetchResponse, version: i16) -> (ErrorCode, Vec<Part>) 
 )]
 fn judge(code: ErrorCode, partition: Option<TopicPartition>) -> Reading {
     match code {
-        ErrorCode::CoordinatorLoadInProgress | ErrorCode::UnstableOffsetCommit => Reading::Again {
+        // The coordinator lags behind the metadata, or the topic was made anew.
+        ErrorCode::CoordinatorLoadInProgress
+        | ErrorCode::UnstableOffsetCommit
+        | ErrorCode::UnknownTopicId => Reading::Again {
             code,
             elsewhere: false,
         },
@@ -236,6 +279,10 @@ mod tests {
         TopicPartition::new("t", partition)
     }
 
+    fn ids() -> TopicIds {
+        TopicIds::from([(Arc::from("t"), Uuid::from_u128(7))])
+    }
+
     fn answer(group: ErrorCode, partitions: &[(i32, i64, ErrorCode)]) -> OffsetFetchResponse {
         let partition = |&(index, offset, error): &(i32, i64, ErrorCode)| {
             OffsetFetchResponsePartitions::default()
@@ -246,6 +293,7 @@ mod tests {
         };
         let topic = OffsetFetchResponseTopics::default()
             .with_name(TopicName(StrBytes::from_static_str("t")))
+            .with_topic_id(Uuid::from_u128(7))
             .with_partitions(partitions.iter().map(partition).collect());
         let group = OffsetFetchResponseGroup::default()
             .with_error_code(group.code())
@@ -256,8 +304,8 @@ mod tests {
     #[test]
     fn stable_offsets_are_asked_for_in_every_version() {
         // L-3, G-70
-        for version in [7, 8, 9] {
-            let request = request("g", &[tp(0), tp(1)], version);
+        for version in [7, 8, 9, 10] {
+            let request = request("g", &[tp(0), tp(1)], version, &ids());
             assert!(request.require_stable);
             assert_eq!(request.groups.len(), usize::from(version >= 8));
         }
@@ -271,6 +319,7 @@ mod tests {
             answer(none, &[(0, 5, none), (1, -1, none)]),
             9,
             &[tp(0), tp(1)],
+            &ids(),
         );
         let next = NextOffset {
             offset: 5,
@@ -278,6 +327,23 @@ mod tests {
         };
         let expected = Committed::from([(tp(0), Some(next)), (tp(1), None)]);
         assert_eq!(read, Reading::Committed(expected));
+    }
+
+    #[test]
+    fn topics_go_by_id_from_version_10_on() {
+        let asked = [tp(0)];
+        let request = request("g", &asked, 10, &ids());
+        let topics = request.groups[0].topics.as_ref().unwrap();
+        assert_eq!(topics[0].topic_id, Uuid::from_u128(7));
+        let none = ErrorCode::None;
+        let mut renamed = answer(none, &[(0, 5, none)]);
+        renamed.groups[0].topics[0].name = TopicName::default();
+        let by_id = read(renamed.clone(), 10, &asked, &ids());
+        assert!(matches!(by_id, Reading::Committed(_)), "{by_id:?}");
+        // A topic that was not asked for is no answer.
+        renamed.groups[0].topics[0].topic_id = Uuid::from_u128(8);
+        let other = read(renamed, 10, &asked, &ids());
+        assert!(matches!(other, Reading::Refused { .. }), "{other:?}");
     }
 
     #[test]
@@ -289,16 +355,17 @@ mod tests {
             read(
                 answer(none, &[(0, 5, none), (1, -1, denied)]),
                 9,
-                &[tp(0), tp(1)]
+                &[tp(0), tp(1)],
+                &ids()
             ),
             Reading::Refused {
                 code: denied,
                 partition
             }
         );
-        let missing = read(answer(none, &[(0, 5, none)]), 9, &[tp(0), tp(1)]);
+        let missing = read(answer(none, &[(0, 5, none)]), 9, &[tp(0), tp(1)], &ids());
         assert!(matches!(missing, Reading::Refused { .. }), "{missing:?}");
-        let empty = read(OffsetFetchResponse::default(), 9, &[tp(0)]);
+        let empty = read(OffsetFetchResponse::default(), 9, &[tp(0)], &ids());
         assert!(matches!(empty, Reading::Refused { .. }), "{empty:?}");
     }
 
@@ -311,7 +378,8 @@ mod tests {
             read(
                 answer(none, &[(0, 5, none), (1, -1, unstable)]),
                 9,
-                &[tp(0), tp(1)]
+                &[tp(0), tp(1)],
+                &ids()
             ),
             Reading::Again {
                 code: unstable,
@@ -320,11 +388,12 @@ mod tests {
         );
         for (code, elsewhere) in [
             (ErrorCode::CoordinatorLoadInProgress, false),
+            (ErrorCode::UnknownTopicId, false),
             (ErrorCode::CoordinatorNotAvailable, true),
             (ErrorCode::NotCoordinator, true),
         ] {
             let expected = Reading::Again { code, elsewhere };
-            assert_eq!(read(answer(code, &[]), 9, &[tp(0)]), expected);
+            assert_eq!(read(answer(code, &[]), 9, &[tp(0)], &ids()), expected);
         }
     }
 }

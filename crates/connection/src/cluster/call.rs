@@ -8,7 +8,7 @@ use crate::metadata::TopicsWanted;
 use crate::versions::ApiVersionRange;
 use crate::{api_name, clock};
 use bytes::Bytes;
-use milena_codec::message::{Request, decode_response, encode_request};
+use milena_codec::message::{Request, decode_response, encode_request, stable_version_max};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -233,14 +233,14 @@ fn negotiate<R: Request>(
     connection: &Connection,
     options: &CallOptions,
 ) -> Result<i16, NotSentCause> {
-    // The request's range: for some APIs that of the response is wider.
+    // A version that may still change is for those who ask for it by its number.
     let ours = ApiVersionRange {
         min: options
             .version_min
-            .map_or(R::VERSIONS.min, |min| min.max(R::VERSIONS.min)),
+            .map_or(R::VERSION_MIN, |min| min.max(R::VERSION_MIN)),
         max: options
             .version_max
-            .map_or(R::VERSIONS.max, |max| max.min(R::VERSIONS.max)),
+            .map_or_else(stable_version_max::<R>, |max| max.min(R::VERSION_MAX)),
     };
     let theirs = connection.versions().range(R::KEY);
     let common = theirs.and_then(|theirs| theirs.intersect(ours));

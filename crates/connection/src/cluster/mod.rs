@@ -73,7 +73,8 @@ pub struct CallOptions {
     pub lane: Lane,
     /// The oldest version that will do; that of the message by default.
     pub version_min: Option<i16>,
-    /// The newest version that will do; that of the message by default.
+    /// The newest version that will do; that of the message by default, but for versions that Kafka
+    /// calls unstable.
     pub version_max: Option<i16>,
 }
 

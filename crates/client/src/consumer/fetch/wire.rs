@@ -34,7 +34,7 @@ pub(crate) const FETCH_VERSIONS: std::ops::RangeInclusive<i16> = 4..=18;
 /// The last version that names topics; from the next on they go by id (KIP-516).
 const FETCH_BY_NAME_MAX: i16 = 12;
 /// 2 is the first with an isolation level.
-pub(crate) const LIST_OFFSETS_VERSIONS: std::ops::RangeInclusive<i16> = 2..=10;
+pub(crate) const LIST_OFFSETS_VERSIONS: std::ops::RangeInclusive<i16> = 2..=11;
 /// 3 is the first for consumers.
 pub(crate) const EPOCH_END_VERSIONS: std::ops::RangeInclusive<i16> = 3..=4;
 
