@@ -35,6 +35,7 @@ pub mod port;
 pub mod process;
 pub mod proxy;
 pub mod raw;
+pub mod rules;
 pub mod scratch;
 pub mod skip;
 
