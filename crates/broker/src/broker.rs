@@ -271,7 +271,8 @@ impl Broker {
         })
     }
 
-    /// Makes a partition forget a producer, as its expiration does; says whether it knew it.
+    /// Makes a partition forget a producer, as its expiration does; says whether it did, which it does not while
+    /// a transaction of it is open there.
     ///
     /// # Errors
     /// [`MoveError::UnknownPartition`].

@@ -355,8 +355,13 @@ impl ProducerStates {
             .retain(|_, verification| now.since(verification.since) < expiration);
     }
 
-    /// Forgets a producer, whatever it is doing; says whether it was known.
+    /// Forgets a producer; says whether it did, which it does not while a transaction is open: its marker would
+    /// end nothing, and committed readers would wait for ever.
     pub(crate) fn forget(&mut self, producer_id: ProducerId) -> bool {
+        let state = self.states.get(&producer_id);
+        if state.is_none_or(|state| state.open_since.is_some()) {
+            return false;
+        }
         self.verifications.remove(&producer_id);
         self.states.remove(&producer_id).is_some()
     }
@@ -524,6 +529,7 @@ mod tests {
         *states = ProducerStates::default();
         append(states, transactional(0, 0), 0).unwrap();
         states.expire(Time::from_unix_millis(5_000), Duration::from_secs(1));
+        assert!(!states.forget(producer(0).producer_id));
         assert!(states.has_open_transaction(producer(0)));
     }
 }

@@ -262,3 +262,16 @@ fn append_time_is_set_where_the_topic_says_so() {
     assert_eq!(batch.max_timestamp(), 7_777);
     assert_eq!(batch.partition_leader_epoch(), 4);
 }
+
+///
+#[test]
+fn a_control_batch_of_a_client_is_refused() {
+    let mut wire = plain(1).bytes().to_vec();
+    wire[22] |= 1 << 5;
+    let crc = milena_codec::record::crc32c([&wire[21..]]);
+    wire[17..21].copy_from_slice(&crc.to_be_bytes());
+    let batch = Batches::new(wire.into()).next().unwrap().unwrap();
+    let config = crate::cluster::config::TopicConfig::default();
+    let refusal = validate::check_batch(&batch, &config, &Limits::default(), NOW).unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::InvalidRecord);
+}
