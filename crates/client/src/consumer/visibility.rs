@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_reached_by_the_last_offset_of_a_batch() {
-        // the transaction began at 5, in a batch that occupies 3 to 6.
+        // the transaction began at 5, in a batch that occupies 3 to 6.
         check(aborted(&[(7, 5)]), &[data(7, 6)], "A");
         check(aborted(&[(7, 7)]), &[data(7, 6)], "V");
     }

@@ -249,3 +249,58 @@ pub(crate) fn init_answer(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::produce_response::{
+        PartitionProduceResponse, TopicProduceResponse,
+    };
+    use kafka_protocol::messages::{ProduceResponse, TopicName};
+    use kafka_protocol::protocol::StrBytes;
+
+    use super::*;
+
+    const ASKED: Uuid = Uuid::from_u128(1);
+    const ANEW: Uuid = Uuid::from_u128(2);
+
+    fn decoded(api_version: i16, topic_id: Uuid) -> Vec<(PartitionId, Option<i64>)> {
+        let expected = Expected {
+            api_version,
+            partitions: vec![ExpectedPartition {
+                id: PartitionId(5),
+                topic: Arc::from("t"),
+                topic_id: ASKED,
+                partition: 3,
+            }],
+        };
+        let partition = |index, base_offset| {
+            PartitionProduceResponse::default()
+                .with_index(index)
+                .with_base_offset(base_offset)
+        };
+        let mut topic = TopicProduceResponse::default()
+            .with_partition_responses(vec![partition(4, 7), partition(3, 9)]);
+        if api_version >= TOPIC_IDS {
+            topic.topic_id = topic_id;
+        } else {
+            topic.name = TopicName(StrBytes::from_static_str("t"));
+        }
+        let response = ProduceResponse::default().with_responses(vec![topic]);
+        let mut body = Vec::new();
+        message::encode_response::<ProduceMessage>(&mut body, &response, api_version).unwrap();
+        let (answer, _) = decode(body.into(), &expected, &Limits::default()).unwrap();
+        let ProduceAnswer::Answered { partitions, .. } = answer else {
+            panic!("{answer:?}")
+        };
+        let told = partitions.into_iter();
+        told.map(|(id, answer)| (id, answer.base_offset)).collect()
+    }
+
+    /// P-46: an answer about another topic of that name, or a partition that was not asked about, proves nothing.
+    #[test]
+    fn an_answer_is_matched_by_what_the_request_said() {
+        assert_eq!(decoded(12, ASKED), [(PartitionId(5), Some(9))]);
+        assert_eq!(decoded(13, ASKED), [(PartitionId(5), Some(9))]);
+        assert_eq!(decoded(13, ANEW), []);
+    }
+}

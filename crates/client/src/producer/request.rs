@@ -152,3 +152,81 @@ impl Segments {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use milena_codec::dissect::{self, Format};
+    use milena_codec::record::{BatchBuilder, RecordToWrite};
+    use milena_codec::{Compression, Limits, schema};
+
+    use super::*;
+
+    fn batch() -> ClosedBatch {
+        let mut builder = BatchBuilder::default();
+        let record = RecordToWrite {
+            timestamp: 0,
+            key: None,
+            value: Some(b"value"),
+            headers: &[],
+        };
+        builder.append(&record).unwrap();
+        builder.close(Compression::None).unwrap()
+    }
+
+    /// The request as Kafka's own definition of it reads, in JSON.
+    fn written(api_version: i16, transactional_id: Option<&str>) -> String {
+        let batch = batch();
+        let entry = |topic: &'static str, partition| PartitionBatch {
+            topic,
+            topic_id: Uuid::from_u128(if topic == "a" { 0xa } else { 0xb }),
+            partition,
+            batch: &batch,
+            stamp: BatchStamp::NONE,
+        };
+        let head = ProduceHead {
+            api_version,
+            transactional_id,
+            acks: -1,
+            timeout_ms: 30_000,
+        };
+        let body = produce_body(&head, &[entry("a", 0), entry("a", 3), entry("b", 1)]).concat();
+        let mut json = String::new();
+        let message = schema::request(0).unwrap();
+        let limits = Limits::default();
+        dissect::message(
+            &mut json,
+            Format::Json,
+            message,
+            api_version,
+            &body,
+            &limits,
+        )
+        .unwrap();
+        json.retain(|character| !character.is_whitespace());
+        json
+    }
+
+    /// P-46: by name up to version 12, by id from 13 on.
+    #[test]
+    fn every_version_reads_as_kafka_defines_it() {
+        for api_version in PRODUCE_VERSION_MIN..=PRODUCE_VERSION_MAX {
+            let json = written(api_version, None);
+            let ids = api_version >= TOPIC_IDS;
+            assert_eq!(json.contains("\"name\":\"a\""), !ids, "{json}");
+            assert_eq!(json.contains("\"topicId\""), ids, "{json}");
+            assert_eq!(json.matches("\"index\":").count(), 3, "{json}");
+            assert!(json.contains("\"acks\":-1,\"timeoutMs\":30000"), "{json}");
+        }
+    }
+
+    /// P-95: whoever sends transactional batches says whose they are.
+    #[test]
+    fn a_transactional_request_names_its_transactional_id() {
+        for api_version in PRODUCE_VERSION_MIN..=PRODUCE_VERSION_MAX {
+            let json = written(api_version, Some("tx"));
+            assert!(json.contains("\"transactionalId\":\"tx\""), "{json}");
+            let json = written(api_version, None);
+            assert!(json.contains("\"transactionalId\":null"), "{json}");
+        }
+    }
+}

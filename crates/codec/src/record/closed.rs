@@ -289,6 +289,7 @@ mod tests {
         );
     }
 
+    /// P-44.
     #[test]
     fn a_buffer_comes_back_only_when_nothing_shares_it() {
         let closed = batch_of(3);

@@ -187,6 +187,7 @@ mod tests {
         batch.control().map(Option::unwrap)
     }
 
+    ///
     #[test]
     fn newer_versions_are_read_as_the_known_one_and_other_types_passed_over() {
         assert_eq!(

@@ -327,3 +327,7 @@ fn milliseconds(duration: Duration) -> i32 {
 fn known<T: PartialOrd + From<i8>>(number: T) -> Option<T> {
     (number >= T::from(0)).then_some(number)
 }
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod rules;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct TestBatch {
     id: u64,
@@ -240,6 +242,7 @@ fn sequences_follow_the_record_counts_and_five_are_in_flight_after_the_first_ans
     );
 }
 
+/// P-30.
 #[test]
 fn a_retry_keeps_its_sequence_and_goes_before_fresh_batches_one_at_a_time() {
     let mut bench = Bench::confirmed(config());
@@ -404,6 +407,7 @@ fn a_batch_with_an_unanswered_attempt_is_never_renumbered() {
     );
 }
 
+/// P-13.
 #[test]
 fn another_partition_keeps_its_epoch_until_it_is_drained() {
     let mut bench = Bench::confirmed(config());
@@ -554,6 +558,7 @@ fn records_removed_by_retention_are_no_loss_of_the_ones_in_flight() {
     }
 }
 
+/// T-43: the new epoch starts at 0.
 #[test]
 fn in_a_transaction_a_refused_batch_takes_its_followers_with_it() {
     let mut bench = Bench::confirmed(SenderConfig {

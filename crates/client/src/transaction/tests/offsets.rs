@@ -163,7 +163,7 @@ fn a_moved_group_coordinator_is_found_again() {
     }
 }
 
-/// §2.7: what passes is repeated.
+/// T-59, §2.7: what passes is repeated, the coordinator's translations of failed verifications too.
 #[test]
 fn passing_errors_of_offsets_are_repeated() {
     for code in [
@@ -171,6 +171,7 @@ fn passing_errors_of_offsets_are_repeated() {
         ErrorCode::ConcurrentTransactions,
         ErrorCode::UnstableOffsetCommit,
         ErrorCode::UnknownTopicOrPartition,
+        ErrorCode::NetworkException,
     ] {
         let mut txn = sending(TransactionVersion::Two, vec![offset(0, 5)]);
         answered(&mut txn, &[(0, code)]);

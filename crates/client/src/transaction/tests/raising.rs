@@ -46,7 +46,7 @@ fn a_batch_of_unknown_fate_is_shut_out_of_the_next_transaction() {
     raises(&mut txn, Operation::Abort);
 }
 
-/// T-65, KAFKA-17754: a late copy of an EndTxn would end the next transaction.
+/// T-65, T-84, KAFKA-17754: a late copy of an EndTxn would end the next transaction.
 #[test]
 fn an_end_in_doubt_is_shut_out_of_the_next_transaction() {
     for direction in [Direction::Commit, Direction::Abort] {

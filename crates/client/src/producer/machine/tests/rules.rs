@@ -1,0 +1,453 @@
+//! One rule at a time, on one partition.
+
+use super::*;
+
+fn completed(events: &[Event<TestBatch>]) -> Vec<(u64, Result<Option<i64>, Outcome>)> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Completed { batch, result, .. } => {
+                let result = result.as_ref().map(|appended| appended.base_offset);
+                Some((batch.id, result.map_err(|failure| failure.outcome)))
+            }
+            Event::Split { .. } | Event::DataLossSuspected { .. } | Event::Fatal(_) => None,
+        })
+        .collect()
+}
+
+fn retries(retries_max: u32) -> SenderConfig {
+    SenderConfig {
+        retries_max,
+        ..config()
+    }
+}
+
+fn in_transaction() -> SenderConfig {
+    SenderConfig {
+        transactional: true,
+        ..config()
+    }
+}
+
+/// P-5, P-6: however many batches wait, a request has one of each partition, of one producer.
+#[test]
+fn a_request_has_one_batch_of_each_partition() {
+    let mut bench = Bench::confirmed(in_transaction());
+    let p1 = bench.sender.add_partition();
+    bench.sender.set_leader(bench.now, p1, Some(LEADER));
+    for _ in 0..4 {
+        bench.put(1);
+        let batch = TestBatch {
+            id: 1_000,
+            records: 1,
+            bytes: 10,
+            created: bench.now,
+        };
+        bench.queue.0.entry(p1).or_default().push_back(batch);
+    }
+    bench.sender.on_records(p1);
+    let sent = bench.drain();
+    assert!(sent.len() >= 4);
+    for request in sent {
+        let mut partitions: Vec<_> = request.batches.iter().map(|b| b.partition).collect();
+        partitions.dedup();
+        assert_eq!(partitions.len(), request.batches.len());
+        let producers = request.batches.iter().map(|b| b.stamp.producer);
+        assert!(producers.eq(vec![identity(0); request.batches.len()]));
+    }
+}
+
+/// P-32: what comes out of order is recorded; P-33, P-53: it proves the earlier batch, whose place the broker
+/// no longer knows.
+#[test]
+fn a_success_behind_an_unanswered_batch_counts_and_proves_the_earlier_one() {
+    let mut bench = Bench::confirmed(config());
+    let (first, second) = (bench.put(1), bench.put(1));
+    let sent = bench.drain();
+    bench.lose(sent[0].id);
+    bench.acknowledge(sent[1].id);
+    assert_eq!(completed(&bench.events()), [(second, Ok(Some(100)))]);
+    bench.wait(200);
+    let again = bench.send_one();
+    bench.refuse(again.id, ErrorCode::OutOfOrderSequenceNumber);
+    assert_eq!(completed(&bench.events()), [(first, Ok(None))]);
+    bench.put(1);
+    assert_eq!(sequences(&bench.drain()), [(0, 3)], "no new epoch");
+}
+
+/// P-53: the broker recognised the second attempt.
+#[test]
+fn a_duplicate_is_a_success() {
+    let mut bench = Bench::confirmed(config());
+    let batch = bench.put(1);
+    let sent = bench.send_one();
+    bench.lose(sent.id);
+    bench.wait(200);
+    let again = bench.send_one();
+    bench.refuse(again.id, ErrorCode::DuplicateSequenceNumber);
+    assert_eq!(completed(&bench.events()), [(batch, Ok(None))]);
+}
+
+/// P-53: a copy may have been pushed out of what the broker remembers.
+#[test]
+fn out_of_order_after_an_unanswered_attempt_is_an_unknown_outcome() {
+    let mut bench = Bench::confirmed(config());
+    let batch = bench.put(1);
+    let sent = bench.send_one();
+    bench.lose(sent.id);
+    bench.wait(200);
+    let again = bench.send_one();
+    bench.refuse(again.id, ErrorCode::OutOfOrderSequenceNumber);
+    assert_eq!(completed(&bench.events()), [(batch, Err(Outcome::Unknown))]);
+}
+
+/// P-25.
+#[test]
+fn the_last_acknowledged_offset_never_goes_back() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(2);
+    bench.put(2);
+    let sent = bench.drain();
+    for (request, base_offset) in [(&sent[1], Some(500)), (&sent[0], Some(100))] {
+        bench.answer(
+            request.id,
+            PartitionAnswer {
+                base_offset,
+                ..PartitionAnswer::of(ErrorCode::None)
+            },
+        );
+    }
+    let state = &bench.sender.partitions[0];
+    assert_eq!(state.last_acknowledged_offset, Some(501));
+    assert_eq!(state.acknowledged_end, Sequence(5));
+}
+
+/// P-36: the follower was not at fault.
+#[test]
+fn a_follower_behind_a_retried_head_uses_up_no_attempt() {
+    let mut bench = Bench::confirmed(retries(1));
+    bench.put(1);
+    bench.put(1);
+    let sent = bench.drain();
+    bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
+    bench.refuse(sent[0].id, ErrorCode::NotEnoughReplicas);
+    for expected in [(0, 1), (0, 2)] {
+        bench.wait(200);
+        let again = bench.send_one();
+        assert_eq!(sequences(std::slice::from_ref(&again)), [expected]);
+        bench.acknowledge(again.id);
+    }
+    assert!(
+        completed(&bench.events())
+            .iter()
+            .all(|(_, result)| result.is_ok())
+    );
+}
+
+/// P-40, P-51: what the attempts prove is what is told.
+#[test]
+fn a_batch_is_given_up_when_its_retries_are_used_up() {
+    for (code, outcome) in [
+        (ErrorCode::NotEnoughReplicas, Outcome::Refused),
+        (ErrorCode::NotEnoughReplicasAfterAppend, Outcome::Unknown),
+    ] {
+        let mut bench = Bench::confirmed(retries(1));
+        let batch = bench.put(1);
+        for attempt in 0..2 {
+            bench.wait(200);
+            let sent = bench.send_one();
+            assert_eq!(sequences(std::slice::from_ref(&sent)), [(0, 1)]);
+            assert!(bench.events().is_empty(), "attempt {attempt}");
+            bench.refuse(sent.id, code);
+        }
+        assert_eq!(completed(&bench.events()), [(batch, Err(outcome))]);
+    }
+}
+
+/// P-50: the follower can't be appended behind the gap and is numbered anew.
+#[test]
+fn a_batch_refused_for_good_leaves_a_gap_that_its_follower_closes() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(3);
+    let follower = bench.put(1);
+    let sent = bench.drain();
+    bench.refuse(sent[0].id, ErrorCode::RecordListTooLarge);
+    bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
+    let again = bench.send_one();
+    assert_eq!(again.batches[0].batch.id, follower);
+    assert_eq!(sequences(std::slice::from_ref(&again)), [(1, 0)]);
+    assert!(
+        !bench
+            .events()
+            .iter()
+            .any(|event| matches!(event, Event::DataLossSuspected { .. }))
+    );
+}
+
+/// P-51, P-73, P-74: nothing is numbered anew on a doubt, and a later success ends the doubt.
+#[test]
+fn a_doubtful_batch_holds_fresh_ones_until_a_later_success_proves_it() {
+    let mut bench = Bench::confirmed(retries(0));
+    let (doubtful, follower) = (bench.put(1), bench.put(1));
+    let sent = bench.drain();
+    bench.lose(sent[0].id);
+    assert_eq!(
+        completed(&bench.events()),
+        [(doubtful, Err(Outcome::Unknown))]
+    );
+    bench.put(1);
+    assert!(bench.drain().is_empty());
+    bench.acknowledge(sent[1].id);
+    assert_eq!(completed(&bench.events()), [(follower, Ok(Some(100)))]);
+    assert_eq!(sequences(&bench.drain()), [(0, 3)]);
+}
+
+/// P-57: right behind the doubtful batch: it is not in the log, and that is no new loss.
+#[test]
+fn out_of_order_right_behind_a_doubtful_batch_raises_the_epoch_or_fails_the_transaction() {
+    for transactional in [false, true] {
+        let mut bench = Bench::confirmed(SenderConfig {
+            transactional,
+            ..retries(0)
+        });
+        bench.put(1);
+        let follower = bench.put(1);
+        let sent = bench.drain();
+        bench.lose(sent[0].id);
+        bench.events();
+        bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
+        let events = bench.events();
+        let refused = [(follower, Err(Outcome::Refused))];
+        let expected = if transactional { &refused[..] } else { &[] };
+        assert_eq!(completed(&events), expected, "{events:?}");
+        assert_eq!(events.len(), expected.len(), "no further loss: {events:?}");
+        let sent = bench.drain();
+        let expected: &[_] = if transactional { &[] } else { &[(1, 0)] };
+        assert_eq!(sequences(&sent), expected);
+    }
+}
+
+/// P-58.
+#[test]
+fn out_of_order_further_behind_a_doubtful_batch_waits() {
+    let mut bench = Bench::confirmed(retries(0));
+    for _ in 0..3 {
+        bench.put(1);
+    }
+    let sent = bench.drain();
+    bench.lose(sent[0].id);
+    bench.events();
+    bench.refuse(sent[2].id, ErrorCode::OutOfOrderSequenceNumber);
+    assert!(bench.events().is_empty() && bench.drain().is_empty());
+    bench.acknowledge(sent[1].id);
+    assert_eq!(sequences(&bench.drain()), [(0, 3)], "the same sequence");
+}
+
+/// P-59a.
+#[test]
+fn an_unknown_producer_without_a_log_start_is_asked_again() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    let sent = bench.send_one();
+    bench.refuse(sent.id, ErrorCode::UnknownProducerId);
+    assert!(bench.events().is_empty() && bench.drain().is_empty());
+    bench.wait(200);
+    assert_eq!(sequences(&bench.drain()), [(0, 1)]);
+}
+
+/// P-59b: batches on the wire keep their numbers; whoever comes back behind a gap is numbered anew in silence.
+#[test]
+fn an_unknown_producer_behind_a_gap_is_no_second_loss() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    bench.put(1);
+    let sent = bench.drain();
+    bench.refuse(sent[0].id, ErrorCode::InvalidRecord);
+    bench.events();
+    assert!(bench.drain().is_empty(), "the second is on the wire");
+    bench.answer(
+        sent[1].id,
+        PartitionAnswer {
+            log_start_offset: Some(0),
+            ..PartitionAnswer::of(ErrorCode::UnknownProducerId)
+        },
+    );
+    assert!(bench.events().is_empty());
+    assert_eq!(sequences(&bench.drain()), [(1, 0)]);
+}
+
+/// P-59d: our records are still in the log, the state is not.
+#[test]
+fn an_unknown_producer_with_its_records_in_the_log_raises_the_epoch_or_fails_the_transaction() {
+    for transactional in [false, true] {
+        let mut bench = Bench::confirmed(SenderConfig {
+            transactional,
+            ..config()
+        });
+        let batch = bench.put(1);
+        let sent = bench.send_one();
+        bench.answer(
+            sent.id,
+            PartitionAnswer {
+                log_start_offset: Some(0),
+                ..PartitionAnswer::of(ErrorCode::UnknownProducerId)
+            },
+        );
+        let told = completed(&bench.events());
+        let sent = bench.drain();
+        if transactional {
+            assert_eq!(told, [(batch, Err(Outcome::Refused))]);
+            assert!(sent.is_empty());
+        } else {
+            assert!(told.is_empty());
+            assert_eq!(sequences(&sent), [(1, 0)]);
+        }
+    }
+}
+
+/// P-66: nobody waits for the parts; a flush waits for those of a batch that is open.
+#[test]
+fn a_batch_that_was_told_is_not_cut_and_the_parts_of_an_open_one_are_waited_for() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(4);
+    let sent = bench.send_one();
+    bench.refuse(sent.id, ErrorCode::MessageTooLarge);
+    assert!(matches!(bench.events()[..], [Event::Split { .. }]));
+    assert_eq!(bench.sender.unresolved_batches(), 2);
+
+    let mut bench = Bench::confirmed(config());
+    let batch = bench.put(4);
+    let sent = bench.send_one();
+    bench.wait(120_000);
+    bench.drain();
+    bench.refuse(sent.id, ErrorCode::MessageTooLarge);
+    assert_eq!(completed(&bench.events()), [(batch, Err(Outcome::Unknown))]);
+    assert_eq!(bench.sender.unresolved_batches(), 0);
+}
+
+/// P-67: an earlier attempt may be in the log under the range that cutting would change.
+#[test]
+fn a_batch_with_an_unanswered_attempt_is_not_cut() {
+    let mut bench = Bench::confirmed(config());
+    let batch = bench.put(4);
+    let sent = bench.send_one();
+    bench.lose(sent.id);
+    bench.wait(200);
+    let again = bench.send_one();
+    bench.refuse(again.id, ErrorCode::MessageTooLarge);
+    let events = bench.events();
+    assert_eq!(events.len(), 1, "no split: {events:?}");
+    assert_eq!(completed(&events), [(batch, Err(Outcome::Unknown))]);
+}
+
+/// P-70: each batch by its own age; P-72: in retry it may be in the log, never sent it is not.
+#[test]
+fn deadlines_count_from_the_creation_of_each_batch() {
+    let mut bench = Bench::confirmed(config());
+    let sent_once = bench.put(1);
+    let sent = bench.send_one();
+    bench.lose(sent.id);
+    bench.sender.set_leader(bench.now, P0, None);
+    bench.wait(1_000);
+    let younger = bench.put(1);
+    bench.wait(119_000);
+    bench.drain();
+    assert_eq!(
+        completed(&bench.events()),
+        [(sent_once, Err(Outcome::Unknown))]
+    );
+    assert!(bench.queue.1.is_empty(), "the younger has a second left");
+    bench.wait(1_000);
+    bench.drain();
+    let expired: Vec<_> = bench.queue.1.iter().map(|batch| batch.id).collect();
+    assert_eq!(expired, [younger]);
+}
+
+/// P-81: the old leader's answer arrives after its connection was given up.
+#[test]
+fn an_answer_of_the_old_leader_that_comes_late_changes_nothing() {
+    let mut bench = Bench::confirmed(config());
+    let batch = bench.put(1);
+    let sent = bench.send_one();
+    bench.lose(sent.id);
+    bench.sender.on_connected(2, 20);
+    let moved = Leader {
+        broker: 2,
+        leader_epoch: 4,
+    };
+    bench.sender.set_leader(bench.now, P0, Some(moved));
+    let again = bench.send_one();
+    assert_eq!(again.broker, 2);
+    bench.acknowledge(sent.id);
+    assert!(bench.events().is_empty());
+    bench.acknowledge(again.id);
+    assert_eq!(completed(&bench.events()), [(batch, Ok(Some(200)))]);
+    assert_eq!(bench.sender.unresolved_batches(), 0);
+}
+
+/// P-83, L-12.
+#[test]
+fn a_topic_that_disappears_for_a_while_keeps_its_sequences() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    bench.sender.set_leader(bench.now, P0, None);
+    for _ in 0..3 {
+        bench.wait(30_000);
+        let work = bench.sender.drain(bench.now, &mut bench.queue, &Open);
+        assert!(work.refresh_metadata && work.requests.is_empty());
+    }
+    bench.sender.set_leader(bench.now, P0, Some(LEADER));
+    assert_eq!(sequences(&bench.drain()), [(0, 1)]);
+}
+
+/// L-5: the bump of one partition stalls no other, not even one that waits for its replicas.
+#[test]
+fn a_new_epoch_stalls_no_healthy_partition() {
+    let mut bench = Bench::confirmed(config());
+    let healthy = bench.sender.add_partition();
+    let leader = Leader {
+        broker: 2,
+        leader_epoch: 1,
+    };
+    bench.sender.set_leader(bench.now, healthy, Some(leader));
+    bench.sender.on_connected(2, 20);
+    bench.put(1);
+    let bad = bench.send_one();
+    bench.refuse(bad.id, ErrorCode::InvalidRecord);
+    let batch = TestBatch {
+        id: 1_000,
+        records: 1,
+        bytes: 10,
+        created: bench.now,
+    };
+    bench.queue.0.entry(healthy).or_default().push_back(batch);
+    bench.sender.on_records(healthy);
+    assert_eq!(bench.send_one().broker, 2, "at once");
+}
+
+/// L-9: five batches of one partition are on the wire, and come back in order.
+#[test]
+fn five_batches_of_a_partition_are_sent_again_in_order() {
+    let mut bench = Bench::confirmed(config());
+    for _ in 0..6 {
+        bench.put(1);
+    }
+    let sent = bench.drain();
+    assert_eq!(sent.len(), 5);
+    for request in &sent {
+        bench.lose(request.id);
+    }
+    bench.wait(1_000);
+    let mut order = Vec::new();
+    loop {
+        let again = bench.drain();
+        if again.is_empty() {
+            break;
+        }
+        for request in again {
+            order.push(request.batches[0].stamp.base_sequence.0);
+            bench.acknowledge(request.id);
+        }
+    }
+    assert_eq!(order, [1, 2, 3, 4, 5, 6]);
+}
