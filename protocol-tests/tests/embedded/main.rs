@@ -1,0 +1,6 @@
+//! Promises that need a broker that can be told what to do: the embedded one.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod reading;
+mod support;
