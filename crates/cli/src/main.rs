@@ -1,4 +1,4 @@
-//! The `milena` command: topics, produce, consume, transactions, perf, demo, broker.
+//! The `milena` command: topics, produce, consume, transactions, perf, demo, broker, dissect.
 //!
 //! Results go to stdout, everything else to stderr. What fails ends in one line on stderr and an
 //! exit code: 1 for a failure, 2 for a wrong command line, 130 after Ctrl-C cut something off.
@@ -7,10 +7,12 @@ mod broker;
 mod connect;
 mod consume;
 mod demo;
+mod dissect;
 mod failure;
 mod interrupt;
 mod offset;
 mod output;
+mod pending;
 mod perf;
 mod produce;
 mod topics;
@@ -57,6 +59,8 @@ enum Command {
     Demo(demo::Args),
     /// Serve an embedded broker: no Java, nothing on disk.
     Broker(broker::Args),
+    /// Print requests and answers from hexadecimal digits, a file or a capture.
+    Dissect(dissect::Args),
 }
 
 fn main() -> ExitCode {
@@ -93,6 +97,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             Command::Perf(command) => perf::run(&connect, command, &interrupt).await,
             Command::Demo(args) => demo::run(&connect, args, &interrupt).await,
             Command::Broker(args) => broker::run(&connect, args, &interrupt).await,
+            Command::Dissect(args) => tokio::task::block_in_place(|| dissect::run(&connect, &args)),
         }
     };
     Box::pin(outcome).await

@@ -1,7 +1,9 @@
-//! The command with the embedded broker: what needs no Java.
+//! The command where it needs no Java: with the embedded broker, and with bytes.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod broker;
+mod capture;
 mod demo;
+mod dissect;
 mod served;
