@@ -11,6 +11,8 @@ mod identical;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod served_versions;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod transactions;

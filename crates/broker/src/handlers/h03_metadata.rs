@@ -22,23 +22,37 @@ const EMPTY_MEANS_NONE_SINCE: i16 = 1;
 /// Before this version the choice was not the client's, and topics were created.
 const CHOOSES_CREATION_SINCE: i16 = 4;
 
+/// The first version that may ask for topics by id; 10 and 11 have the field, and Kafka refuses it.
+const TOPIC_IDS_SINCE: i16 = 12;
+
 impl Api for Metadata {
     type Request = MetadataRequest;
 
     const VERSIONS: RangeInclusive<i16> = 0..=13;
 
     async fn answer(context: &Context, request: MetadataRequest) -> Reply<MetadataResponse> {
+        let mut wanted = request.topics.iter().flatten();
+        let by_id =
+            |wanted: &MetadataRequestTopic| wanted.name.is_none() || !wanted.topic_id.is_nil();
+        if context.api_version < TOPIC_IDS_SINCE && wanted.any(by_id) {
+            let code = ErrorCode::InvalidRequest;
+            return Reply::Answer(Self::refuse(&request, context.api_version, code));
+        }
         let response = context
             .shared
             .with(|cluster, now| describe(cluster, &request, context, now));
         Reply::Answer(response)
     }
 
-    fn refuse(request: &MetadataRequest, _api_version: i16, code: ErrorCode) -> MetadataResponse {
+    fn refuse(request: &MetadataRequest, api_version: i16, code: ErrorCode) -> MetadataResponse {
         let topics = request.topics.iter().flatten().map(|wanted| {
+            let name = match &wanted.name {
+                None if api_version < TOPIC_IDS_SINCE => Some(TopicName::default()),
+                name => name.clone(),
+            };
             MetadataResponseTopic::default()
                 .with_error_code(code.code())
-                .with_name(wanted.name.clone())
+                .with_name(name)
                 .with_topic_id(wanted.topic_id)
         });
         MetadataResponse::default()

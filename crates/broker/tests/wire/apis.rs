@@ -71,6 +71,57 @@ async fn every_advertised_version_is_answered_and_can_be_refused() {
     assert_eq!(answered, all);
 }
 
+/// What Kafka 4.3.1 has and kafka-protocol 0.18 cannot read: the last version of three APIs.
+const BEYOND_KAFKA_PROTOCOL: [(i16, i16); 3] = [
+    (ListOffsetsRequest::KEY, 11),
+    (OffsetCommitRequest::KEY, 10),
+    (OffsetFetchRequest::KEY, 10),
+];
+
+/// By Kafka's own definitions; `protocol-tests` compares with what a real broker tells.
+#[tokio::test]
+async fn every_version_of_kafka_4_3_1_is_served_where_kafka_protocol_has_it() {
+    let broker = &start().await;
+    for (api, told) in advertised(&mut Raw::connect(broker)).await {
+        let kafka = milena_codec::schema::request(api).unwrap();
+        let stable = |version: &i16| {
+            !kafka.is_unstable(*version) && !BEYOND_KAFKA_PROTOCOL.contains(&(api, *version))
+        };
+        let served = told.filter(|version| api != PRODUCE || *version >= 3);
+        let wanted: Vec<_> = kafka.versions().iter().filter(stable).collect();
+        assert_eq!(served.collect::<Vec<_>>(), wanted, "{}", kafka.name());
+    }
+}
+
+/// KIP-1152.
+#[tokio::test]
+async fn transactions_are_listed_by_a_pattern_of_their_ids() {
+    let broker = &start().await;
+    let mut raw = Raw::connect(broker);
+    for id in ["orders-1", "orders-20", "other"] {
+        raw.init(id).await.unwrap();
+    }
+    let mut listed = async |pattern: &str| {
+        let pattern = Some(text(pattern));
+        let request = ListTransactionsRequest::default()
+            .with_duration_filter(-1)
+            .with_transactional_id_pattern(pattern);
+        let answer = raw.call(2, &request).await;
+        let states = answer.transaction_states.iter();
+        let mut ids: Vec<_> = states.map(|s| s.transactional_id.to_string()).collect();
+        ids.sort();
+        (ErrorCode::from(answer.error_code), ids.join(" "))
+    };
+    let found = |ids: &str| (ErrorCode::None, ids.to_owned());
+    assert_eq!(listed("").await, found("orders-1 orders-20 other"));
+    assert_eq!(listed("orders-[0-9]+").await, found("orders-1 orders-20"));
+    assert_eq!(listed("order").await, found(""), "all of the id must match");
+    for broken in ["(", "a)(b", "[z-a]", "x{1000000}"] {
+        let refused = (ErrorCode::InvalidRegularExpression, String::new());
+        assert_eq!(listed(broken).await, refused, "{broken}");
+    }
+}
+
 #[tokio::test]
 async fn a_version_of_api_versions_from_the_future_is_told_what_there_is() {
     let broker = &start().await;

@@ -9,6 +9,7 @@
 mod apis;
 mod by_id;
 mod faults;
+mod generated;
 mod hostile;
 mod movement;
 mod raw;

@@ -201,6 +201,9 @@ pub(crate) fn end(
         .with_committed(commit)
 }
 
+/// The time of every record here, in milliseconds since 1970.
+pub(crate) const TIMESTAMP: i64 = 1_700_000_000_000;
+
 /// A Produce of one record to one partition.
 #[derive(Clone, Copy)]
 pub(crate) struct Produce<'a> {
@@ -231,7 +234,7 @@ impl Produce<'_> {
     pub(crate) fn request(&self) -> ProduceRequest {
         let mut builder = BatchBuilder::default();
         let record = RecordToWrite {
-            timestamp: -1,
+            timestamp: TIMESTAMP,
             key: None,
             value: Some(self.value),
             headers: &[],
