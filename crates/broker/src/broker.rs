@@ -3,9 +3,11 @@
 use crate::builder::BrokerBuilder;
 use crate::cluster::Cluster;
 use crate::cluster::nodes::{Condition, CoordinatorKind};
+use crate::group_coordinator::offsets::{Fetched, OffsetKey};
 use crate::network::Network;
 use crate::shared::Shared;
 use crate::{Clock, Faults, History, MoveError};
+use bytes::Bytes;
 use milena_codec::{ProducerEpoch, ProducerId};
 use std::io;
 use std::sync::Arc;
@@ -124,6 +126,49 @@ impl Broker {
             let (_, topic) = cluster.topic(topic)?;
             let partition = topic.partition(partition)?;
             Some((partition.leader?, partition.leader_epoch))
+        })
+    }
+
+    /// What a partition holds: its batches in order, each as its bytes, control batches and all, whatever any
+    /// reader may see of them.
+    ///
+    /// # Errors
+    /// [`MoveError::UnknownPartition`].
+    pub fn log(&self, topic: &str, partition: i32) -> Result<Vec<Bytes>, MoveError> {
+        self.with_partition(topic, partition, |cluster, topic, partition| {
+            let (_, topic) = cluster.topic(topic)?;
+            Some(topic.partition(partition)?.log.batches().collect())
+        })
+    }
+
+    /// The last stable offset and the high watermark of a partition.
+    ///
+    /// # Errors
+    /// [`MoveError::UnknownPartition`].
+    pub fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), MoveError> {
+        self.with_partition(topic, partition, |cluster, topic, partition| {
+            let (_, topic) = cluster.topic(topic)?;
+            let log = &topic.partition(partition)?.log;
+            Some((log.last_stable_offset(), log.high_watermark()))
+        })
+    }
+
+    /// The offset that a group has committed for a partition, and whether a transaction that is still to be
+    /// decided may replace it.
+    #[must_use]
+    pub fn committed(&self, group: &str, topic: &str, partition: i32) -> (Option<i64>, bool) {
+        let key = OffsetKey {
+            topic: Arc::from(topic),
+            partition,
+        };
+        self.shared.with(|cluster, _| {
+            let offsets = &cluster.groups.offsets;
+            let offset = match offsets.fetch(group, &key, false) {
+                Fetched::Committed(committed) => Some(committed.offset),
+                Fetched::Nothing | Fetched::Unstable => None,
+            };
+            let pending = offsets.fetch(group, &key, true) == Fetched::Unstable;
+            (offset, pending)
         })
     }
 

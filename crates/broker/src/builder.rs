@@ -10,7 +10,7 @@ use crate::network::{Listeners, Network};
 use crate::shared::{MarkerWait, Shared};
 use crate::txn_coordinator::TxnSettings;
 use crate::versions::ServedVersions;
-use crate::{Clock, ErrorCode};
+use crate::{Clock, ErrorCode, Time};
 use milena_codec::Limits;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -40,6 +40,7 @@ pub struct BrokerBuilder {
     history_capacity: usize,
     history_bodies: bool,
     limits: Limits,
+    clock_start: Option<Time>,
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +153,7 @@ impl Default for BrokerBuilder {
             history_capacity: 1 << 16,
             history_bodies: false,
             limits: Limits::default(),
+            clock_start: None,
         }
     }
 }
@@ -404,6 +406,13 @@ impl BrokerBuilder {
         self
     }
 
+    /// What the broker's clock shows at the start, so that a run can be repeated to the byte. Default the time
+    /// of the day.
+    pub fn clock_start(mut self, at: Time) -> Self {
+        self.clock_start = Some(at);
+        self
+    }
+
     /// Starts it, on the tokio runtime of the caller.
     ///
     /// # Errors
@@ -436,7 +445,7 @@ impl BrokerBuilder {
             };
             (id, node)
         });
-        let clock = Arc::new(Clock::start());
+        let clock = Arc::new(Clock::start(self.clock_start));
         let history = History::new(self.history_capacity, self.history_bodies);
         let mut cluster = Cluster::new(
             self.settings,

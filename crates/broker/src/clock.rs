@@ -62,12 +62,15 @@ pub struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
-        let base = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+    /// A clock that shows `at` now, or else the time of the day.
+    pub(crate) fn start(at: Option<Time>) -> Self {
+        let time_of_day = || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+        };
         Self {
-            base,
+            base: at.map_or_else(time_of_day, |Time(base)| base),
             started: Instant::now(),
             advanced: Mutex::new(Duration::ZERO),
             changed: watch::Sender::new(()),
@@ -103,6 +106,7 @@ impl Clock {
                 return;
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(left) => {}
                 _ = changed.changed() => {}
             }
@@ -125,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_advance_wakes_whoever_waits_for_it() {
-        let clock = Arc::new(Clock::start());
+        let clock = Arc::new(Clock::start(None));
         let deadline = clock.now() + Duration::from_secs(3600);
         let waiter = tokio::spawn({
             let clock = Arc::clone(&clock);

@@ -143,6 +143,11 @@ impl PartitionLog {
         self.bytes
     }
 
+    /// The bytes of each batch.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = Bytes> {
+        self.batches.iter().map(|batch| batch.bytes.clone())
+    }
+
     /// Appends a producer's batch that [`validate`] has let through.
     ///
     /// # Errors

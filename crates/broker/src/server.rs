@@ -349,6 +349,7 @@ impl Exchange {
         loop {
             let hears = decoder.buffered() < AHEAD_BYTES;
             tokio::select! {
+                biased;
                 next = &mut answer => return next.unwrap_or(Ok(Next::Close)),
                 read = stream.read_buf(decoder.buffer_mut()), if hears => {
                     if read? == 0 {

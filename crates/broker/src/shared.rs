@@ -125,6 +125,7 @@ impl Shared {
                 return None;
             }
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = self.clock.sleep_until(deadline) => {}
             }
@@ -139,6 +140,7 @@ impl Shared {
                 cluster.next_deadline()
             });
             tokio::select! {
+                biased;
                 () = self.clock.sleep_until(next) => {}
                 () = self.timer.notified() => {}
             }

@@ -1,6 +1,7 @@
 //! From checked settings to a running cluster handle.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use milena_connection::{Backoff, Cluster, ClusterConfig, ConnectionConfig, Connector};
 
@@ -36,6 +37,11 @@ pub(crate) fn cluster(
         connection,
     };
     Ok(Cluster::new(cluster, connector)?)
+}
+
+/// What time it is for drivers: tokio's clock, so that a paused runtime drives everything of a client.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// The runtime that the caller runs in.

@@ -76,6 +76,7 @@ async fn connect_tcp(address: &BrokerAddress) -> io::Result<TcpStream> {
             None => {}
         }
         tokio::select! {
+            biased;
             attempt = attempts.next() => match attempt {
                 Some(Ok(stream)) => return Ok(stream),
                 Some(Err(error)) => failure = error,

@@ -8,6 +8,7 @@ use milena_connection::{CallOptions, Lane, Request, Target};
 
 use super::{Admin, OPERATION_TIMEOUT};
 use crate::error::Error;
+use crate::runtime::now;
 
 /// An answer, and who gave it.
 pub(super) struct Answered<T> {
@@ -25,7 +26,7 @@ pub(super) struct Attempts {
 impl Admin {
     pub(super) fn attempts(&self) -> Attempts {
         Attempts {
-            started: Instant::now(),
+            started: now(),
             pause: self.config.retry_backoff,
             pause_max: self.config.retry_backoff_max,
         }
@@ -87,7 +88,9 @@ impl Admin {
 impl Attempts {
     /// Pauses if another attempt is harmless, may help and has time; gives the error back if not.
     pub(super) async fn again_after(&mut self, error: Error) -> Result<(), Error> {
-        if !error.is_retriable() || self.started.elapsed() + self.pause > OPERATION_TIMEOUT {
+        if !error.is_retriable()
+            || now().saturating_duration_since(self.started) + self.pause > OPERATION_TIMEOUT
+        {
             return Err(error);
         }
         tracing::debug!(%error, pause = ?self.pause, "asking again");

@@ -1,7 +1,6 @@
 //! What only the leader of a partition knows or does: who writes to it, and cutting off its start.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use kafka_protocol::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsTopic,
@@ -16,6 +15,7 @@ use super::Admin;
 use super::call::{Answered, Attempts};
 use super::topics::{millis, topic_name};
 use crate::error::Error;
+use crate::runtime::now;
 
 /// A producer that the leader of a partition remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl Admin {
         }
         // From here on it is tracked, and its leader known.
         self.cluster
-            .topic(topic, Instant::now() + self.config.request_timeout)
+            .topic(topic, now() + self.config.request_timeout)
             .await?;
         Ok(at)
     }

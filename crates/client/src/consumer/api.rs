@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::committed;
-use super::driver::{self, Shared, now};
+use super::driver::{self, Shared};
 use super::fetch::backoff::Backoff;
 use super::fetch::deliver::Taken;
 use super::fetch::machine::{Machine, NotAssigned, Settings};
@@ -20,7 +20,7 @@ use super::types::{NextOffset, OffsetAndTimestamp, Position, ResetTarget, TopicP
 use super::unpack::{End, unpack};
 use crate::config::ConsumerConfig;
 use crate::error::Error;
-use crate::runtime;
+use crate::runtime::{self, now};
 
 /// Reads records from partitions that the application assigns itself.
 ///

@@ -12,10 +12,11 @@ use milena_codec::ErrorCode;
 use milena_connection::{CallOptions, CoordinatorKind, Lane, MetadataSnapshot, Target};
 use uuid::Uuid;
 
-use super::driver::{Shared, now};
+use super::driver::Shared;
 use super::offsets::LOOKUP_MAX;
 use super::types::{NextOffset, TopicPartition};
 use crate::error::Error;
+use crate::runtime::now;
 
 /// The first version that can ask for stable offsets only; older ones could answer with offsets that an
 /// open transaction is about to replace (G-70, L-3).

@@ -27,6 +27,7 @@ use super::position::Leader;
 use super::types::TopicPartition;
 use crate::config::ConsumerConfig;
 use crate::error::Error;
+use crate::runtime::now;
 
 /// How long the sessions at the brokers get to be closed.
 const SESSION_CLOSE_MAX: Duration = Duration::from_secs(1);
@@ -127,13 +128,15 @@ async fn read(shared: &Arc<Shared>, mut stop: oneshot::Receiver<()>) {
             requests.push(fetch(Arc::clone(shared), broker).boxed());
         }
         tokio::select! {
+            // In a fixed order, so that a run can be repeated; what comes often is last, so nothing starves.
+            biased;
             _ = &mut stop => return,
-            () = shared.work.notified() => {}
-            Some(()) = requests.next() => {}
             Ok(()) = metadata.changed() => {
                 metadata.mark_unchanged();
                 shared.learn(&shared.cluster.snapshot());
             }
+            Some(()) = requests.next() => {}
+            () = shared.work.notified() => {}
             () = sleep_until(work.wake_at) => {}
         }
         // Also an error of a partition, or a position that is known now, is news.
@@ -352,11 +355,6 @@ fn site(connection: &Connection, started: Instant) -> CallSite {
         address: Some(Arc::clone(connection.address())),
         elapsed: now().saturating_duration_since(started),
     }
-}
-
-/// Tokio's clock, so that tests can pause it.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -8,12 +8,13 @@ use kafka_protocol::messages::ListOffsetsRequest;
 use milena_codec::ErrorCode;
 use milena_connection::{CallError, CallOptions, Lane, Target, TopicsWanted};
 
-use super::driver::{Shared, now};
+use super::driver::Shared;
 use super::fetch::errors::{LookupAction, list_offsets_action};
 use super::fetch::lookup::OffsetAnswer;
 use super::fetch::wire;
 use super::types::{OffsetAndTimestamp, ResetTarget, TopicPartition};
 use crate::error::Error;
+use crate::runtime::now;
 
 /// How long one lookup may take with all its repetitions: Kafka's `default.api.timeout.ms`.
 pub(super) const LOOKUP_MAX: Duration = Duration::from_secs(60);

@@ -14,6 +14,7 @@ use super::queue::{Placed, Placing, Room, Shared};
 use super::record::Record;
 use crate::config::{Partitioner, ProducerConfig};
 use crate::error::Error;
+use crate::runtime::now;
 use crate::transaction::Close;
 
 /// The caller's end of a producer; the other end is the [driver](super::driver).
@@ -75,7 +76,7 @@ impl Core {
         placing: &Placing<'_>,
         mut missing: Placed,
     ) -> Result<Delivery, Error> {
-        let started = Instant::now();
+        let started = now();
         let deadline = started + self.config.max_block;
         let mut room = None;
         let mut learned = false;
@@ -106,7 +107,7 @@ impl Core {
             Err(_) => Err(Error::BufferFull {
                 bytes,
                 buffer_memory: self.config.buffer_memory,
-                waited: started.elapsed(),
+                waited: now().saturating_duration_since(started),
             }),
         }
     }

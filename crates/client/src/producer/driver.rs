@@ -31,6 +31,7 @@ use super::sealed::{Queues, SealedBatch};
 use super::transacting::{self, Answer, Effect, Request, Transacting};
 use crate::config::{Acks, ProducerConfig};
 use crate::error::Error;
+use crate::runtime::now;
 use crate::transaction::calls::Answered;
 use crate::transaction::{Close, SenderStatus};
 
@@ -148,7 +149,7 @@ impl Driver {
     pub(crate) async fn run(mut self) {
         let mut abandoned = false;
         loop {
-            let wait_until = self.pump(Instant::now());
+            let wait_until = self.pump(now());
             if abandoned && self.is_done() {
                 return;
             }
@@ -159,19 +160,14 @@ impl Driver {
                 }
             };
             tokio::select! {
-                Some(happening) = self.happenings.next(), if !self.happenings.is_empty() => {
-                    self.handle(happening);
-                    // Answers that are here already cost no further turn.
-                    while let Some(Some(happening)) = self.happenings.next().now_or_never() {
-                        self.handle(happening);
-                    }
-                }
-                () = self.shared.woken() => {}
+                // In a fixed order, so that a run can be repeated. What comes often is last, and every turn takes
+                // the records that are there and does what is due, so nothing starves.
+                biased;
                 command = self.commands.recv(), if !abandoned => match command {
                     Some(command) => if self.obey(command) == Turn::End { return },
                     None => {
                         abandoned = true;
-                        self.look(Instant::now());
+                        self.look(now());
                         if let Some(transacting) = &mut self.transacting {
                             transacting.close(None, Close::Graceful);
                         }
@@ -181,8 +177,16 @@ impl Driver {
                     if changed.is_err() {
                         return self.end(&super::core::closed());
                     }
-                    self.learn_leaders(Instant::now());
+                    self.learn_leaders(now());
                 }
+                Some(happening) = self.happenings.next(), if !self.happenings.is_empty() => {
+                    self.handle(happening);
+                    // Answers that are here already cost no further turn.
+                    while let Some(Some(happening)) = self.happenings.next().now_or_never() {
+                        self.handle(happening);
+                    }
+                }
+                () = self.shared.woken() => {}
                 () = timer => {}
             }
         }
@@ -372,7 +376,7 @@ impl Driver {
     }
 
     fn handle(&mut self, happening: Happening) {
-        let now = Instant::now();
+        let now = now();
         match happening {
             Happening::Connected {
                 broker,
@@ -587,7 +591,7 @@ impl Driver {
     }
 
     fn obey(&mut self, command: Command) -> Turn {
-        self.look(Instant::now());
+        self.look(now());
         match command {
             Command::Transaction(request) => {
                 let facts = transacting::facts(&self.cluster);
@@ -610,7 +614,7 @@ impl Driver {
                     transacting.close(None, Close::Forced);
                 }
                 self.end(&super::core::closed());
-                self.tell(Instant::now());
+                self.tell(now());
                 // Whoever asked may have gone; the producer has ended all the same.
                 drop(done.send(Ok(())));
                 Turn::End

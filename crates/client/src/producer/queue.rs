@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use std::time::Instant;
 
 use milena_codec::record::{BatchBuilder, RecordToWrite};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -16,6 +15,7 @@ use super::delivery::{BatchCompletion, Delivery};
 use super::machine::PartitionId;
 use super::partitioner::{self, Sticky};
 use crate::error::Error;
+use crate::runtime::now;
 
 /// Bytes of the producer's memory that a batch takes, given back on drop.
 #[derive(Debug)]
@@ -323,7 +323,7 @@ impl Shared {
                 Arc::clone(&queue.topic),
                 queue.partition,
             )),
-            created: Instant::now(),
+            created: now(),
             room,
         };
         // The driver was told of a sealed batch when the first one was sealed, and looks again whenever
@@ -465,14 +465,12 @@ impl Shared {
         }
     }
 
-    /// The names of all topics in use.
+    /// The names of all topics in use, sorted: a request with them is the same in every run.
     pub(crate) fn topic_names(&self) -> Vec<Arc<str>> {
-        self.topics
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys()
-            .cloned()
-            .collect()
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        let mut names: Vec<_> = topics.keys().cloned().collect();
+        names.sort_unstable();
+        names
     }
 
     /// Seals every open batch and gives the completions of everything not answered yet.

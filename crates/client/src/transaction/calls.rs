@@ -22,6 +22,7 @@ use milena_connection::{
 };
 
 use crate::consumer::TopicPartition;
+use crate::runtime::now;
 
 use super::{
     Call, CoordinatorKind, DescribedState, DescribedTransaction, Direction, GroupMetadata, NotSent,
@@ -159,7 +160,7 @@ impl Caller {
             CoordinatorKind::Transaction => Kind::Transaction,
         };
         self.cluster.forget_coordinator(kind, key);
-        let deadline = Instant::now() + self.coordinator_timeout;
+        let deadline = now() + self.coordinator_timeout;
         match self.cluster.coordinator(kind, key, deadline).await {
             Ok(broker) => Reply::Answered(broker),
             Err(cause) => unanswered(&cause),

@@ -229,6 +229,7 @@ impl Inner {
                 None => {}
             }
             tokio::select! {
+                biased;
                 Some((address, result)) = dials.next() => match result {
                     Ok(connection) => return Ok(connection),
                     Err(error) => {

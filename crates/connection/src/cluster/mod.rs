@@ -29,7 +29,7 @@ use tokio::sync::watch;
 ///
 /// A broker works on one request per connection at a time, so whatever it may hold back needs a
 /// connection of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
     /// Lookups, transactions and administration: answered at once.
     #[default]

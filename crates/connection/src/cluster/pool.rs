@@ -8,13 +8,13 @@ use crate::error::CallError;
 use crate::link::Connection;
 use crate::metadata::MetadataSnapshot;
 use crate::{BrokerAddress, clock, lock};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 /// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum SlotKey {
     /// Address of this place in the bootstrap list.
     Bootstrap(usize),
@@ -40,7 +40,7 @@ struct Slot {
 /// The slots of all brokers. Bounded: brokers in the metadata times lanes, and the bootstrap list.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    slots: HashMap<SlotKey, Slot>,
+    slots: BTreeMap<SlotKey, Slot>,
     closed: bool,
 }
 
@@ -196,14 +196,16 @@ impl Inner {
     pub(super) fn close_pool(&self) -> Vec<Connection> {
         let mut pool = lock(&self.pool);
         pool.closed = true;
-        let slots = pool.slots.drain().filter_map(|(_, slot)| match slot.line {
-            Line::Up(connection) => Some(connection),
-            Line::Dialling(_, task) => {
-                task.abort();
-                None
-            }
-            Line::Down => None,
-        });
+        let slots = std::mem::take(&mut pool.slots)
+            .into_iter()
+            .filter_map(|(_, slot)| match slot.line {
+                Line::Up(connection) => Some(connection),
+                Line::Dialling(_, task) => {
+                    task.abort();
+                    None
+                }
+                Line::Down => None,
+            });
         slots.collect()
     }
 }

@@ -116,6 +116,9 @@ impl CoordinatorShared {
                 }
             };
             tokio::select! {
+                // In a fixed order, so that a run can be repeated.
+                biased;
+                _ = closed.wait_for(|closed| *closed) => return,
                 Some((kind, answer)) = lookups.next() => match answer {
                     Ok(answers) => {
                         for found in answers.iter().filter_map(|(_, found)| found.as_ref().ok()) {
@@ -133,7 +136,6 @@ impl CoordinatorShared {
                 },
                 () = self.wake.notified() => {}
                 () = clock::sleep_until(wait_until) => {}
-                _ = closed.wait_for(|closed| *closed) => return,
             }
         }
     }

@@ -209,6 +209,7 @@ impl Connection {
                 return;
             }
             tokio::select! {
+                biased;
                 () = notified => {}
                 _ = self.closed() => return,
             }

@@ -120,8 +120,9 @@ impl MetadataShared {
                 Output::Send(query) => {
                     let generation = query.generation;
                     let answer = tokio::select! {
-                        answer = ask(query) => answer,
+                        biased;
                         _ = closed.wait_for(|closed| *closed) => return,
+                        answer = ask(query) => answer,
                     };
                     match answer {
                         Ok((response, version)) => {
@@ -134,9 +135,11 @@ impl MetadataShared {
                 }
             };
             tokio::select! {
+                // In a fixed order, so that a run can be repeated.
+                biased;
+                _ = closed.wait_for(|closed| *closed) => return,
                 () = self.wake.notified() => {}
                 () = clock::sleep_until(wait_until) => {}
-                _ = closed.wait_for(|closed| *closed) => return,
             }
         }
     }
