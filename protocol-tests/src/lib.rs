@@ -37,6 +37,7 @@ pub mod proxy;
 pub mod raw;
 pub mod rules;
 pub mod scratch;
+pub mod simulation;
 pub mod skip;
 
 pub use cluster::{Kafka, KafkaConfig};

@@ -232,16 +232,17 @@ impl Connection {
 
     /// Waits for as long as the broker is paused.
     async fn while_paused(&self) {
-        let mut conditions = self.shared.conditions.subscribe();
         loop {
-            conditions.mark_unchanged();
+            // Before the look, so that no change falls between.
+            let change = self.shared.condition_change();
             let paused = self.shared.with(|cluster, _| {
                 let node = cluster.node(self.broker_id);
                 node.is_some_and(|node| node.condition == Condition::Paused)
             });
-            if !paused || conditions.changed().await.is_err() {
+            if !paused {
                 return;
             }
+            change.await;
         }
     }
 }

@@ -10,7 +10,8 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::task::JoinSet;
 
 /// Shared by every connection, the timer and the handle.
@@ -27,8 +28,8 @@ pub(crate) struct Shared {
     logs: Notify,
     groups: Notify,
     timer: Notify,
-    /// Goes up when a broker is paused, resumed or stopped.
-    pub(crate) conditions: watch::Sender<u64>,
+    /// A broker is paused, resumed or stopped.
+    conditions: Notify,
     next_connection: AtomicU64,
     /// Work that outlives its connection, and the timer.
     background: Mutex<JoinSet<()>>,
@@ -69,7 +70,7 @@ impl Shared {
             logs: Notify::new(),
             groups: Notify::new(),
             timer: Notify::new(),
-            conditions: watch::Sender::new(0),
+            conditions: Notify::new(),
             next_connection: AtomicU64::new(0),
             background: Mutex::default(),
         }
@@ -170,8 +171,12 @@ impl Shared {
         self.next_connection.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The next time that a broker is paused, resumed or stopped after this call.
+    pub(crate) fn condition_change(&self) -> Notified<'_> {
+        self.conditions.notified()
+    }
+
     pub(crate) fn conditions_changed(&self) {
-        self.conditions
-            .send_modify(|count| *count = count.wrapping_add(1));
+        self.conditions.notify_waiters();
     }
 }

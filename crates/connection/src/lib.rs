@@ -25,6 +25,7 @@ pub mod coordinator;
 pub mod error;
 pub mod link;
 pub mod metadata;
+mod signal;
 #[cfg(feature = "test-support")]
 pub mod test_support;
 pub mod transport;

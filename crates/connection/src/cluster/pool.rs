@@ -8,9 +8,10 @@ use crate::error::CallError;
 use crate::link::Connection;
 use crate::metadata::MetadataSnapshot;
 use crate::{BrokerAddress, clock, lock};
+use futures_util::future::{FutureExt, Shared};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 /// What a connection is for.
@@ -21,13 +22,14 @@ pub(super) enum SlotKey {
     Broker(i32, Lane),
 }
 
-type DialResult = Option<Result<Connection, CallError>>;
+/// What a dial gives to all who wait for it, in their order. An error means that its task was aborted.
+type Dialled = Shared<oneshot::Receiver<Result<Connection, CallError>>>;
 
 #[derive(Debug, Default)]
 enum Line {
     #[default]
     Down,
-    Dialling(watch::Receiver<DialResult>, AbortHandle),
+    Dialling(Dialled, AbortHandle),
     Up(Connection),
 }
 
@@ -67,24 +69,21 @@ impl Inner {
         key: SlotKey,
         address: Arc<BrokerAddress>,
     ) -> Result<Connection, CallError> {
-        let mut dialled = match self.connection_or_dial(key, address)? {
+        let dialled = match self.connection_or_dial(key, address)? {
             Ok(connection) => return Ok(connection),
             Err(dialled) => dialled,
         };
         // The dial task can only vanish without a result when it is aborted by `close_pool`.
-        match dialled.wait_for(Option::is_some).await {
-            Ok(result) => result
-                .clone()
-                .unwrap_or_else(|| Err(CallError::cluster_closed())),
-            Err(_aborted) => Err(CallError::cluster_closed()),
-        }
+        dialled
+            .await
+            .unwrap_or_else(|_aborted| Err(CallError::cluster_closed()))
     }
 
     fn connection_or_dial(
         self: &Arc<Self>,
         key: SlotKey,
         address: Arc<BrokerAddress>,
-    ) -> Result<Result<Connection, watch::Receiver<DialResult>>, CallError> {
+    ) -> Result<Result<Connection, Dialled>, CallError> {
         let mut pool = lock(&self.pool);
         if pool.closed {
             return Err(CallError::cluster_closed());
@@ -100,7 +99,8 @@ impl Inner {
             }
             Line::Down => {}
         }
-        let (sender, dialled) = watch::channel(None);
+        let (sender, dialled) = oneshot::channel();
+        let dialled = dialled.shared();
         let not_before = slot.dial.not_before();
         let inner = Arc::clone(self);
         let task = tokio::spawn(async move {
@@ -108,7 +108,8 @@ impl Inner {
                 clock::sleep_until(not_before).await;
             }
             let result = inner.dial(key, address).await;
-            sender.send_replace(Some(result));
+            // Whoever waited may have gone.
+            let _ = sender.send(result);
         });
         slot.line = Line::Dialling(dialled.clone(), task.abort_handle());
         Ok(Err(dialled))
@@ -197,8 +198,8 @@ impl Inner {
         let mut pool = lock(&self.pool);
         pool.closed = true;
         let slots = std::mem::take(&mut pool.slots)
-            .into_iter()
-            .filter_map(|(_, slot)| match slot.line {
+            .into_values()
+            .filter_map(|slot| match slot.line {
                 Line::Up(connection) => Some(connection),
                 Line::Dialling(_, task) => {
                     task.abort();

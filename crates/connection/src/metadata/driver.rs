@@ -3,6 +3,7 @@
 use super::machine::{MetadataMachine, Output, Query, Settings};
 use super::snapshot::{LeaderHint, MetadataSnapshot, TopicsWanted};
 use crate::error::{CallError, NotSentCause};
+use crate::signal::Signal;
 use crate::{BrokerAddress, clock, lock};
 use kafka_protocol::messages::MetadataResponse;
 use std::future::Future;
@@ -26,7 +27,7 @@ pub(crate) struct MetadataShared {
     wake: Notify,
     /// The machine's snapshot, readable while the machine digests a large answer.
     published: Mutex<Arc<MetadataSnapshot>>,
-    progress: watch::Sender<Progress>,
+    progress: Signal<Progress>,
     changed: watch::Sender<u64>,
 }
 
@@ -36,7 +37,7 @@ impl MetadataShared {
             machine: Mutex::new(MetadataMachine::new(settings)),
             wake: Notify::new(),
             published: Mutex::default(),
-            progress: watch::Sender::new(Progress::default()),
+            progress: Signal::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -87,18 +88,17 @@ impl MetadataShared {
     ) -> Result<Arc<MetadataSnapshot>, CallError> {
         let generation = lock(&self.machine).want(wanted);
         self.wake.notify_one();
-        let mut progress = self.progress.subscribe();
-        let over =
-            |progress: &Progress| progress.served >= generation || progress.failed >= generation;
-        // The sender lives in `self`, so the wait does not end without a result.
-        match progress.wait_for(over).await {
-            Ok(progress) if progress.served >= generation => Ok(Arc::clone(&progress.full)),
-            Ok(progress) => Err(progress
-                .error
-                .clone()
-                .unwrap_or_else(CallError::cluster_closed)),
-            Err(_closed) => Err(CallError::cluster_closed()),
-        }
+        let result = |progress: &Progress| {
+            if progress.served >= generation {
+                return Some(Ok(Arc::clone(&progress.full)));
+            }
+            let failed = progress.failed >= generation;
+            failed.then(|| {
+                let error = progress.error.clone();
+                Err(error.unwrap_or_else(CallError::cluster_closed))
+            })
+        };
+        self.progress.wait_for(result).await
     }
 
     /// Runs until `closed`. `ask` sends a question to any broker and says in which version; `on_change`
@@ -146,7 +146,7 @@ impl MetadataShared {
 
     /// Tells everybody who waits, now or later, that there will be no further answer.
     pub(crate) fn close(&self) {
-        self.progress.send_modify(|progress| {
+        self.progress.change(|progress| {
             progress.failed = u64::MAX;
             progress.error = Some(CallError::cluster_closed());
         });
@@ -159,7 +159,7 @@ impl MetadataShared {
             self.publish(&machine);
             full
         };
-        self.progress.send_modify(|progress| {
+        self.progress.change(|progress| {
             progress.served = generation;
             progress.full = full;
         });
@@ -175,7 +175,7 @@ impl MetadataShared {
             }
         );
         if lock(&self.machine).on_failure(clock::now(), unreachable) {
-            self.progress.send_modify(|progress| {
+            self.progress.change(|progress| {
                 progress.failed = progress.failed.max(generation);
                 progress.error = Some(error);
             });
