@@ -565,7 +565,7 @@ mod tests {
 
     fn take(shared: &Shared) -> BatchBuilder {
         let queue = shared.queue(PartitionId(0)).unwrap();
-        match queue.lock().take(Instant::now(), Duration::from_secs(60)) {
+        match queue.lock().take(now(), Duration::from_secs(60)) {
             Take::Batch(batch) => batch.builder,
             other @ (Take::NotBefore(_) | Take::Empty) => panic!("{other:?}"),
         }
