@@ -10,6 +10,8 @@ use milena::{Producer, TransactionalProducer};
 use milena_broker::{Broker, BrokerBuilder};
 use milena_connection::{BoxTransport, BrokerAddress, ConnectFuture, Connector};
 
+/// Produce's API key.
+pub(crate) const PRODUCE: i16 = 0;
 /// Longer than anything here takes, in the test's own time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
