@@ -18,6 +18,10 @@ use milena_codec::{DecodeError, Limits, guard, header};
 use std::alloc::System;
 use std::error::Error;
 
+#[cfg(test)]
+#[path = "support/hostile_records.rs"]
+mod records;
+
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
@@ -30,10 +34,13 @@ const VARINT_MAX: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x0f];
 /// 100 million, as a compact count.
 const HUNDRED_MILLION: [u8; 4] = [0x81, 0xc2, 0xd7, 0x2f];
 
-type Read = fn(Bytes) -> Result<(), DecodeError>;
+/// Why an input was refused.
+type Refusal = Box<dyn Error + Send + Sync>;
+
+type Read = fn(Bytes) -> Result<(), Refusal>;
 
 struct Hostile {
-    name: &'static str,
+    name: String,
     read: Read,
     bytes: Wire,
 }
@@ -85,55 +92,62 @@ fn wire() -> Wire {
     Wire::default()
 }
 
-fn response<R: Request, const VERSION: i16>(body: Bytes) -> Result<(), DecodeError> {
-    message::decode_response::<R>(body, VERSION, &Limits::default()).map(drop)
+fn response<R: Request, const VERSION: i16>(body: Bytes) -> Result<(), Refusal> {
+    message::decode_response::<R>(body, VERSION, &Limits::default())?;
+    Ok(())
 }
 
 #[cfg(feature = "broker")]
 fn request<R: Request + kafka_protocol::protocol::Decodable, const VERSION: i16>(
     body: Bytes,
-) -> Result<(), DecodeError> {
-    message::decode_request::<R>(body, VERSION, &Limits::default()).map(drop)
+) -> Result<(), Refusal> {
+    message::decode_request::<R>(body, VERSION, &Limits::default())?;
+    Ok(())
 }
 
 #[cfg(not(feature = "broker"))]
-fn request<R: Request, const VERSION: i16>(body: Bytes) -> Result<(), DecodeError> {
+fn request<R: Request, const VERSION: i16>(body: Bytes) -> Result<(), Refusal> {
     guard::check(
         R::KEY,
         guard::Direction::Request,
         VERSION,
         &body,
         &Limits::default(),
-    )?;
+    )
+    .map_err(DecodeError::from)?;
     Ok(())
 }
 
-fn request_header(mut frame: Bytes) -> Result<(), DecodeError> {
-    header::take_request_header(&mut frame, &Limits::default()).map(drop)
-}
-
-fn response_header(mut frame: Bytes) -> Result<(), DecodeError> {
-    header::take_response_header(&mut frame, 0, 9, &Limits::default()).map(drop)
-}
-
-fn assignment(bytes: Bytes) -> Result<(), DecodeError> {
-    guard::check_named("ConsumerProtocolAssignment", 0, &bytes, &Limits::default())?;
+fn request_header(mut frame: Bytes) -> Result<(), Refusal> {
+    header::take_request_header(&mut frame, &Limits::default())?;
     Ok(())
 }
 
-fn subscription(bytes: Bytes) -> Result<(), DecodeError> {
+fn response_header(mut frame: Bytes) -> Result<(), Refusal> {
+    header::take_response_header(&mut frame, 0, 9, &Limits::default())?;
+    Ok(())
+}
+
+fn assignment(bytes: Bytes) -> Result<(), Refusal> {
+    guard::check_named("ConsumerProtocolAssignment", 0, &bytes, &Limits::default())
+        .map_err(DecodeError::from)?;
+    Ok(())
+}
+
+fn subscription(bytes: Bytes) -> Result<(), Refusal> {
     guard::check_named(
         "ConsumerProtocolSubscription",
         3,
         &bytes,
         &Limits::default(),
-    )?;
+    )
+    .map_err(DecodeError::from)?;
     Ok(())
 }
 
 macro_rules! hostile {
     ($($name:literal, $read:expr, $bytes:expr;)*) => {
-        vec![$(Hostile { name: $name, read: $read, bytes: $bytes },)*]
+        vec![$(Hostile { name: $name.to_owned(), read: $read, bytes: $bytes },)*]
     };
 }
 
@@ -357,6 +371,7 @@ fn all() -> Vec<Hostile> {
         tag_bombs(),
         lies(),
         amplifiers(),
+        records::all(),
     ];
     lists.into_iter().flatten().collect()
 }

@@ -8,6 +8,7 @@ use std::io::Write;
 
 /// zlib's default, and Kafka's.
 const LEVEL: u32 = 6;
+const MAGIC: &[u8; 2] = b"\x1f\x8b";
 
 pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>, level: Option<i32>) -> Result<(), String> {
     let level = level
@@ -16,6 +17,16 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>, level: Option<i32>) -> R
     let mut encoder = GzEncoder::new(out, Compression::new(level));
     let result = encoder.write_all(plain).and_then(|()| encoder.finish());
     result.map(drop).map_err(|cause| cause.to_string())
+}
+
+/// At least how much comes out of it, if it is valid: what its last member says of itself at its end.
+pub(super) fn forecast(compressed: &[u8]) -> usize {
+    match compressed.last_chunk() {
+        Some(size) if compressed.starts_with(MAGIC) => {
+            usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX)
+        }
+        _ => 0,
+    }
 }
 
 pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Failure> {

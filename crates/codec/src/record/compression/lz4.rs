@@ -22,6 +22,8 @@ const STORED: u32 = 1 << 31;
 /// No LZ4 sequence makes more than this of one of its bytes.
 const EXPANSION_MAX: usize = 255;
 const CHECKSUM_BYTES: usize = 4;
+/// No sequence but a block's last copies less.
+const COPY_BYTES_MIN: usize = 4;
 
 pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
     out.extend_from_slice(&HEADER);
@@ -52,15 +54,95 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
     Ok(())
 }
 
+/// How much comes out of it. Exact where the lengths of the blocks alone would allow more than `limit`;
+/// to know that, every block is walked through.
+pub(super) fn forecast(compressed: &[u8], limit: usize) -> Result<usize, Failure> {
+    let mut most = 0_usize;
+    each_block(compressed, |frame, block| {
+        let allowed = match block {
+            Block::Stored(bytes) => bytes.len(),
+            Block::Compressed(bytes) => frame.most_of(bytes),
+        };
+        most = most.saturating_add(allowed);
+        Ok(())
+    })?;
+    if most <= limit {
+        return Ok(0);
+    }
+    let mut size = 0_usize;
+    each_block(compressed, |_, block| {
+        size = size.saturating_add(match block {
+            Block::Stored(bytes) => bytes.len(),
+            Block::Compressed(bytes) => inflated_size(bytes).ok_or_else(cut)?,
+        });
+        Ok(())
+    })?;
+    Ok(size)
+}
+
 pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Failure> {
+    each_block(compressed, |frame, block| match block {
+        Block::Stored(bytes) => out.append(bytes),
+        Block::Compressed(bytes) => frame.decompress_block(bytes, out),
+    })
+}
+
+enum Block<'a> {
+    Compressed(&'a [u8]),
+    Stored(&'a [u8]),
+}
+
+fn each_block(
+    compressed: &[u8],
+    mut each: impl FnMut(&FrameHeader, Block<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut left = compressed;
     loop {
         let frame = FrameHeader::take(&mut left)?;
-        frame.decompress_blocks(&mut left, out)?;
+        while let Some(block) = frame.take_block(&mut left)? {
+            each(&frame, block)?;
+        }
         if left.is_empty() {
             return Ok(());
         }
     }
+}
+
+/// The size of a block's content by its sequences: literals, and copies of what came before them.
+fn inflated_size(block: &[u8]) -> Option<usize> {
+    let mut left = block.iter();
+    let mut size = 0_usize;
+    loop {
+        let token = *left.next()?;
+        let literals = long_length(usize::from(token >> 4), &mut left)?;
+        size = size.saturating_add(literals);
+        let at_end = left.len() == literals;
+        if literals > 0 {
+            left.nth(literals - 1)?;
+        }
+        // The last sequence copies nothing.
+        if at_end {
+            return Some(size);
+        }
+        let _offset = (left.next()?, left.next()?);
+        let copied = long_length(usize::from(token & 0xf), &mut left)?;
+        size = size.saturating_add(copied + COPY_BYTES_MIN);
+    }
+}
+
+/// A length of four bits, which goes on in further bytes where it is 15.
+fn long_length(short: usize, left: &mut std::slice::Iter<'_, u8>) -> Option<usize> {
+    let mut length = short;
+    if short == 0xf {
+        loop {
+            let more = *left.next()?;
+            length += usize::from(more);
+            if more != u8::MAX {
+                break;
+            }
+        }
+    }
+    Some(length)
 }
 
 struct FrameHeader {
@@ -103,51 +185,39 @@ impl FrameHeader {
         })
     }
 
-    fn decompress_blocks(&self, left: &mut &[u8], out: &mut Output) -> Result<(), Failure> {
-        loop {
-            let Some(&length) = take(left, 4)?.first_chunk() else {
-                return Err(cut());
-            };
-            let length = u32::from_le_bytes(length);
-            if length == 0 {
-                take(
-                    left,
-                    if self.content_checksum {
-                        CHECKSUM_BYTES
-                    } else {
-                        0
-                    },
-                )?;
-                return Ok(());
-            }
-            let stored = length & STORED != 0;
-            let block = take(
-                left,
-                usize::try_from(length & !STORED).unwrap_or(usize::MAX),
-            )?;
-            if block.len() > self.block_bytes_max {
-                return Err(Failure::malformed("a block longer than the frame allows"));
-            }
-            if stored {
-                out.append(block)?;
-            } else {
-                self.decompress_block(block, out)?;
-            }
-            take(
-                left,
-                if self.block_checksums {
-                    CHECKSUM_BYTES
-                } else {
-                    0
-                },
-            )?;
+    /// The next block, `None` at the end of the frame.
+    fn take_block<'a>(&self, left: &mut &'a [u8]) -> Result<Option<Block<'a>>, Failure> {
+        let Some(&length) = take(left, 4)?.first_chunk() else {
+            return Err(cut());
+        };
+        let length = u32::from_le_bytes(length);
+        let checksum = |there: bool| if there { CHECKSUM_BYTES } else { 0 };
+        if length == 0 {
+            take(left, checksum(self.content_checksum))?;
+            return Ok(None);
         }
+        let stored = length & STORED != 0;
+        let length = usize::try_from(length & !STORED).unwrap_or(usize::MAX);
+        let block = take(left, length)?;
+        if block.len() > self.block_bytes_max {
+            return Err(Failure::malformed("a block longer than the frame allows"));
+        }
+        take(left, checksum(self.block_checksums))?;
+        Ok(Some(if stored {
+            Block::Stored(block)
+        } else {
+            Block::Compressed(block)
+        }))
+    }
+
+    /// The most that a block of these bytes can hold.
+    fn most_of(&self, block: &[u8]) -> usize {
+        self.block_bytes_max
+            .min(block.len().saturating_mul(EXPANSION_MAX))
     }
 
     fn decompress_block(&self, block: &[u8], out: &mut Output) -> Result<(), Failure> {
-        let wanted = self
-            .block_bytes_max
-            .min(block.len().saturating_mul(EXPANSION_MAX));
+        let wanted = self.most_of(block);
         let (written, space) = out.space(wanted);
         let at_limit = space.len() < wanted;
         let result = if self.independent_blocks {

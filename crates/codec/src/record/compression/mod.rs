@@ -109,14 +109,7 @@ pub(super) fn decompress(
         .decompressed_bytes
         .min(by_ratio.max(RATIO_EXEMPT_BYTES));
     let mut out = Output::new(buffer, limit);
-    let result = match compression {
-        Compression::None => out.append(compressed),
-        Compression::Gzip => gzip::decompress(compressed, &mut out),
-        Compression::Snappy => snappy::decompress(compressed, &mut out),
-        Compression::Lz4 => lz4::decompress(compressed, &mut out),
-        Compression::Zstd => zstd::decompress(compressed, &mut out),
-    };
-    match result {
+    match decompress_into(compression, compressed, &mut out) {
         Ok(()) => Ok(out.into_bytes()),
         Err(Failure::Limit) => Err(BatchError::Limit {
             base_offset,
@@ -128,6 +121,32 @@ pub(super) fn decompress(
             codec: compression.name(),
             reason,
         }),
+    }
+}
+
+/// What would go beyond the limit by its own word is refused before anything is reserved for it.
+fn decompress_into(
+    compression: Compression,
+    compressed: &[u8],
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let limit = out.left();
+    let at_least = match compression {
+        Compression::None => compressed.len(),
+        Compression::Gzip => gzip::forecast(compressed),
+        Compression::Snappy => snappy::forecast(compressed)?,
+        Compression::Lz4 => lz4::forecast(compressed, limit)?,
+        Compression::Zstd => zstd_frame::forecast(compressed, limit)?,
+    };
+    if at_least > limit {
+        return Err(Failure::Limit);
+    }
+    match compression {
+        Compression::None => out.append(compressed),
+        Compression::Gzip => gzip::decompress(compressed, out),
+        Compression::Snappy => snappy::decompress(compressed, out),
+        Compression::Lz4 => lz4::decompress(compressed, out),
+        Compression::Zstd => zstd::decompress(compressed, out),
     }
 }
 

@@ -34,9 +34,26 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
     Ok(())
 }
 
+/// How much comes out of it, by what its blocks claim.
+pub(super) fn forecast(compressed: &[u8]) -> Result<usize, Failure> {
+    let mut size = 0_usize;
+    each_block(compressed, |block| {
+        size = size.saturating_add(claimed(block)?);
+        Ok(())
+    })?;
+    Ok(size)
+}
+
 pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Failure> {
+    each_block(compressed, |block| decompress_block(block, out))
+}
+
+fn each_block(
+    compressed: &[u8],
+    mut each: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     if !compressed.starts_with(MAGIC) {
-        return decompress_block(compressed, out);
+        return each(compressed);
     }
     let mut left = compressed;
     while !left.is_empty() {
@@ -48,19 +65,25 @@ pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Fail
         let (length, rest) = left.split_first_chunk().ok_or_else(cut)?;
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
         let (block, rest) = rest.split_at_checked(length).ok_or_else(cut)?;
-        decompress_block(block, out)?;
+        each(block)?;
         left = rest;
     }
     Ok(())
 }
 
-fn decompress_block(block: &[u8], out: &mut Output) -> Result<(), Failure> {
+/// The length that a block claims for its content.
+fn claimed(block: &[u8]) -> Result<usize, Failure> {
     let length = decompress_len(block).map_err(Failure::malformed)?;
     if length > block.len().saturating_mul(EXPANSION_MAX) {
         return Err(Failure::malformed(
             "a block claims more than its bytes can hold",
         ));
     }
+    Ok(length)
+}
+
+fn decompress_block(block: &[u8], out: &mut Output) -> Result<(), Failure> {
+    let length = claimed(block)?;
     if length > out.left() {
         return Err(Failure::Limit);
     }

@@ -16,6 +16,9 @@ const HEADER_BYTES_MAX: usize = 18;
 const BLOCK_BYTES_MAX: usize = 128 << 10;
 /// Windows have at least this many bytes, as a power of two.
 const WINDOW_LOG_MIN: u32 = 10;
+/// A bit of a frame's descriptor: a checksum follows the blocks.
+const CONTENT_CHECKSUM: u8 = 1 << 2;
+const CHECKSUM_BYTES: usize = 4;
 
 /// What begins at some place in the input.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,6 +90,81 @@ pub(super) fn open(input: &[u8], limit: usize) -> Result<Frame<'_>, Failure> {
         header: Header { bytes, length },
         rest,
     })
+}
+
+/// At least how much comes out of the frames, by their headers and those of their blocks, without decoding
+/// any; what is compressed counts as the literals in it alone.
+pub(super) fn forecast(input: &[u8], limit: usize) -> Result<usize, Failure> {
+    let mut left = input;
+    let mut size = 0_usize;
+    loop {
+        match open(left, limit)? {
+            Frame::Skippable { rest } => left = rest,
+            Frame::Data { header, rest } => {
+                left = rest;
+                size = size.saturating_add(forecast_blocks(&mut left)?);
+                let [.., descriptor] = *header.bytes.first_chunk::<5>().ok_or_else(cut)?;
+                if descriptor & CONTENT_CHECKSUM != 0 {
+                    left = left.get(CHECKSUM_BYTES..).ok_or_else(cut)?;
+                }
+            }
+        }
+        if left.is_empty() {
+            return Ok(size);
+        }
+    }
+}
+
+fn forecast_blocks(left: &mut &[u8]) -> Result<usize, Failure> {
+    let mut total = 0_usize;
+    loop {
+        let (&[low, middle, high], rest) = left.split_first_chunk().ok_or_else(block_cut)?;
+        let header = u32::from_le_bytes([low, middle, high, 0]);
+        let size = usize::try_from(header >> 3).unwrap_or(usize::MAX);
+        if size > BLOCK_BYTES_MAX {
+            return Err(Failure::malformed("a block longer than 128 KiB"));
+        }
+        let (there, at_least) = match (header >> 1) & 3 {
+            0 => (size, size),
+            1 => (1, size),
+            2 => (size, literals(rest.get(..size).ok_or_else(block_cut)?)?),
+            _ => return Err(Failure::malformed("a block of the reserved type")),
+        };
+        total = total.saturating_add(at_least);
+        *left = rest.get(there..).ok_or_else(block_cut)?;
+        let last = header & 1 != 0;
+        if last {
+            return Ok(total);
+        }
+    }
+}
+
+/// How many literals a compressed block has.
+fn literals(block: &[u8]) -> Result<usize, Failure> {
+    let &first = block.first().ok_or_else(block_cut)?;
+    let byte = |at: usize| block.get(at).copied().unwrap_or_default();
+    let header = u32::from_le_bytes([first, byte(1), byte(2), 0]);
+    // One or two bits say how long the number is, in either kind of literals.
+    let bare = first & 3 < 2;
+    let count = match (bare, (first >> 2) & 3) {
+        (true, 0 | 2) => u32::from(first >> 3),
+        (true, 1) => (header >> 4) & 0xfff,
+        (true, _) => header >> 4,
+        (false, 0 | 1) => (header >> 4) & 0x3ff,
+        (false, 2) => (header >> 4) & 0x3fff,
+        (false, _) => (header >> 4) & 0x3_ffff,
+    };
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    if count > BLOCK_BYTES_MAX {
+        return Err(Failure::malformed(
+            "a block with more literals than it can hold",
+        ));
+    }
+    Ok(count)
+}
+
+fn block_cut() -> Failure {
+    Failure::malformed("the input ends inside a block")
 }
 
 /// The size that the frame declares for its output; it is the last field of its header.
