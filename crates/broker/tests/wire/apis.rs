@@ -1,6 +1,9 @@
 //! What is advertised is served, in every version.
 
 use crate::raw::{Produce, Raw, fetch, start, text};
+use kafka_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsTopic,
+};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::*;
 use milena_broker::{Broker, ErrorCode, Then, When};
@@ -295,6 +298,47 @@ async fn used_up_memory_is_refused_in_words_until_there_is_room() {
             .with_allow_auto_topic_creation(true),
     )
     .await;
+    assert_eq!(raw.produce(&large).await.error_code, 0);
+}
+
+/// Memory that deleted or expired records took is memory again.
+#[tokio::test]
+async fn deleting_records_and_retention_by_bytes_make_room() {
+    let retention = [("retention.bytes", "1500")];
+    let broker = Broker::builder()
+        .topic("t", 1)
+        .topic_with("short", 1, None, retention)
+        .log_bytes_max(4_000)
+        .in_memory();
+    let broker = broker.start().await.unwrap();
+    let mut raw = Raw::connect(&broker);
+    let value = [b'x'; 600];
+    let large = Produce {
+        value: &value,
+        ..Produce::default()
+    };
+    for _ in 0..20 {
+        let short = Produce {
+            topic: "short",
+            ..large
+        };
+        assert_eq!(raw.produce(&short).await.error_code, 0, "the oldest go");
+    }
+    let kept = raw.fetch("short", 19, false).await;
+    assert!((16..=18).contains(&kept.log_start_offset), "{kept:?}");
+    let full = ErrorCode::PolicyViolation.code();
+    let mut appended = 0;
+    while raw.produce(&large).await.error_code != full {
+        appended += 1;
+    }
+    let partition = DeleteRecordsPartition::default().with_offset(appended);
+    let topic = DeleteRecordsTopic::default()
+        .with_name(TopicName(text("t")))
+        .with_partitions(vec![partition]);
+    let request = DeleteRecordsRequest::default().with_topics(vec![topic]);
+    let answer = raw.call(2, &request).await;
+    let deleted = &answer.topics[0].partitions[0];
+    assert_eq!((deleted.error_code, deleted.low_watermark), (0, appended));
     assert_eq!(raw.produce(&large).await.error_code, 0);
 }
 

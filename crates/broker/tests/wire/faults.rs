@@ -1,14 +1,16 @@
 //! Every kind of scripted trouble, as a client meets it.
 
-use crate::raw::{Produce, Raw, anonymous, checked, start};
+use crate::raw::{Produce, Raw, anonymous, checked, end, start};
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest,
+    ApiVersionsRequest, EndTxnRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest,
 };
-use milena_broker::{Broker, ErrorCode, Event, Loss, Then, When};
+use milena_broker::{Broker, ErrorCode, Event, Loss, Then, TransactionState, When};
+use milena_codec::{ProducerEpoch, ProducerIdentity};
 use std::time::Duration;
 
 const PRODUCE: i16 = 0;
+const END_TXN: i16 = 26;
 
 async fn appended(broker: &Broker) -> usize {
     let entries = broker.history().entries();
@@ -223,6 +225,87 @@ async fn a_held_produce_is_done_after_its_sender_has_gone() {
     };
     broker.history().wait_for(0, done).await;
     assert_eq!(appended(broker).await, 1, "it came too late");
+}
+
+/// A commit that arrives after a newer instance has taken over commits nothing.
+#[tokio::test]
+async fn a_held_end_of_a_transaction_comes_too_late_for_the_next_instance() {
+    for version in 0..=2 {
+        let builder = Broker::builder().transaction_version(version);
+        let broker = &builder.topic("t", 1).in_memory().start().await.unwrap();
+        let mut raw = Raw::connect(broker);
+        let producer = raw.init("tx").await.unwrap();
+        raw.add_partition("tx", producer, "t").await;
+        let first = Produce {
+            transactional_id: Some("tx"),
+            producer,
+            sequence: 0,
+            ..Produce::default()
+        };
+        assert_eq!(raw.produce_in(9, &first).await.error_code, 0);
+        let held = broker
+            .faults()
+            .once(When::api(END_TXN).client("late"), Then::Hold);
+        let mut late = Raw::connect(broker).named("late");
+        let sent = late.send(4, &end("tx", producer, true)).await;
+        held.applied(1).await;
+        // The newer instance has to ask again until the older one's transaction is aborted.
+        let newer = loop {
+            match raw.init("tx").await {
+                Ok(newer) => break newer,
+                Err(code) => assert_eq!(code, ErrorCode::ConcurrentTransactions),
+            }
+            let marker =
+                |entry: &milena_broker::Entry| matches!(entry.event, Event::MarkerWritten { .. });
+            broker.history().wait_for(0, marker).await;
+        };
+        assert!(newer.producer_epoch > producer.producer_epoch);
+        held.release();
+        let answer = late.answer::<EndTxnRequest>(4, sent).await.unwrap();
+        assert_eq!(
+            ErrorCode::from(answer.error_code),
+            ErrorCode::ProducerFenced,
+            "transaction.version {version}"
+        );
+        let fetched = raw.fetch("t", 0, true).await;
+        assert_eq!(fetched.aborted_transactions.unwrap().len(), 1);
+        assert_eq!(fetched.last_stable_offset, 2);
+    }
+}
+
+/// D-36: before version 2 a commit has nothing that says of which transaction it is; since then its epoch does.
+#[tokio::test]
+async fn a_held_commit_ends_the_next_transaction_unless_the_epoch_tells_them_apart() {
+    for (end_version, expected) in [(4, ErrorCode::None), (5, ErrorCode::ProducerFenced)] {
+        let version = end_version - 3;
+        let builder = Broker::builder().transaction_version(version);
+        let broker = &builder.topic("t", 1).in_memory().start().await.unwrap();
+        let mut raw = Raw::connect(broker);
+        let producer = raw.init("tx").await.unwrap();
+        raw.add_partition("tx", producer, "t").await;
+        let held = broker
+            .faults()
+            .once(When::api(END_TXN).client("late"), Then::Hold);
+        let mut late = Raw::connect(broker).named("late");
+        let sent = late.send(end_version, &end("tx", producer, true)).await;
+        held.applied(1).await;
+        // The client asks again elsewhere, is answered, and begins the next transaction.
+        let ended = raw.call(end_version, &end("tx", producer, true)).await;
+        assert_eq!(checked(ended.error_code), Ok(()));
+        let marker =
+            |entry: &milena_broker::Entry| matches!(entry.event, Event::MarkerWritten { .. });
+        broker.history().wait_for(0, marker).await;
+        let next = match end_version {
+            5 => ProducerIdentity::new(producer.producer_id, ProducerEpoch(ended.producer_epoch)),
+            _ => producer,
+        };
+        raw.add_partition("tx", next, "t").await;
+        held.release();
+        let answer = late.answer::<EndTxnRequest>(end_version, sent).await;
+        assert_eq!(ErrorCode::from(answer.unwrap().error_code), expected);
+        let open = broker.transaction_state("tx") == Some(TransactionState::Ongoing);
+        assert_eq!(open, end_version == 5, "whether the next one is still open");
+    }
 }
 
 #[tokio::test]

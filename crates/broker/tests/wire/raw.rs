@@ -1,13 +1,14 @@
 //! A client of bare requests, which knows nothing but frames.
 
 use bytes::Bytes;
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    EndTxnRequest, EndTxnResponse, FetchRequest, InitProducerIdRequest, ProduceRequest, ProducerId,
-    TopicName, TransactionalId,
+    AddPartitionsToTxnRequest, EndTxnRequest, EndTxnResponse, FetchRequest, InitProducerIdRequest,
+    ProduceRequest, ProducerId, TopicName, TransactionalId,
 };
 use kafka_protocol::protocol::StrBytes;
 use milena_broker::{Broker, ErrorCode};
@@ -155,8 +156,36 @@ impl Raw {
         self.call(5, &end(transactional_id, producer, commit)).await
     }
 
+    /// Adds partition 0 of a topic to a transaction, as clients without `transaction.version` 2 do.
+    pub(crate) async fn add_partition(
+        &mut self,
+        transactional_id: &str,
+        producer: ProducerIdentity,
+        topic: &str,
+    ) {
+        let topic = AddPartitionsToTxnTopic::default()
+            .with_name(TopicName(text(topic)))
+            .with_partitions(vec![0]);
+        let request = AddPartitionsToTxnRequest::default()
+            .with_v3_and_below_transactional_id(TransactionalId(text(transactional_id)))
+            .with_v3_and_below_producer_id(ProducerId(producer.producer_id.0))
+            .with_v3_and_below_producer_epoch(producer.producer_epoch.0)
+            .with_v3_and_below_topics(vec![topic]);
+        let answer = self.call(3, &request).await;
+        let topic = &answer.results_by_topic_v3_and_below[0];
+        assert_eq!(topic.results_by_partition[0].partition_error_code, 0);
+    }
+
     pub(crate) async fn produce(&mut self, produce: &Produce<'_>) -> PartitionProduceResponse {
-        let answer = self.call(12, &produce.request()).await;
+        self.produce_in(12, produce).await
+    }
+
+    pub(crate) async fn produce_in(
+        &mut self,
+        api_version: i16,
+        produce: &Produce<'_>,
+    ) -> PartitionProduceResponse {
+        let answer = self.call(api_version, &produce.request()).await;
         answer.responses[0].partition_responses[0].clone()
     }
 
