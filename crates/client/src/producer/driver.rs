@@ -54,6 +54,8 @@ enum Happening {
     },
     Coordinated(Answered),
     MetadataRefreshed,
+    /// The first batch of a transaction may go.
+    PauseOver,
     Produced {
         id: RequestId,
         broker: i32,
@@ -101,6 +103,8 @@ pub(crate) struct Driver {
     commands: mpsc::Receiver<Command>,
     metadata: watch::Receiver<u64>,
     refreshing: bool,
+    /// The end of the pause between two transactions that is being waited for.
+    pausing_until: Option<Instant>,
 }
 
 impl Driver {
@@ -139,6 +143,7 @@ impl Driver {
             commands,
             metadata: cluster.metadata_changed(),
             refreshing: false,
+            pausing_until: None,
             shared,
             config,
             cluster,
@@ -216,6 +221,7 @@ impl Driver {
                 .as_ref()
                 .is_some_and(Transacting::has_effects);
             if !sent && !effects && !ended {
+                self.sit_out_pause(now);
                 let waits = self.shared.somebody_waits_for_room();
                 let returned = self.returns.poll(now, waits);
                 return [arranged, coordinated, returned]
@@ -320,6 +326,27 @@ impl Driver {
         }));
     }
 
+    /// Waits out the pause before a transaction's first batch (L-23). It lasts some 300 µs, and the runtime's timers
+    /// tick in milliseconds: a thread that sleeps is five times as close. Should there be none to be had, the timer
+    /// is set all the same.
+    fn sit_out_pause(&mut self, now: Instant) {
+        let transacting = self.transacting.as_ref();
+        let until = transacting.and_then(|transacting| transacting.pause_until(now));
+        let Some(until) = until.filter(|_| self.shared.undrained() > 0) else {
+            return;
+        };
+        if self.pausing_until.replace(until) == Some(until) {
+            return;
+        }
+        let pause = until.saturating_duration_since(now);
+        let slept = tokio::task::spawn_blocking(move || std::thread::sleep(pause));
+        self.happenings.push(Box::pin(async move {
+            // It fails if the runtime is shutting down.
+            drop(slept.await);
+            Happening::PauseOver
+        }));
+    }
+
     /// Sends what the transaction machine asks.
     fn coordinate(&mut self, now: Instant) -> Option<Instant> {
         let sender = SenderStatus {
@@ -400,6 +427,7 @@ impl Driver {
                     transacting.deliver(answered, facts, now);
                 }
             }
+            Happening::PauseOver => {}
             Happening::MetadataRefreshed => {
                 self.refreshing = false;
                 self.learn_leaders(now);

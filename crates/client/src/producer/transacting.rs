@@ -106,6 +106,11 @@ impl Transacting {
         self.machine.version().produce()
     }
 
+    /// The moment before which the open transaction should send nothing, if it is still to come (L-23).
+    pub(crate) fn pause_until(&self, now: Instant) -> Option<Instant> {
+        self.machine.pause_until(now)
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         matches!(
             self.machine.state(),

@@ -21,16 +21,16 @@ use crate::error::Error;
 impl TransactionMachine {
     /// EndTxn: the identity to go on with, [`ProducerIdentity::NONE`] below version 5 (T-61).
     pub(crate) fn handle_end_txn(&mut self, reply: Reply<ProducerIdentity>, now: Instant) {
-        let Some(asked_at) = self.coordinator.answered(Api::EndTxn) else {
+        if self.coordinator.answered(Api::EndTxn).is_none() {
             return;
-        };
+        }
         let Phase::Ending(direction, Step::Asking) = self.phase else {
             return;
         };
         match reply {
             Reply::Answered(identity) => {
                 if self.version == TransactionVersion::Two {
-                    self.pause.ended(Some(asked_at), now);
+                    self.pause.ended(now);
                 }
                 self.ended(direction, identity);
             }

@@ -90,7 +90,7 @@ impl TransactionMachine {
     }
 
     /// The moment until which nothing of the open transaction should be sent (L-23).
-    pub(super) fn pause_until(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn pause_until(&self, now: Instant) -> Option<Instant> {
         let applies = self.version == TransactionVersion::Two && !self.transaction.attempted;
         self.pause.not_before().filter(|at| applies && *at > now)
     }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use super::*;
 
 const ROUND_TRIP: Duration = Duration::from_micros(400);
+/// The pause that a producer begins with.
+const FIRST: Duration = Duration::from_micros(300);
 const BROKER_STEP: Duration = Duration::from_millis(20);
 
 /// Back-to-back transactions of one record.
@@ -36,9 +38,8 @@ impl Brokers {
         let stalled = self.now < ended_at + markers;
         self.now += self.produce + if stalled { BROKER_STEP } else { Duration::ZERO };
         self.pause.answered(&self.partition, false, self.now);
-        let asked_at = self.now;
         self.now += ROUND_TRIP;
-        self.pause.ended(Some(asked_at), self.now);
+        self.pause.ended(self.now);
         stalled
     }
 
@@ -61,9 +62,9 @@ fn quick_markers_seldom_stall_and_the_pause_stays_short() {
     let stalls = brokers.stalls(20_000, quick);
     assert!(stalls < 200, "{stalls} of 20000 stalled");
     assert!(
-        brokers.pause.length < Duration::from_micros(500),
+        brokers.pause.length() < Duration::from_micros(500),
         "{:?}",
-        brokers.pause.length
+        brokers.pause.length()
     );
 }
 
@@ -81,9 +82,9 @@ fn the_pause_comes_down_again_when_the_markers_do() {
     brokers.stalls(100, |_| Duration::from_millis(4));
     brokers.stalls(5_000, quick);
     assert!(
-        brokers.pause.length < Duration::from_millis(1),
+        brokers.pause.length() < Duration::from_millis(1),
         "{:?}",
-        brokers.pause.length
+        brokers.pause.length()
     );
 }
 
@@ -102,11 +103,11 @@ fn an_application_that_waits_by_itself_is_not_delayed_further() {
 fn a_long_rest_does_not_shorten_the_pause() {
     let mut brokers = Brokers::new();
     brokers.stalls(10, |_| Duration::from_millis(4));
-    let length = brokers.pause.length;
+    let length = brokers.pause.length();
     for _ in 0..2_000 {
         brokers.transact(Duration::from_millis(4), Duration::from_secs(1));
     }
-    assert_eq!(brokers.pause.length, length);
+    assert_eq!(brokers.pause.length(), length);
 }
 
 /// Slow disks are not markers: no pause is spent where it cannot help.
@@ -116,21 +117,48 @@ fn a_slow_produce_that_no_pause_shortens_is_not_paused_for() {
     brokers.produce = Duration::from_millis(60);
     brokers.stalls(200, |_| Duration::ZERO);
     assert!(
-        brokers.pause.length <= INITIAL,
+        brokers.pause.length() <= FIRST,
         "{:?}",
-        brokers.pause.length
+        brokers.pause.length()
     );
 }
 
 /// CONCURRENT_TRANSACTIONS says in words what the latency only suggests.
 #[test]
 fn concurrent_transactions_on_the_first_produce_lengthen_the_pause() {
-    let (mut pause, now) = (Pause::new(), Instant::now());
+    let (mut pause, mut now) = (Pause::new(), Instant::now());
     let partition = TopicPartition::new("t", 0);
-    pause.ended(None, now);
-    pause.attempted(&partition, now + INITIAL);
-    pause.answered(&partition, true, now + 2 * INITIAL);
-    assert!(pause.length > INITIAL);
+    for _ in 0..200 {
+        pause.ended(now);
+        let markers = now + Duration::from_millis(1);
+        now += pause.length();
+        pause.attempted(&partition, now);
+        let concurrent = now < markers;
+        now += ROUND_TRIP;
+        pause.answered(&partition, concurrent, now);
+    }
+    assert!(
+        pause.length() > Duration::from_millis(1),
+        "{:?}",
+        pause.length()
+    );
+}
+
+/// On a busy machine one Produce in thirty takes as long as a stall, whatever the pause: a longer one would
+/// be paid for by all the others.
+#[test]
+fn delays_that_come_under_every_pause_are_not_paused_for() {
+    let mut brokers = Brokers::new();
+    let mut longest = Duration::ZERO;
+    for i in 0..20_000 {
+        let noisy = (i as u64).wrapping_mul(2_654_435_761) % 1_000 < 33;
+        brokers.produce = ROUND_TRIP + if noisy { BROKER_STEP } else { Duration::ZERO };
+        brokers.transact(quick(i), Duration::ZERO);
+        if brokers.pause.trial.is_none() {
+            longest = longest.max(brokers.pause.length());
+        }
+    }
+    assert!(longest <= Duration::from_millis(2), "{longest:?}");
 }
 
 /// Only the first one waits for the markers; the others of the transaction wait for nothing.
@@ -139,14 +167,15 @@ fn only_the_first_produce_of_a_transaction_is_delayed_and_judged() {
     let (mut pause, now) = (Pause::new(), Instant::now());
     let partition = |partition| TopicPartition::new("t", partition);
     assert_eq!(pause.not_before(), None, "nothing has ended yet");
-    pause.ended(Some(now), now + ROUND_TRIP);
-    assert_eq!(pause.not_before(), Some(now + ROUND_TRIP + INITIAL));
-    pause.attempted(&partition(0), now + ROUND_TRIP + INITIAL);
+    pause.ended(now + ROUND_TRIP);
+    assert_eq!(pause.not_before(), Some(now + ROUND_TRIP + FIRST));
+    pause.attempted(&partition(0), now + ROUND_TRIP + FIRST);
     assert_eq!(pause.not_before(), None);
-    let before = pause.length;
+    let before = pause.length();
     pause.answered(&partition(1), false, now + Duration::from_secs(1));
     assert_eq!(
-        pause.length, before,
+        pause.length(),
+        before,
         "an answer of another partition is not the first one's"
     );
 }
