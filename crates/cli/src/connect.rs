@@ -50,13 +50,20 @@ impl Connect {
 
     /// Refuses options that a command which is no client cannot honour.
     pub(crate) fn is_not_for(&self, command: &str) -> Result<(), Failure> {
-        let option = match (&self.bootstrap, self.properties.first()) {
-            (Some(_), _) => "--bootstrap",
-            (None, Some(_)) => "--property",
-            (None, None) => return Ok(()),
-        };
+        if self.bootstrap.is_some() {
+            let line = format!("--bootstrap means nothing to {command}");
+            return Err(Failure::Usage(line));
+        }
+        self.takes_no_properties(command)
+    }
+
+    /// Refuses settings of clients where there is none.
+    pub(crate) fn takes_no_properties(&self, command: &str) -> Result<(), Failure> {
+        if self.properties.is_empty() {
+            return Ok(());
+        }
         Err(Failure::Usage(format!(
-            "{option} means nothing to {command}"
+            "--property means nothing to {command}"
         )))
     }
 

@@ -1,4 +1,4 @@
-//! The `milena` command: topics, produce, consume, transactions, perf, demo, broker, dissect.
+//! The `milena` command: topics, produce, consume, transactions, perf, demo, broker, dissect, trace.
 //!
 //! Results go to stdout, everything else to stderr. What fails ends in one line on stderr and an
 //! exit code: 1 for a failure, 2 for a wrong command line, 130 after Ctrl-C cut something off.
@@ -16,6 +16,7 @@ mod pending;
 mod perf;
 mod produce;
 mod topics;
+mod trace;
 mod transactions;
 
 use std::process::ExitCode;
@@ -61,6 +62,8 @@ enum Command {
     Broker(broker::Args),
     /// Print requests and answers from hexadecimal digits, a file or a capture.
     Dissect(dissect::Args),
+    /// Stand between clients and brokers and print what passes.
+    Trace(trace::Args),
 }
 
 fn main() -> ExitCode {
@@ -97,6 +100,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             Command::Perf(command) => perf::run(&connect, command, &interrupt).await,
             Command::Demo(args) => demo::run(&connect, args, &interrupt).await,
             Command::Broker(args) => broker::run(&connect, args, &interrupt).await,
+            Command::Trace(args) => trace::run(&connect, args, &interrupt).await,
             Command::Dissect(args) => tokio::task::block_in_place(|| dissect::run(&connect, &args)),
         }
     };

@@ -44,6 +44,11 @@ impl<T> Pending<T> {
             .position(|(id, _)| *id == correlation_id)?;
         self.waiting.remove(place).map(|(_, request)| request)
     }
+
+    /// Those that wait still, oldest first.
+    pub(crate) fn into_unanswered(self) -> impl Iterator<Item = T> {
+        self.waiting.into_iter().map(|(_, request)| request)
+    }
 }
 
 #[cfg(test)]

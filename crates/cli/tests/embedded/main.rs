@@ -7,3 +7,4 @@ mod capture;
 mod demo;
 mod dissect;
 mod served;
+mod trace;
