@@ -13,6 +13,7 @@ import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -30,9 +31,13 @@ final class Members {
         private final List<String> values = new ArrayList<>();
         private Throwable failure;
 
-        Member(Properties properties, String topic) {
+        Member(Properties properties, JsonNode request) {
             consumer = new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-            consumer.subscribe(List.of(topic), this);
+            if (request.hasNonNull("pattern")) {
+                consumer.subscribe(new SubscriptionPattern(request.get("pattern").asText()), this);
+            } else {
+                consumer.subscribe(List.of(request.get("topic").asText()), this);
+            }
             thread.start();
         }
 
@@ -102,9 +107,9 @@ final class Members {
         }
     }
 
-    /** Subscribes a member to a topic. */
+    /** Subscribes a member to a topic, or to those that the broker finds to match a pattern. */
     static Object open(JsonNode request) {
-        MEMBERS.put(request.get("member").asLong(), new Member(Tool.properties(request), request.get("topic").asText()));
+        MEMBERS.put(request.get("member").asLong(), new Member(Tool.properties(request), request));
         return null;
     }
 

@@ -36,6 +36,7 @@ mod handlers;
 mod history;
 mod log;
 mod network;
+mod pattern;
 mod producer_state;
 mod server;
 mod shared;

@@ -147,6 +147,32 @@ async fn a_consumer_group_shares_partitions_and_resumes() {
     }
 }
 
+/// The broker finds the topics that match, also those that come later.
+async fn a_consumer_group_subscribes_by_a_pattern() {
+    let builder = builder().topic("orders-1", 2).topic("other", 1);
+    let embedded = Embedded::start(builder).await;
+    let handle = handle();
+    let properties = json!({
+        "group.id": "g",
+        "group.protocol": "consumer",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": "false",
+        "fetch.max.wait.ms": "100",
+    });
+    let request = json!({"member": handle, "pattern": "orders-[0-9]", "properties": properties});
+    embedded.java::<()>("open_member", request);
+    let embedded = &embedded;
+    let member = Member { embedded, handle };
+    assert_eq!(member.has(2), [0, 1]);
+    let later = json!([{"name": "orders-2", "partitions": 1, "configs": {}}]);
+    embedded.java::<()>("create_topics", json!({"topics": later}));
+    assert_eq!(member.has(3), [0, 0, 1]);
+    embedded.write("other", &["not this"]);
+    embedded.write("orders-2", &["this"]);
+    assert_eq!(member.reads(1), ["this"]);
+    member.leave();
+}
+
 /// A member of either kind sees a transaction's records when it is committed, and never aborted ones.
 async fn members_of_groups_read_what_is_committed() {
     for protocol in [classic("RangeAssignor"), consumer("uniform")] {
@@ -222,6 +248,7 @@ async fn a_group_goes_on_when_its_coordinator_and_its_leaders_move() {
 java_on_embedded!(
     a_classic_group_shares_partitions_and_resumes,
     a_consumer_group_shares_partitions_and_resumes,
+    a_consumer_group_subscribes_by_a_pattern,
     members_of_groups_read_what_is_committed,
     a_static_member_comes_back_to_its_partitions,
     a_group_goes_on_when_its_coordinator_and_its_leaders_move,

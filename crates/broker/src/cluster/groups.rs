@@ -16,6 +16,10 @@ impl Topics for BTreeMap<Arc<str>, Topic> {
         let topic = self.get(name)?;
         Some((topic.id, i32::try_from(topic.partitions.len()).ok()?))
     }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys().map(AsRef::as_ref)
+    }
 }
 
 impl Cluster {

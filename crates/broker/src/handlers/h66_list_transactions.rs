@@ -2,15 +2,14 @@
 
 use super::{Api, Context, Reply, text};
 use crate::cluster::nodes::CoordinatorKind;
+use crate::pattern::Pattern;
 use crate::txn_coordinator::TransactionState;
 use kafka_protocol::messages::list_transactions_response::TransactionState as ListedState;
 use kafka_protocol::messages::{
     ListTransactionsRequest, ListTransactionsResponse, ProducerId as WireProducerId,
     TransactionalId,
 };
-use kafka_protocol::protocol::StrBytes;
 use milena_codec::ErrorCode;
-use regex::{Regex, RegexBuilder};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -26,25 +25,6 @@ const STATES: [TransactionState; 6] = [
 ];
 /// Names that Kafka knows besides; no transaction is ever seen in such a state.
 const PASSING_STATES: [&str; 2] = ["Dead", "PrepareEpochFence"];
-
-/// Bytes that a compiled expression may take.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
-
-/// The expression that a whole transactional id must match, if any is wanted (KIP-1152).
-fn pattern(wanted: Option<&StrBytes>) -> Result<Option<Regex>, regex::Error> {
-    let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else {
-        return Ok(None);
-    };
-    // On its own first: what only makes sense between our parentheses is no expression.
-    let _ = RegexBuilder::new(wanted)
-        .size_limit(PATTERN_BYTES_MAX)
-        .build()?;
-    let whole = format!("^(?:{})$", wanted.as_str());
-    let regex = RegexBuilder::new(&whole)
-        .size_limit(PATTERN_BYTES_MAX)
-        .build();
-    regex.map(Some)
-}
 
 impl Api for ListTransactions {
     type Request = ListTransactionsRequest;
@@ -67,11 +47,14 @@ impl Api for ListTransactions {
             let filters = &request.producer_id_filters;
             filters.is_empty() || filters.iter().any(|filter| filter.0 == id)
         };
-        let Ok(pattern) = pattern(request.transactional_id_pattern.as_ref()) else {
-            let code = ErrorCode::InvalidRegularExpression;
-            return Reply::Answer(Self::refuse(&request, context.api_version, code));
+        // KIP-1152.
+        let pattern = request.transactional_id_pattern.as_deref();
+        let pattern = pattern.filter(|pattern| !pattern.is_empty());
+        let pattern = match pattern.map(Pattern::new).transpose() {
+            Ok(pattern) => pattern,
+            Err(code) => return Reply::Answer(Self::refuse(&request, context.api_version, code)),
         };
-        let wanted_id = |id: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(id));
+        let wanted_id = |id: &str| pattern.as_ref().is_none_or(|pattern| pattern.matches(id));
         let open_for = u64::try_from(request.duration_filter).map(Duration::from_millis);
         let listed = context.shared.with(|cluster, now| {
             let ours = |id: &str| {

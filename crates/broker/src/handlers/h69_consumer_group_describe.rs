@@ -88,7 +88,7 @@ fn describe(
 
 fn members(cluster: &Cluster, group: &ConsumerGroup) -> Vec<Member> {
     let members = group.members().map(|(id, member)| {
-        let names = member.subscribed.iter();
+        let names = member.named.iter();
         Member::default()
             .with_member_id(text(id))
             .with_instance_id(member.instance_id.as_deref().map(text))
@@ -97,6 +97,7 @@ fn members(cluster: &Cluster, group: &ConsumerGroup) -> Vec<Member> {
             .with_client_id(text(&member.client_id))
             .with_client_host(text(&member.client_host))
             .with_subscribed_topic_names(names.map(|name| TopicName(text(name))).collect())
+            .with_subscribed_topic_regex(member.pattern.as_ref().map(|p| text(p.source())))
             .with_assignment(assignment(cluster, member.assigned()))
             .with_target_assignment(assignment(cluster, group.target(id)))
             .with_member_type(CONSUMER_MEMBER)

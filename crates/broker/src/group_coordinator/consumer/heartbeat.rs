@@ -6,6 +6,7 @@ use super::{
     AWAY, ConsumerGroup, ConsumerMember, MemberState, OwnedPartitions, Partitions, Topics,
 };
 use crate::Time;
+use crate::pattern::Pattern;
 use milena_codec::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,8 +48,7 @@ const LEAVES: i32 = -1;
 
 impl Heartbeat<'_> {
     /// # Errors
-    /// [`ErrorCode::InvalidRequest`], [`ErrorCode::UnsupportedAssignor`],
-    /// [`ErrorCode::InvalidRegularExpression`].
+    /// [`ErrorCode::InvalidRequest`], [`ErrorCode::UnsupportedAssignor`].
     fn check(&self) -> Result<(), ErrorCode> {
         let named = self.makes_its_id || self.member_epoch > JOINS || self.member_epoch == LEAVES;
         let empty = |text: Option<&str>| text.is_some_and(str::is_empty);
@@ -69,11 +69,19 @@ impl Heartbeat<'_> {
         if self.assignor.is_some_and(|name| !ASSIGNORS.contains(&name)) {
             return Err(ErrorCode::UnsupportedAssignor);
         }
-        // Regular expressions are beyond this broker; see docs for the difference.
-        if self.regex.is_some_and(|regex| !regex.is_empty()) {
-            return Err(ErrorCode::InvalidRegularExpression);
-        }
         Ok(())
+    }
+
+    /// The expression for topics' names, if one is sent: the empty one takes back what was there.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidRegularExpression`].
+    fn pattern(&self) -> Result<Option<Option<Pattern>>, ErrorCode> {
+        match self.regex {
+            None => Ok(None),
+            Some("") => Ok(Some(None)),
+            Some(source) => Ok(Some(Some(Pattern::new(source)?))),
+        }
     }
 
     /// Everything is in it, as after a failure: the whole assignment is to be told.
@@ -140,13 +148,15 @@ impl ConsumerGroup {
         } else {
             Arc::from(request.member_id)
         };
+        let pattern = request.pattern()?;
         let known = self.members.contains_key(&member_id);
         if !known && self.members.len() >= settings.members_max {
             return Err(ErrorCode::GroupMaxSizeReached);
         }
         self.admit(&member_id, request, now)?;
         let before = self.members.get(&member_id).cloned();
-        let resubscribed = self.update(&member_id, request, settings, now);
+        self.update(&member_id, request, settings, now);
+        let resubscribed = self.subscribe(&member_id, request, pattern, topics);
         self.follow_topics(topics, resubscribed);
         self.reassign(settings, now);
         self.reconcile(&member_id, request.owned.as_ref(), resubscribed, now);
@@ -229,16 +239,16 @@ impl ConsumerGroup {
         Ok(())
     }
 
-    /// Notes what the member says of itself; says whether it wants other topics than before.
+    /// Notes what the member says of itself.
     fn update(
         &mut self,
         member_id: &str,
         request: &Heartbeat<'_>,
         settings: &GroupSettings,
         now: Time,
-    ) -> bool {
+    ) {
         let Some(member) = self.members.get_mut(member_id) else {
-            return false;
+            return;
         };
         member.client_id = Arc::from(request.client_id);
         member.client_host = request.client_host.clone();
@@ -255,13 +265,34 @@ impl ConsumerGroup {
         if let Some(name) = request.assignor {
             member.assignor = ASSIGNORS.iter().copied().find(|known| *known == name);
         }
-        match &request.subscribed {
-            Some(subscribed) if member.subscribed != *subscribed => {
-                member.subscribed = subscribed.clone();
-                true
-            }
-            Some(_) | None => false,
+    }
+
+    /// Takes over what the member wants to read, and looks up the topics that match its expression; says
+    /// whether they are others than before. Each member's are looked up with its own heartbeats.
+    fn subscribe(
+        &mut self,
+        member_id: &str,
+        request: &Heartbeat<'_>,
+        pattern: Option<Option<Pattern>>,
+        topics: &impl Topics,
+    ) -> bool {
+        let Some(member) = self.members.get_mut(member_id) else {
+            return false;
+        };
+        if let Some(named) = &request.subscribed {
+            member.named.clone_from(named);
         }
+        if let Some(pattern) = pattern {
+            member.pattern = pattern;
+        }
+        let mut subscribed = member.named.clone();
+        if let Some(pattern) = &member.pattern {
+            let matching = topics.names().filter(|name| pattern.matches(name));
+            subscribed.extend(matching.map(Arc::from));
+        }
+        let changed = member.subscribed != subscribed;
+        member.subscribed = subscribed;
+        changed
     }
 
     /// A new group epoch, if members want other topics or the topics have changed.
@@ -363,6 +394,8 @@ fn new_member(request: &Heartbeat<'_>, now: Time) -> ConsumerMember {
         rack_id: None,
         client_id: Arc::from(request.client_id),
         client_host: request.client_host.clone(),
+        named: BTreeSet::new(),
+        pattern: None,
         subscribed: BTreeSet::new(),
         assignor: None,
         rebalance_timeout: request.rebalance_timeout.unwrap_or_default(),

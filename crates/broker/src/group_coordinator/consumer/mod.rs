@@ -24,6 +24,7 @@ mod tests;
 use super::GroupSettings;
 use super::classic::Leaver;
 use crate::Time;
+use crate::pattern::Pattern;
 pub(crate) use assign::ASSIGNORS;
 pub(crate) use heartbeat::{Heartbeat, HeartbeatAnswer};
 use milena_codec::ErrorCode;
@@ -45,6 +46,8 @@ const AWAY: i32 = -2;
 pub(crate) trait Topics {
     /// A topic's id and number of partitions.
     fn find(&self, name: &str) -> Option<(Uuid, i32)>;
+
+    fn names(&self) -> impl Iterator<Item = &str>;
 }
 
 /// Where a consumer group stands.
@@ -86,6 +89,11 @@ pub(crate) struct ConsumerMember {
     pub(crate) rack_id: Option<Arc<str>>,
     pub(crate) client_id: Arc<str>,
     pub(crate) client_host: Arc<str>,
+    /// Topics that it subscribes to by their names.
+    pub(crate) named: BTreeSet<Arc<str>>,
+    /// Topics that it subscribes to by what they are called (KIP-848).
+    pub(crate) pattern: Option<Pattern>,
+    /// All of them, as they were at its last heartbeat.
     pub(crate) subscribed: BTreeSet<Arc<str>>,
     assignor: Option<&'static str>,
     rebalance_timeout: Duration,

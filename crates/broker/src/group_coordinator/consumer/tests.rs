@@ -26,6 +26,10 @@ impl Topics for Catalog {
     fn find(&self, name: &str) -> Option<(Uuid, i32)> {
         Some((id_of(name), *self.0.get(name)?))
     }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().copied()
+    }
 }
 
 fn id_of(name: &str) -> Uuid {
@@ -300,6 +304,36 @@ fn new_partitions_and_topics_are_assigned_at_the_next_heartbeat() {
     assert_eq!(both, Ok((4, Some(vec![0, 1, 2, 0]))));
 }
 
+/// KIP-848: the broker looks up what matches.
+#[test]
+fn topics_that_match_an_expression_are_assigned_as_they_come() {
+    let mut lab = Lab::new(1);
+    lab.topics.0.insert("u", 1);
+    let joined = lab.ask(|lab| Heartbeat {
+        subscribed: None,
+        regex: Some("[tv]"),
+        ..lab.joining("a", &[])
+    });
+    assert_eq!(joined, Ok((2, Some(vec![0]))), "t, and not u");
+    lab.topics.0.insert("v", 2);
+    assert_eq!(lab.heartbeat("a", 2), Ok((3, Some(vec![0, 0, 1]))));
+    let refused = lab.ask(|lab| Heartbeat {
+        regex: Some("("),
+        ..lab.request("a", 3)
+    });
+    assert_eq!(refused, Err(ErrorCode::InvalidRegularExpression));
+    let both = lab.ask(|lab| Heartbeat {
+        subscribed: Some(BTreeSet::from([Arc::from("u")])),
+        regex: Some("v"),
+        ..lab.request("a", 3)
+    });
+    assert_eq!(
+        both,
+        Ok((3, Some(vec![0, 1]))),
+        "t has to be given up first"
+    );
+}
+
 /// G-53, KIP-345.
 #[test]
 fn a_static_member_that_left_for_a_moment_finds_its_partitions() {
@@ -400,6 +434,8 @@ mod assignors {
             rack_id: None,
             client_id: Arc::from("c"),
             client_host: Arc::from("h"),
+            named: BTreeSet::new(),
+            pattern: None,
             subscribed: subscribed.iter().map(|name| Arc::from(*name)).collect(),
             assignor: None,
             rebalance_timeout: SECOND,
