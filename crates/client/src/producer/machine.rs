@@ -211,7 +211,8 @@ impl<B: Sendable> Sender<B> {
                 self.listed.push_back(partition);
             }
         }
-        work.init_producer_id = self.identity_wanted && !self.listed.is_empty();
+        work.init_producer_id =
+            self.identity_wanted && self.fatal.is_none() && !self.listed.is_empty();
         work
     }
 

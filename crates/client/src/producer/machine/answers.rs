@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use milena_codec::ErrorCode;
+use milena_codec::{ErrorCode, Sequence};
 
 use super::super::failure::{Failure, Outcome};
 use super::super::partition::{Flight, Tracked};
@@ -338,7 +338,8 @@ impl<B: Sendable> Sender<B> {
             state.in_flight[index].flight = Flight::Waiting(now);
             return;
         }
-        let lost = state.unresolved.is_none();
+        // Without a doubt in between, what is missing was acknowledged, if anything was (P-82).
+        let lost = state.unresolved.is_none() && state.acknowledged_end != Sequence::ZERO;
         state.note_gap(base);
         if self.config.transactional || ambiguous {
             self.give_up(partition, index, Failure::broker(answer)); // P-53, P-56, P-57

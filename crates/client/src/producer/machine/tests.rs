@@ -1,11 +1,14 @@
 //! The sender against a model of the broker's half of the rules (P-24), with faults, from a seed.
 
-use std::collections::{BTreeMap, VecDeque};
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, Sequence};
 use proptest::prelude::*;
 
+use super::super::failure::Failure;
 use super::*;
 
 mod rules;
@@ -718,8 +721,14 @@ struct World {
     connection: u64,
     acknowledged: Vec<u64>,
     refused: Vec<u64>,
-    told: usize,
+    told: BTreeSet<u64>,
     put: usize,
+    /// Under which (epoch, sequence) each batch was sent last.
+    stamps: BTreeMap<u64, (i16, i32)>,
+    /// Which batch each (epoch, sequence) was given to: every record has one of its own.
+    given: BTreeMap<(i16, i32), u64>,
+    /// Batches of which an attempt was never answered.
+    in_doubt: BTreeSet<u64>,
 }
 
 impl World {
@@ -732,8 +741,11 @@ impl World {
             connection: 10,
             acknowledged: Vec::new(),
             refused: Vec::new(),
-            told: 0,
+            told: BTreeSet::new(),
             put: 0,
+            stamps: BTreeMap::new(),
+            given: BTreeMap::new(),
+            in_doubt: BTreeSet::new(),
         }
     }
 
@@ -744,9 +756,13 @@ impl World {
                 self.put += 1;
             }
             Op::Drain => {
-                let requests = self.bench.drain();
-                self.wire.extend(requests);
+                for request in self.bench.drain() {
+                    assert_eq!(request.batches.len(), 1, "P-5");
+                    self.look_at(&request.batches[0]);
+                    self.wire.push_back(request);
+                }
                 assert!(self.bench.sender.unresolved_batches() <= 5, "P-23");
+                assert!(self.wire.len() <= 5, "P-23");
             }
             Op::Answer => self.answer(None),
             Op::Refuse(kind) => {
@@ -777,6 +793,27 @@ impl World {
             Op::Wait(millis) => self.bench.wait(u64::from(*millis)),
         }
         self.listen();
+    }
+
+    /// What must hold for whatever goes out.
+    fn look_at(&mut self, outgoing: &Outgoing<TestBatch>) {
+        let id = outgoing.batch.id;
+        let epoch = outgoing.stamp.producer.producer_epoch.0;
+        let base = outgoing.stamp.base_sequence;
+        for offset in 0..outgoing.batch.records {
+            let place = (epoch, base.advance(offset).0);
+            let owner = *self.given.entry(place).or_insert(id);
+            assert_eq!(owner, id, "P-26: {place:?} was given to two batches");
+        }
+        let before = self.stamps.insert(id, (epoch, base.0));
+        if let Some(before) = before
+            && before != (epoch, base.0)
+        {
+            let is_out = |request: &ProduceRequest<TestBatch>| request.batches[0].batch.id == id;
+            assert!(!self.wire.iter().any(is_out), "P-61: {id} is on the wire");
+            assert!(!self.in_doubt.contains(&id), "P-61: {id} may be in the log");
+        }
+        assert!(!self.told.contains(&id), "{id} was told and is sent again");
     }
 
     fn answer(&mut self, refusal: Option<ErrorCode>) {
@@ -812,6 +849,7 @@ impl World {
             } else if late {
                 self.late.push(request.batches[0].clone());
             }
+            self.in_doubt.insert(request.batches[0].batch.id);
             self.bench.lose(request.id);
         }
         self.connection += 1;
@@ -820,12 +858,14 @@ impl World {
 
     fn listen(&mut self) {
         let expired = std::mem::take(&mut self.bench.queue.1);
-        self.told += expired.len();
-        self.refused.extend(expired.iter().map(|batch| batch.id));
+        for batch in expired {
+            self.tell(batch.id);
+            self.refused.push(batch.id);
+        }
         for event in self.bench.events() {
             match event {
                 Event::Completed { batch, result, .. } => {
-                    self.told += 1;
+                    self.tell(batch.id);
                     match result {
                         Ok(_) => self.acknowledged.push(batch.id),
                         Err(failure) if failure.outcome == Outcome::Refused => {
@@ -838,6 +878,10 @@ impl World {
                 other @ (Event::Split { .. } | Event::Fatal(_)) => panic!("unexpected {other:?}"),
             }
         }
+    }
+
+    fn tell(&mut self, id: u64) {
+        assert!(self.told.insert(id), "P-45: {id} was told twice");
     }
 
     fn check(&self) {
@@ -864,7 +908,7 @@ impl World {
                 self.apply(&op);
             }
         }
-        assert_eq!(self.told, self.put, "every batch has one outcome");
+        assert_eq!(self.told.len(), self.put, "every batch has one outcome");
         assert_eq!(self.bench.sender.unresolved_batches(), 0);
     }
 }
