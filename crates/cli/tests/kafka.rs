@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
-use milena_protocol_tests::{Isolation, Kafka, conformance};
+use milena_protocol_tests::{Isolation, Kafka, WriteRecord, conformance};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -291,6 +291,60 @@ async fn the_bank_keeps_its_money(kafka: &Kafka) {
     assert!(table.contains("verdict: every committed transfer was seen whole and once"));
 }
 
+async fn kafkas_own_producer_comes_back_through_a_trace(kafka: &Kafka) {
+    let topic = kafka.topic(3);
+    let mut trace = command(kafka, &["trace", "--port", "0"]).spawn().unwrap();
+    let mut timeline = BufReader::new(trace.stdout.take().unwrap());
+    let mut address = String::new();
+    timeline.read_line(&mut address).unwrap();
+    let id = format!("traced-{topic}");
+    let properties = [
+        ("bootstrap.servers", address.trim()),
+        ("transactional.id", &id),
+    ];
+    let producer = kafka.java_producer(&properties);
+    for commits in [true, false] {
+        producer.begin().unwrap();
+        let records = (0..9).map(|n| WriteRecord::value(n.to_string()).partition(n % 3));
+        producer.send(&topic, &records.collect::<Vec<_>>()).unwrap();
+        if commits {
+            producer.commit()
+        } else {
+            producer.abort()
+        }
+        .unwrap();
+    }
+    drop(producer);
+    interrupt(&trace);
+    let mut lines = String::new();
+    timeline.read_to_string(&mut lines).unwrap();
+    assert!(trace.wait().unwrap().success(), "{lines}");
+    assert_eq!(
+        kafka.java_consume(&topic, Isolation::ReadCommitted).len(),
+        9
+    );
+
+    let ends: Vec<_> = lines
+        .lines()
+        .filter(|line| line.contains("  EndTxn v"))
+        .collect();
+    let ended = |how: &str| {
+        ends.iter()
+            .any(|line| line.contains(how) && line.contains(&id))
+    };
+    assert!(
+        ended(", commit  ->  ok") && ended(", abort  ->  ok"),
+        "{lines}"
+    );
+    let written = |partition: i32| {
+        let batch = format!("{topic}-{partition} [3 records, producer ");
+        lines
+            .lines()
+            .any(|line| line.contains("  Produce v") && line.contains(&batch))
+    };
+    assert!((0..3).all(written), "{lines}");
+}
+
 conformance!(
     on [kafka_4_3_1_tv2, kafka_3_9_2];
     lines_come_back_as_records_and_as_lines,
@@ -300,4 +354,5 @@ conformance!(
     reading_ends_cleanly_on_ctrl_c,
     perf_reports_one_line_of_json,
     the_bank_keeps_its_money,
+    kafkas_own_producer_comes_back_through_a_trace,
 );
