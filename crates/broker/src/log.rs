@@ -35,6 +35,8 @@ struct StoredBatch {
     base_offset: i64,
     last_offset: i64,
     max_timestamp: i64,
+    /// Whether Kafka's offset index would point to it.
+    indexed: bool,
     bytes: Bytes,
 }
 
@@ -85,7 +87,13 @@ pub(crate) struct PartitionLog {
     /// In the order of their markers.
     aborted: VecDeque<AbortedTransaction>,
     bytes: usize,
+    /// Bytes from the last indexed batch on.
+    bytes_since_indexed: usize,
 }
+
+/// `log.index.interval.bytes`: the index points to a batch when more than so many bytes have come since the
+/// last that it points to.
+const INDEX_INTERVAL_BYTES: usize = 4096;
 
 impl PartitionLog {
     pub(crate) fn new() -> Self {
@@ -100,6 +108,7 @@ impl PartitionLog {
             unreplicated: BTreeMap::new(),
             aborted: VecDeque::new(),
             bytes: 0,
+            bytes_since_indexed: 0,
         }
     }
 
@@ -128,6 +137,11 @@ impl PartitionLog {
 
     pub(crate) fn leader_epochs(&self) -> &LeaderEpochs {
         &self.leader_epochs
+    }
+
+    /// Notes that a leader's term begins.
+    pub(crate) fn begin_term(&mut self, epoch: i32) {
+        self.leader_epochs.begin(epoch, self.log_end_offset);
     }
 
     pub(crate) fn producers(&self) -> &ProducerStates {
@@ -265,10 +279,16 @@ impl PartitionLog {
     ) {
         self.leader_epochs.note(epoch, base_offset);
         self.bytes = self.bytes.saturating_add(bytes.len());
+        let indexed = self.bytes_since_indexed > INDEX_INTERVAL_BYTES;
+        if indexed {
+            self.bytes_since_indexed = 0;
+        }
+        self.bytes_since_indexed = self.bytes_since_indexed.saturating_add(bytes.len());
         self.batches.push_back(StoredBatch {
             base_offset,
             last_offset,
             max_timestamp,
+            indexed,
             bytes: Bytes::from(bytes),
         });
         self.log_end_offset = last_offset.saturating_add(1);

@@ -9,6 +9,17 @@ use crate::producer_state::MarkerRule;
 use crate::txn_coordinator::{MarkersDue, TxnPartition};
 use milena_codec::ErrorCode;
 
+/// What became of a marker.
+enum Fate {
+    /// It is in the log, or never has to be.
+    Settled,
+    /// Its partition's leader could not take it.
+    Later,
+    /// The log has something newer of its producer: as Kafka does, the coordinator gives up, and the
+    /// transaction stays decided and unfinished.
+    Refused,
+}
+
 impl Cluster {
     /// Writes the markers that are due, as far as the leaders of their partitions can take them.
     pub(super) fn write_markers(&mut self, now: Time) {
@@ -23,23 +34,25 @@ impl Cluster {
                 // No coordinator is at work: the markers wait for the next one (D-44).
                 continue;
             }
+            let id = &due.transactional_id;
             for partition in &due.partitions {
-                if self.write_marker(&due, partition, seat.epoch, now) {
-                    let id = &due.transactional_id;
-                    self.transactions.marker_written(id, partition, now);
+                match self.write_marker(&due, partition, seat.epoch, now) {
+                    Fate::Settled => self.transactions.marker_written(id, partition, now),
+                    Fate::Later => {}
+                    Fate::Refused => self.transactions.give_up_markers(id),
                 }
             }
         }
     }
 
-    /// Writes one marker; says whether it is done with.
+    /// Writes one marker.
     fn write_marker(
         &mut self,
         due: &MarkersDue,
         at: &TxnPartition,
         coordinator_epoch: i32,
         now: Time,
-    ) -> bool {
+    ) -> Fate {
         if &*at.topic == GROUP_TOPIC {
             return self.end_pending_offsets(due, at, coordinator_epoch, now);
         }
@@ -49,10 +62,10 @@ impl Cluster {
             .and_then(|topic| topic.partition(at.partition))
         else {
             // D-51: nobody is left to be told.
-            return true;
+            return Fate::Settled;
         };
         if partition.markers_held || !partition.leader.is_some_and(|id| self.is_active(id)) {
-            return false;
+            return Fate::Later;
         }
         let marker = MarkerToAppend {
             marker: due.marker,
@@ -65,7 +78,7 @@ impl Cluster {
             .get_mut(&at.topic)
             .and_then(|topic| topic.partition_mut(at.partition))
         else {
-            return true;
+            return Fate::Settled;
         };
         let before = partition.log.bytes();
         let written = partition
@@ -76,8 +89,7 @@ impl Cluster {
         let grown = partition.log.bytes().saturating_sub(before);
         self.log_bytes = self.log_bytes.saturating_add(grown);
         self.wake.logs = true;
-        self.note_marker(due, at, written, now);
-        true
+        self.note_marker(due, at, written, now)
     }
 
     fn note_marker(
@@ -86,7 +98,7 @@ impl Cluster {
         at: &TxnPartition,
         written: Result<i64, ErrorCode>,
         now: Time,
-    ) {
+    ) -> Fate {
         match written {
             Ok(offset) => {
                 let event = Event::MarkerWritten {
@@ -98,13 +110,17 @@ impl Cluster {
                     marker: due.marker,
                 };
                 self.history.record(now, event);
+                Fate::Settled
             }
-            Err(code) => tracing::warn!(
-                transactional_id = %due.transactional_id,
-                topic = %at.topic,
-                partition = at.partition,
-                "a marker was refused: {code}"
-            ),
+            Err(code) => {
+                tracing::warn!(
+                    transactional_id = %due.transactional_id,
+                    topic = %at.topic,
+                    partition = at.partition,
+                    "a marker was refused: {code}"
+                );
+                Fate::Refused
+            }
         }
     }
 
@@ -115,13 +131,13 @@ impl Cluster {
         at: &TxnPartition,
         coordinator_epoch: i32,
         now: Time,
-    ) -> bool {
+    ) -> Fate {
         let seat = self.group_seats.at(at.partition);
         if !seat
             .broker_id
             .is_some_and(|id| self.is_active(id) && seat.check(id, now).is_ok())
         {
-            return false;
+            return Fate::Later;
         }
         let ended = self.groups.offsets.end_transaction(
             at.partition,
@@ -133,8 +149,7 @@ impl Cluster {
         );
         self.wake.groups = true;
         // It has no place in a log that anybody could read.
-        self.note_marker(due, at, ended.map(|()| -1), now);
-        true
+        self.note_marker(due, at, ended.map(|()| -1), now)
     }
 
     /// Whether a broker does its work: it runs and is not paused.

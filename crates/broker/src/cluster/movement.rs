@@ -101,10 +101,11 @@ impl Cluster {
             seat.give_to(Some(broker_id));
             seat.loading_until = Some(now + load_time);
         }
-        if kind == CoordinatorKind::Group {
-            let moved = partition_of(key);
-            self.groups
-                .unload(|group_id| partition_of(group_id) == moved, now);
+        let moved = partition_of(key);
+        let is_moved = |key: &str| partition_of(key) == moved;
+        match kind {
+            CoordinatorKind::Group => self.groups.unload(is_moved, now),
+            CoordinatorKind::Transaction => self.transactions.take_over(is_moved, now),
         }
         let event = Event::CoordinatorMoved {
             key: Arc::from(key),
@@ -188,10 +189,15 @@ impl Cluster {
             }
             empty
         };
-        for seat in self.transaction_seats.iter_mut() {
-            reseat(seat);
-        }
         let mut moved = BTreeSet::new();
+        for (partition, seat) in (0..).zip(self.transaction_seats.iter_mut()) {
+            if reseat(seat) {
+                moved.insert(partition);
+            }
+        }
+        let is_moved = |id: &str| moved.contains(&partition_of(id));
+        self.transactions.take_over(is_moved, now);
+        moved.clear();
         for (partition, seat) in (0..).zip(self.group_seats.iter_mut()) {
             if reseat(seat) {
                 moved.insert(partition);

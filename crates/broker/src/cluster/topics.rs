@@ -87,6 +87,9 @@ impl Partition {
         self.leader = leader;
         self.leader_epoch = self.leader_epoch.saturating_add(1);
         self.leader_epoch_start = self.log.log_end_offset();
+        if leader.is_some() {
+            self.log.begin_term(self.leader_epoch);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use kafka_protocol::messages::produce_response::{
     TopicProduceResponse,
 };
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
-use milena_codec::{Batch, ErrorCode, ProducerIdentity};
+use milena_codec::{Batch, Batches, ErrorCode, ProducerIdentity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -96,6 +96,15 @@ impl Api for Produce {
     }
 }
 
+/// Whether any partition's first batch belongs to a transaction.
+fn has_transactional_records(request: &ProduceRequest) -> bool {
+    let partitions = request.topic_data.iter();
+    let partitions = partitions.flat_map(|topic| &topic.partition_data);
+    let records = partitions.filter_map(|partition| partition.records.clone());
+    let mut first_batches = records.filter_map(|records| Batches::new(records).next()?.ok());
+    first_batches.any(|batch| batch.is_transactional())
+}
+
 /// Looks up the topics and reads the batches, outside of the lock as far as it costs something.
 fn take_apart(context: &Context, request: &ProduceRequest) -> Vec<Part> {
     let mut parts = Vec::new();
@@ -154,8 +163,8 @@ async fn apply(
         }
     }
     let transactional_id = request.transactional_id.as_ref().map(|id| id.as_str());
-    if !producers.is_empty() && transactional_id.is_none() {
-        // P-95.
+    if transactional_id.is_none() && has_transactional_records(request) {
+        // P-95, and before it is looked whether the partitions are there.
         return Err(ErrorCode::TransactionalIdAuthorizationFailed);
     }
     if producers.len() > 1 {

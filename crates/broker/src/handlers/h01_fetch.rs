@@ -366,6 +366,11 @@ impl Part {
 }
 
 fn failed(partition: i32, code: ErrorCode) -> PartitionData {
+    // As Kafka has it: a partition nobody knows has an empty list, one that cannot be read has none.
+    let unknown = matches!(
+        code,
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId
+    );
     PartitionData::default()
         .with_partition_index(partition)
         .with_error_code(code.code())
@@ -373,7 +378,7 @@ fn failed(partition: i32, code: ErrorCode) -> PartitionData {
         .with_last_stable_offset(-1)
         .with_log_start_offset(-1)
         .with_preferred_read_replica(broker(-1))
-        .with_aborted_transactions(None)
+        .with_aborted_transactions(unknown.then(Vec::new))
         .with_records(Some(Bytes::new()))
 }
 

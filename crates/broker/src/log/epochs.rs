@@ -14,6 +14,14 @@ struct EpochStart {
 pub(crate) const UNDEFINED: i32 = -1;
 
 impl LeaderEpochs {
+    /// Notes that a leader's term begins at the end of the log. A term in which nothing was written leaves no
+    /// trace behind it.
+    pub(crate) fn begin(&mut self, epoch: i32, log_end_offset: i64) {
+        self.0
+            .retain(|start| start.epoch < epoch && start.offset < log_end_offset);
+        self.note(epoch, log_end_offset);
+    }
+
     /// Notes that something was appended at `offset` in `epoch`.
     pub(crate) fn note(&mut self, epoch: i32, offset: i64) {
         if self.0.last().is_none_or(|last| last.epoch < epoch) {
@@ -94,6 +102,17 @@ mod tests {
         assert_eq!(epochs.end_of(8, 30), (-1, -1));
         assert_eq!(epochs.end_of(0, 30), (0, 0));
         assert_eq!(epochs.end_of(-1, 30), (-1, -1));
+    }
+
+    #[test]
+    fn a_term_begins_with_its_leader_and_an_empty_one_is_forgotten() {
+        let mut epochs = LeaderEpochs::default();
+        epochs.begin(0, 0);
+        assert_eq!(epochs.of_offset(0), Some(0), "nothing is written yet");
+        epochs.begin(1, 5);
+        epochs.begin(2, 5);
+        assert_eq!(epochs.end_of(1, 9), (0, 5));
+        assert_eq!(epochs.end_of(2, 9), (2, 9));
     }
 
     #[test]

@@ -92,9 +92,15 @@ impl PartitionLog {
             .partition_point(|batch| batch.last_offset < offset)
     }
 
-    /// The aborted transactions whose marker is at `from` or later and whose first record is before `end`
-    ///
+    /// The aborted transactions whose marker is at `from` or later and that begin in what was read, up to `end`
+    /// or in what Kafka takes for it: it rounds up to the next place that its offset index knows, so
+    /// that some are told that the reader does not meet.
     fn aborted_between(&self, from: i64, end: i64) -> Vec<AbortedTransaction> {
+        let behind = self
+            .batches
+            .partition_point(|batch| batch.base_offset < end);
+        let known = self.batches.range(behind..).find(|batch| batch.indexed);
+        let end = known.map_or(self.log_end_offset, |batch| batch.last_offset);
         let touches = |aborted: &&AbortedTransaction| {
             aborted.last_offset >= from && aborted.first_offset < end
         };

@@ -111,6 +111,32 @@ fn a_committed_reader_stops_at_the_oldest_open_transaction_and_is_told_what_was_
     assert_eq!(seen(log, 0, HighWatermark), (all, vec![]));
 }
 
+/// the list may hold more than what was read touches, because Kafka's index is sparse.
+#[test]
+fn a_reader_is_told_of_aborted_transactions_up_to_the_next_indexed_batch() {
+    let mut log = PartitionLog::new();
+    let abort = |log: &mut PartitionLog, producer: i64| {
+        let first = append(log, &transactional(who(producer, 0), 0, 1));
+        end(log, who(producer, 1), Marker::Abort);
+        first
+    };
+    let (near, later) = (abort(&mut log, 1), abort(&mut log, 2));
+    append(&mut log, &plain(900));
+    append(&mut log, &plain(1));
+    let far = abort(&mut log, 3);
+    let first_only = ReadFrom {
+        offset: 0,
+        bytes_max: 1,
+        bound: LastStable,
+        at_least_one: true,
+    };
+    let told = log.read(&first_only).unwrap().aborted;
+    let told: Vec<i64> = told.iter().map(|aborted| aborted.first_offset).collect();
+    assert_eq!(told, [near, later], "the 4 KiB in between are indexed");
+    let (_, all) = seen(&log, 0, LastStable);
+    assert_eq!(all, [(1, near), (2, later), (3, far)]);
+}
+
 #[test]
 fn a_marker_without_records_is_no_aborted_transaction() {
     let log = &mut PartitionLog::new();

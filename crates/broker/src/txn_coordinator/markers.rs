@@ -76,6 +76,31 @@ impl TxnCoordinator {
         }
     }
 
+    /// A marker was refused for good: no more of this transaction's are handed out, until its coordinator
+    /// moves and the next one tries again.
+    pub(crate) fn give_up_markers(&mut self, id: &str) {
+        let Some((id, transaction)) = self.transactions.get_key_value(id) else {
+            return;
+        };
+        if let Some(due) = transaction.markers_due {
+            let id = id.clone();
+            if let Some(transaction) = self.transactions.get_mut(&id) {
+                transaction.markers_due = None;
+            }
+            self.due.remove(&(due, id));
+        }
+    }
+
+    /// What a new coordinator of these ids does: the markers of what was decided are tried again.
+    pub(crate) fn take_over(&mut self, is_moved: impl Fn(&str) -> bool, now: Time) {
+        for (id, transaction) in &mut self.transactions {
+            if transaction.is_preparing() && transaction.markers_due.is_none() && is_moved(id) {
+                transaction.markers_due = Some(now);
+                self.due.insert((now, id.clone()));
+            }
+        }
+    }
+
     /// Aborts what has been open for too long and forgets ids that have been idle for too long, each at the
     /// time of its scan (T-72, T-73). Says whether anything was aborted.
     pub(crate) fn scan(&mut self, now: Time) -> bool {

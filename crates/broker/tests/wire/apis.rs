@@ -355,3 +355,69 @@ async fn it_starts_in_no_time() {
     assert_eq!(broker.addresses().len(), 3);
     assert!(took < Duration::from_millis(500), "{took:?}");
 }
+
+/// Versions that cannot carry the leader epoch leave it out; a log that is still empty has one.
+#[tokio::test]
+async fn every_version_of_list_offsets_tells_where_a_log_begins() {
+    let broker = &start().await;
+    let mut raw = Raw::connect(broker);
+    for version in 1..=10 {
+        let partition = list_offsets_request::ListOffsetsPartition::default()
+            .with_current_leader_epoch(-1)
+            .with_timestamp(-2);
+        let topic = list_offsets_request::ListOffsetsTopic::default()
+            .with_name(TopicName(text("t")))
+            .with_partitions(vec![partition]);
+        let request = ListOffsetsRequest::default()
+            .with_replica_id(BrokerId(-1))
+            .with_topics(vec![topic]);
+        let answer = raw.call(version, &request).await;
+        let found = &answer.topics[0].partitions[0];
+        let epoch = if version < 4 { -1 } else { 0 };
+        assert_eq!(
+            (found.error_code, found.offset, found.leader_epoch),
+            (0, 0, epoch),
+            "version {version}"
+        );
+    }
+}
+
+/// An unknown partition has an empty list of aborted transactions, an offset out of range none at all.
+#[tokio::test]
+async fn failed_fetches_differ_in_their_lists_of_aborted_transactions() {
+    let broker = &start().await;
+    let mut raw = Raw::connect(broker);
+    let unknown = raw.fetch("missing", 0, true).await;
+    assert_eq!(
+        unknown.error_code,
+        ErrorCode::UnknownTopicOrPartition.code()
+    );
+    assert_eq!(unknown.aborted_transactions, Some(Vec::new()));
+    let beyond = raw.fetch("t", 99, true).await;
+    assert_eq!(beyond.error_code, ErrorCode::OffsetOutOfRange.code());
+    assert_eq!(beyond.aborted_transactions, None);
+}
+
+/// P-95 goes before the partition: a batch of a transaction without its id is not authorized anywhere.
+#[tokio::test]
+async fn a_transactional_batch_needs_its_id_before_it_needs_a_partition() {
+    let broker = &start().await;
+    let mut raw = Raw::connect(broker);
+    let producer = raw.init("tx").await.unwrap();
+    let mut request = Produce {
+        topic: "missing",
+        transactional_id: Some("tx"),
+        producer,
+        sequence: 0,
+        ..Produce::default()
+    }
+    .request();
+    let code = async |raw: &mut Raw, request: &ProduceRequest| {
+        raw.call(12, request).await.responses[0].partition_responses[0].error_code
+    };
+    let missing = ErrorCode::UnknownTopicOrPartition.code();
+    assert_eq!(code(&mut raw, &request).await, missing);
+    request.transactional_id = None;
+    let refused = ErrorCode::TransactionalIdAuthorizationFailed.code();
+    assert_eq!(code(&mut raw, &request).await, refused);
+}

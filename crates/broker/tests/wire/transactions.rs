@@ -1,6 +1,7 @@
 //! Transactions from Produce to visible, and what can get in between.
 
 use crate::raw::{Produce, Raw, checked, start, text};
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopics,
 };
@@ -8,7 +9,8 @@ use kafka_protocol::messages::txn_offset_commit_request::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use kafka_protocol::messages::{
-    GroupId, OffsetFetchRequest, ProducerId, TopicName, TransactionalId, TxnOffsetCommitRequest,
+    AddPartitionsToTxnRequest, GroupId, OffsetFetchRequest, ProducerId, TopicName, TransactionalId,
+    TxnOffsetCommitRequest,
 };
 use milena_broker::{Broker, Entry, ErrorCode, Event, TransactionState};
 use milena_codec::{ProducerEpoch, ProducerIdentity};
@@ -210,4 +212,62 @@ async fn an_offset_in_a_transaction_is_unstable_until_its_marker() {
     assert_eq!(fetch_offset(&mut raw, true).await, (0, 12));
     let old = commit_offset(&mut raw, producer, 13).await;
     assert_eq!(old, ErrorCode::InvalidProducerEpoch.code());
+}
+
+/// As Kafka does with a marker that its partition's log refuses: the coordinator gives up, and the id hangs.
+#[tokio::test]
+async fn a_transaction_whose_marker_is_refused_stays_decided_until_its_coordinator_moves() {
+    let builder = Broker::builder().brokers(2).topic("t", 1).in_memory();
+    let broker = &builder.start().await.unwrap();
+    let kind = milena_broker::CoordinatorKind::Transaction;
+    let coordinator = broker.coordinator(kind, "tx").unwrap();
+    let mut raw = Raw::connect_to(broker, coordinator);
+    let producer = raw.init("tx").await.unwrap();
+    let topic = AddPartitionsToTxnTopic::default()
+        .with_name(TopicName(text("t")))
+        .with_partitions(vec![0]);
+    let add = AddPartitionsToTxnRequest::default()
+        .with_v3_and_below_transactional_id(TransactionalId(text("tx")))
+        .with_v3_and_below_producer_id(ProducerId(producer.producer_id.0))
+        .with_v3_and_below_producer_epoch(producer.producer_epoch.0)
+        .with_v3_and_below_topics(vec![topic]);
+    let added = raw.call(3, &add).await;
+    let added = &added.results_by_topic_v3_and_below[0].results_by_partition[0];
+    assert_eq!(added.partition_error_code, 0);
+    // Beside its transaction, and in an epoch that nobody gave it.
+    let made_up = Produce {
+        producer: ProducerIdentity::new(producer.producer_id, ProducerEpoch(5)),
+        sequence: 0,
+        ..Produce::default()
+    };
+    let leader = broker.leader("t", 0).unwrap().0;
+    let mut at_leader = Raw::connect_to(broker, leader);
+    assert_eq!(at_leader.produce(&made_up).await.error_code, 0);
+    assert_eq!(raw.end("tx", producer, true).await.error_code, 0);
+    broker.clock().advance(Duration::from_secs(60));
+    assert_eq!(raw.init("tx").await, Err(ErrorCode::ConcurrentTransactions));
+    assert_eq!(
+        broker.transaction_state("tx"),
+        Some(TransactionState::PrepareCommit)
+    );
+
+    assert_eq!(
+        broker.expire_producer("t", 0, producer.producer_id),
+        Ok(true)
+    );
+    broker.clock().advance(Duration::from_secs(60));
+    assert_eq!(
+        broker.transaction_state("tx"),
+        Some(TransactionState::PrepareCommit),
+        "nobody asks again"
+    );
+    let number = broker.history().next_number();
+    broker
+        .move_coordinator(kind, "tx", 3 - coordinator)
+        .unwrap();
+    broker.history().wait_for(number, is_marker).await;
+    assert_eq!(
+        broker.transaction_state("tx"),
+        Some(TransactionState::CompleteCommit)
+    );
 }
