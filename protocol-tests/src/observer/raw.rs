@@ -4,7 +4,8 @@ use super::{Observer, Offsets, TopicDescription, TransactionDescription, reading
 use crate::Failure;
 use crate::java::{Isolation, ReadRecord};
 use crate::raw::{
-    Layout, RawConnection, checked, connect_to_any, create_topic, delete_topic, text, topic_name,
+    Coordinator, Layout, checked, create_topic, delete_topic, find_coordinator, settled, text,
+    topic_name,
 };
 use kafka_protocol::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsTopic,
@@ -13,25 +14,13 @@ use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopics,
 };
 use kafka_protocol::messages::{
-    DeleteRecordsRequest, DescribeTransactionsRequest, FindCoordinatorRequest, GroupId,
-    OffsetFetchRequest, TransactionalId,
+    DeleteRecordsRequest, DescribeTransactionsRequest, GroupId, OffsetFetchRequest, TransactionalId,
 };
-use milena_codec::ErrorCode;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 const DELETE_RECORDS: i16 = 2;
 const DESCRIBE_TRANSACTIONS: i16 = 0;
-const FIND_COORDINATOR: i16 = 4;
 const OFFSET_FETCH: i16 = 8;
-
-/// The key types of FindCoordinator.
-const GROUP: i8 = 0;
-const TRANSACTION: i8 = 1;
-
-/// How long a transaction's markers, or a coordinator, may take.
-const SETTLE_LIMIT: Duration = Duration::from_secs(30);
-const SETTLE_PAUSE: Duration = Duration::from_millis(5);
 
 /// A reader by bare requests; see [`RawConnection`].
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +68,9 @@ impl Observer for Raw {
             .with_groups(vec![group_wanted])
             .with_require_stable(true);
         settled("OffsetFetch", || {
-            let answer = coordinator(brokers, GROUP, group)?.call(OFFSET_FETCH, &request)?;
+            let answer = find_coordinator(brokers, Coordinator::Group, group)?
+                .1
+                .call(OFFSET_FETCH, &request)?;
             let mut offsets = Offsets::new();
             for group in &answer.groups {
                 checked("OffsetFetch", group.error_code)?;
@@ -148,7 +139,7 @@ impl Observer for Raw {
         let request = DescribeTransactionsRequest::default().with_transactional_ids(vec![wanted]);
         settled("DescribeTransactions", || {
             let (broker_id, mut coordinator) =
-                find_coordinator(brokers, TRANSACTION, transactional_id)?;
+                find_coordinator(brokers, Coordinator::Transaction, transactional_id)?;
             let answer = coordinator.call(DESCRIBE_TRANSACTIONS, &request)?;
             let state = answer.transaction_states.into_iter().next();
             let state = state.unwrap_or_default();
@@ -161,53 +152,4 @@ impl Observer for Raw {
             })
         })
     }
-}
-
-fn coordinator(brokers: &[String], key_type: i8, key: &str) -> Result<RawConnection, Failure> {
-    find_coordinator(brokers, key_type, key).map(|(_, connection)| connection)
-}
-
-fn find_coordinator(
-    brokers: &[String],
-    key_type: i8,
-    key: &str,
-) -> Result<(i32, RawConnection), Failure> {
-    let request = FindCoordinatorRequest::default()
-        .with_key_type(key_type)
-        .with_coordinator_keys(vec![text(key)]);
-    let answer = connect_to_any(brokers)?.call(FIND_COORDINATOR, &request)?;
-    let found = answer.coordinators.into_iter().next().unwrap_or_default();
-    checked("FindCoordinator", found.error_code)?;
-    let connection = RawConnection::connect(&format!("{}:{}", &*found.host, found.port))?;
-    Ok((found.node_id.0, connection))
-}
-
-/// Asks again while the answer is only that it is too early to tell.
-fn settled<T>(what: &str, mut ask: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
-    let deadline = Instant::now() + SETTLE_LIMIT;
-    loop {
-        match ask() {
-            Err(Failure::Answer { code, .. }) if is_early(code) => {
-                if Instant::now() > deadline {
-                    return Err(Failure::Late {
-                        what: format!("a settled answer to {what}"),
-                        limit: SETTLE_LIMIT,
-                        context: code.to_string(),
-                    });
-                }
-                std::thread::sleep(SETTLE_PAUSE);
-            }
-            answer => return answer,
-        }
-    }
-}
-
-fn is_early(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::CoordinatorLoadInProgress
-            | ErrorCode::CoordinatorNotAvailable
-            | ErrorCode::NotCoordinator
-            | ErrorCode::UnstableOffsetCommit
-    )
 }

@@ -3,8 +3,11 @@
 //! It shares the codec with milena and none of its decisions, so it can say what a broker answers and
 //! what stands in a log where milena itself is under test.
 
+mod coordinators;
 mod topics;
 
+pub(crate) use coordinators::settled;
+pub use coordinators::{Coordinator, find_coordinator};
 pub use topics::{Layout, create_topic, delete_topic};
 pub(crate) use topics::{checked, connect_to_any};
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod harness;
