@@ -25,6 +25,7 @@
 //! Every wait in here has a limit, and whatever goes wrong fails the test that asked: the methods of
 //! [`Kafka`] panic with the reason and the end of the broker's log instead of returning errors.
 
+pub mod breaking;
 pub mod cluster;
 pub mod failure;
 pub mod flavour;

@@ -60,6 +60,22 @@ impl Process {
         data: &Path,
         log: &Path,
     ) -> Result<Self, Failure> {
+        Self::start_with(program, arguments, data, log, |_| {})
+    }
+
+    /// As [`start`](Self::start), and hands each line that the program prints to `each_line`, on a thread of
+    /// its own: what it printed before it was killed comes too.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with(
+        program: &str,
+        arguments: &[String],
+        data: &Path,
+        log: &Path,
+        each_line: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self, Failure> {
         let file = File::options()
             .create(true)
             .append(true)
@@ -82,7 +98,7 @@ impl Process {
         let log = Arc::new(Log::default());
         if let Some(output) = watchdog.stderr.take() {
             let log = Arc::clone(&log);
-            std::thread::spawn(move || log.follow(BufReader::new(output), file));
+            std::thread::spawn(move || log.follow(BufReader::new(output), file, each_line));
         }
         Ok(Self {
             pid,
@@ -204,7 +220,12 @@ impl Log {
     }
 
     /// Copies lines to the file until the last holder of the pipe has closed it.
-    fn follow(&self, mut output: impl std::io::BufRead, mut file: File) {
+    fn follow(
+        &self,
+        mut output: impl std::io::BufRead,
+        mut file: File,
+        mut each_line: impl FnMut(&str),
+    ) {
         let mut line = Vec::new();
         while output
             .read_until(b'\n', &mut line)
@@ -213,6 +234,7 @@ impl Log {
             // A full disk costs the file its line, not the broker its pipe.
             let _ = file.write_all(&line);
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            each_line(&text);
             let mut state = self.state();
             if state.tail.len() == TAIL_LINES {
                 state.tail.pop_front();
@@ -281,6 +303,22 @@ mod tests {
         drop(process);
         assert!(!alive(pid));
         assert!(!folder.path().join("data").exists());
+    }
+
+    #[test]
+    fn what_a_process_printed_before_it_was_killed_is_handed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "echo one; echo two; exec sleep 1000".to_owned();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&lines);
+        let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+        let hear = move |line: &str| heard.lock().unwrap().push(line.to_owned());
+        let process =
+            Process::start_with("sh", &["-c".to_owned(), script], &data, &log, hear).unwrap();
+        process.wait_for_line("two", LIMIT).unwrap();
+        process.signal(Signal::SIGKILL);
+        process.wait_for_end(LIMIT).unwrap();
+        assert_eq!(*lines.lock().unwrap(), ["one", "two"]);
     }
 
     #[test]

@@ -71,6 +71,13 @@ impl KafkaConfig {
         self
     }
 
+    /// How many proxies may stand before the cluster at the same time; three unless told otherwise.
+    #[must_use]
+    pub fn proxies(mut self, proxies: usize) -> Self {
+        self.proxied_listeners = proxies;
+        self
+    }
+
     /// A server property, which goes before those the harness chooses.
     #[must_use]
     pub fn property(mut self, key: &str, value: impl ToString) -> Self {

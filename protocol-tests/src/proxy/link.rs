@@ -135,6 +135,11 @@ impl Link {
                 self.shared.count_fault(fault);
                 return Ok(Fate::Cut);
             }
+            Some(fault @ Fault::LateRequest { after }) => {
+                self.shared.count_fault(fault);
+                self.replay(request, after);
+                return Ok(Fate::Cut);
+            }
             Some(fault @ Fault::DelayRequest(delay)) => {
                 self.shared.delay(delay);
                 self.shared.count_fault(fault);
@@ -193,6 +198,7 @@ impl Link {
                 | Fault::CutRequest { .. }
                 | Fault::DelayRequest(_)
                 | Fault::Hold
+                | Fault::LateRequest { .. }
                 | Fault::LoseRequest
                 | Fault::Replay { .. },
             )

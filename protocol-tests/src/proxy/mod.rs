@@ -125,6 +125,13 @@ impl Kafka {
             routes,
         }
     }
+
+    /// As [`proxy`](Self::proxy), for as long as the cluster lives: with this one a test can break brokers
+    /// while it breaks the network.
+    #[must_use]
+    pub fn proxy_for_good(&self) -> Proxy {
+        Proxy::start(self.slots().take().or_fail()).or_fail()
+    }
 }
 
 impl Deref for LeasedProxy<'_> {

@@ -28,6 +28,12 @@ pub enum Fault {
     /// The request is kept back and the connection cut. The test gets the request as a
     /// [`Held`](super::Held), and can let it reach the broker when nobody expects it any more.
     Hold,
+    /// The connection is cut, and so long afterwards the request reaches the broker, on another connection:
+    /// its sender may have gone on by then (KAFKA-17754).
+    LateRequest {
+        /// How long.
+        after: Duration,
+    },
     /// The broker has answered, so the request was carried out; the answer is dropped and the connection
     /// cut.
     LoseAnswer,
@@ -39,6 +45,25 @@ pub enum Fault {
         /// How long.
         after: Duration,
     },
+}
+
+impl Fault {
+    /// What it is called in a count of faults, whatever its measure.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BlackHole => "black hole",
+            Self::CutAnswer { .. } => "answer cut mid-frame",
+            Self::CutRequest { .. } => "request cut mid-frame",
+            Self::DelayAnswer(_) => "answer delayed",
+            Self::DelayRequest(_) => "request delayed",
+            Self::Hold => "request held",
+            Self::LateRequest { .. } => "request late",
+            Self::LoseAnswer => "answer lost",
+            Self::LoseRequest => "request lost",
+            Self::Replay { .. } => "request repeated",
+        }
+    }
 }
 
 /// Which requests a fault is for: the n-th, every n-th, or any with some chance.
@@ -169,6 +194,8 @@ impl Script {
                 verdict = verdict.or(Some(*fault));
             }
         }
+        // A long run adds thousands.
+        self.rules.retain(|(rule, _)| rule.times > 0);
         verdict
     }
 }

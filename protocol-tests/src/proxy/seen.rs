@@ -48,7 +48,17 @@ impl Seen {
         self.faults.get(&fault).copied().unwrap_or(0)
     }
 
-    /// How many replayed requests the broker answered.
+    /// How often each kind of fault was done, by [`Fault::name`].
+    #[must_use]
+    pub fn faults_by_name(&self) -> BTreeMap<&'static str, u64> {
+        let mut named = BTreeMap::new();
+        for (fault, times) in &self.faults {
+            *named.entry(fault.name()).or_default() += times;
+        }
+        named
+    }
+
+    /// How many replayed and late requests the broker answered.
     #[must_use]
     pub fn replay_answers(&self) -> u64 {
         self.replay_answers

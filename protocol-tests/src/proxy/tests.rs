@@ -189,6 +189,18 @@ fn a_held_request_reaches_the_broker_when_it_is_released() {
 }
 
 #[test]
+fn a_late_request_is_carried_out_after_its_connection_was_cut() {
+    let echo = Echo::start();
+    let after = Duration::from_millis(20);
+    echo.proxy.add(Rule::any(), Fault::LateRequest { after });
+    echo.connect().call().unwrap_err();
+    echo.proxy.wait_for(SOON, |seen| seen.replay_answers() == 1);
+    assert_eq!(echo.carried_out(), 1);
+    let named = echo.proxy.seen().faults_by_name();
+    assert_eq!(named, [("request late", 1)].into());
+}
+
+#[test]
 fn a_replayed_request_is_carried_out_twice_and_answered_once() {
     let echo = Echo::start();
     let after = Duration::ZERO;
