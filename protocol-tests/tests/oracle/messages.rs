@@ -21,6 +21,12 @@ const VECTORS: u64 = 20;
 
 const SEED: u64 = 431;
 
+/// The vector of each pair that becomes a seed of the fuzz targets: the first with random content.
+const SEED_OF_SEEDS: u64 = 2;
+
+/// Names a file to write those to: `fuzz/seeds/messages.txt`.
+const SEEDS_FILE: &str = "MILENA_ORACLE_SEEDS";
+
 type Pair = (&'static Message, i16);
 
 fn pairs() -> impl Iterator<Item = Pair> {
@@ -143,6 +149,8 @@ struct Tally {
     /// Filled by Kafka, decoded and encoded by type.
     typed: usize,
     untyped_pairs: Vec<String>,
+    /// One of Kafka's vectors for each pair, as the fuzz targets' seeds have them.
+    seeds: String,
     /// Vectors of each known difference.
     known: BTreeMap<(&'static str, i16), usize>,
     troubles: Vec<String>,
@@ -155,6 +163,9 @@ impl Tally {
             let line = kafka.line().unwrap();
             let outcome = self.kafkas(pair, &line);
             self.note(pair, &format!("Kafka's vector {seed}"), outcome);
+            if seed == SEED_OF_SEEDS {
+                self.keep(pair, &line);
+            }
         }
         for seed in 0..VECTORS {
             let line = kafka.line().unwrap();
@@ -166,6 +177,20 @@ impl Tally {
         if typed(message, version).is_none() {
             self.untyped_pairs
                 .push(format!("{} {version}", message.name()));
+        }
+    }
+
+    fn keep(&mut self, (message, version): Pair, line: &str) {
+        let hex = line.split(' ').next().unwrap_or_default();
+        let index = schema::messages()
+            .iter()
+            .position(|other| other.name() == message.name());
+        // Long ones teach a fuzzer little.
+        if let Some(index) = index
+            && hex.len() <= 2_000
+        {
+            let name = message.name();
+            self.seeds += &format!("{index} {version} {name} {hex}\n");
         }
     }
 
@@ -274,6 +299,9 @@ fn every_version_of_every_message_means_to_us_what_it_means_to_kafka() {
     }
     kafka.finish().unwrap();
     tally.print();
+    if let Some(file) = std::env::var_os(SEEDS_FILE) {
+        std::fs::write(file, &tally.seeds).unwrap();
+    }
     let some: Vec<_> = tally.troubles.iter().take(20).collect();
     assert!(some.is_empty(), "{}: {some:#?}", tally.troubles.len());
     for known in TYPED {
