@@ -45,3 +45,8 @@ pub use cluster::{Kafka, KafkaConfig};
 pub use failure::Failure;
 pub use flavour::Flavour;
 pub use java::{Isolation, ReadRecord, WriteRecord};
+
+/// Compiles and runs the example of docs/BROKER.md, which needs the client as well as the broker.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/BROKER.md")]
+struct BrokerGuide;

@@ -17,6 +17,8 @@
 //! serves an API; ApiVersions lists exactly what is served. What it does not do: keep anything after it
 //! ends, replicate (the virtual brokers share one state), authenticate, compact, or throttle.
 //!
+//! `docs/BROKER.md` lists its faults, its bounds and where it differs from Kafka on purpose.
+//!
 //! | to | use |
 //! |---|---|
 //! | set it up | [`Broker::builder`] |

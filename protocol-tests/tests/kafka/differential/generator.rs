@@ -42,7 +42,7 @@ impl Generator {
     pub(super) fn new(seed: u64, transaction_version: u8) -> Self {
         let mut rng = Rng::with_seed(seed);
         let style = match rng.u8(0..10) {
-            // Kafka cannot log what version 2 asks for: it answers UNSUPPORTED_VERSION, and the id hangs.
+            // Kafka answers UNSUPPORTED_VERSION to what version 2 asks for: docs/BROKER.md lists it.
             _ if transaction_version == 0 => Style::OnlyVersion1,
             0..4 => Style::Version1,
             4..8 => Style::Version2,
@@ -231,7 +231,8 @@ impl Generator {
     }
 
     /// Beside a transaction nobody checks an epoch. One ahead of the coordinator's would have the partition
-    /// refuse the transaction's marker, and the transaction would never end; raw_answers.rs has that case.
+    /// refuse the transaction's marker, and the transaction would never end: a test of the embedded broker
+    /// has that case.
     fn not_ahead(&self, who: Who) -> Who {
         let holders = self.holders.values();
         let same = holders.filter(|holder| holder.producer == who.producer);
