@@ -74,22 +74,13 @@ async fn every_advertised_version_is_answered_and_can_be_refused() {
     assert_eq!(answered, all);
 }
 
-/// What Kafka 4.3.1 has and kafka-protocol 0.18 cannot read: the last version of three APIs.
-const BEYOND_KAFKA_PROTOCOL: [(i16, i16); 3] = [
-    (ListOffsetsRequest::KEY, 11),
-    (OffsetCommitRequest::KEY, 10),
-    (OffsetFetchRequest::KEY, 10),
-];
-
 /// By Kafka's own definitions; `protocol-tests` compares with what a real broker tells.
 #[tokio::test]
-async fn every_version_of_kafka_4_3_1_is_served_where_kafka_protocol_has_it() {
+async fn every_stable_version_of_kafka_4_3_1_is_served() {
     let broker = &start().await;
     for (api, told) in advertised(&mut Raw::connect(broker)).await {
         let kafka = milena_codec::schema::request(api).unwrap();
-        let stable = |version: &i16| {
-            !kafka.is_unstable(*version) && !BEYOND_KAFKA_PROTOCOL.contains(&(api, *version))
-        };
+        let stable = |version: &i16| !kafka.is_unstable(*version);
         let served = told.filter(|version| api != PRODUCE || *version >= 3);
         let wanted: Vec<_> = kafka.versions().iter().filter(stable).collect();
         assert_eq!(served.collect::<Vec<_>>(), wanted, "{}", kafka.name());
