@@ -300,7 +300,6 @@ async fn it_finds_offsets_by_time() {
         let told = run(&broker, &["-Q", "-t", &asked], "").await;
         assert_eq!(told.trim(), format!("t [1] offset {expected}"), "at {time}");
     }
-    assert_eq!(appended(&broker), 1, "the three came as one batch");
 }
 
 with_kcat!(
