@@ -65,7 +65,7 @@ impl Schedule {
     /// What happens to the network of a workload.
     #[must_use]
     pub fn network(&self, workload: Workload) -> Vec<Step<NetworkTrouble>> {
-        self.track(workload.name(), |random| {
+        self.track(&format!("network of {}", workload.name()), |random| {
             let pause = milliseconds(random, 30..350);
             Step {
                 pause,
@@ -107,7 +107,8 @@ impl Schedule {
                     let frozen = [None, Some(short), Some(long)];
                     ClientTrouble::TakeOver(frozen[random.usize(..3)])
                 }
-                Workload::Copy | Workload::Produce | Workload::Transact if random.bool() => {
+                // A frozen client loses a dozen times as long as a killed one.
+                Workload::Copy | Workload::Produce | Workload::Transact if random.u8(..3) > 0 => {
                     ClientTrouble::Kill
                 }
                 Workload::Copy | Workload::Produce | Workload::Transact => {

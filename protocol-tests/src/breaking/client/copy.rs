@@ -9,7 +9,7 @@ use milena::{Consumer, Error, GroupMetadata, OffsetReset, TopicPartition, Transa
 use std::time::Duration;
 
 /// The pause between transactions.
-const PACE: Duration = Duration::from_millis(20);
+const PACE: Duration = Duration::from_millis(5);
 
 /// How long a poll waits for records.
 const POLL: Duration = Duration::from_millis(200);

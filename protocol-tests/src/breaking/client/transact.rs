@@ -6,7 +6,7 @@ use milena::{Delivery, Error, Record, Transaction, TransactionOutcome, Transacti
 use std::time::Duration;
 
 /// The pause between transactions.
-const PACE: Duration = Duration::from_millis(20);
+const PACE: Duration = Duration::from_millis(5);
 
 /// How many records a transaction has at most.
 const RECORDS_MAX: u32 = 12;
