@@ -99,12 +99,6 @@ fn signal(child: &Child, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }
 
-fn appended(broker: &Broker) -> usize {
-    let entries = broker.history().entries();
-    let appended = |entry: &&milena_broker::Entry| matches!(entry.event, Event::Append { .. });
-    entries.iter().filter(appended).count()
-}
-
 async fn it_lists_the_brokers_and_the_topics() {
     let builder = Broker::builder().brokers(3).topic("t", 3).topic("u", 1);
     let broker = builder.start().await.unwrap();
