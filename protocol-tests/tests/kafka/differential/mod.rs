@@ -9,6 +9,7 @@
 
 mod answers;
 mod generator;
+mod measured;
 mod player;
 mod step;
 
