@@ -27,10 +27,27 @@
 //! | move leaders and coordinators, stop and pause brokers | methods of [`Broker`] |
 //! | see what happened | [`Broker::history`] |
 
+/// Whether a mistake is made on purpose: never, unless the feature is on.
+#[cfg(not(feature = "deliberate-bugs"))]
+macro_rules! bug {
+    ($bug:ident) => {
+        false
+    };
+}
+#[cfg(feature = "deliberate-bugs")]
+macro_rules! bug {
+    ($bug:ident) => {
+        $crate::deliberate::is_committed($crate::deliberate::Bug::$bug)
+    };
+}
+
 mod broker;
 mod builder;
 mod clock;
 mod cluster;
+#[cfg(feature = "deliberate-bugs")]
+#[doc(hidden)]
+pub mod deliberate;
 mod faults;
 mod fetch_sessions;
 mod group_coordinator;

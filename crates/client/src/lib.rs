@@ -29,9 +29,26 @@
 //! # Ok(()) }
 //! ```
 
+/// Whether a mistake is made on purpose: never, unless the feature is on.
+#[cfg(not(feature = "deliberate-bugs"))]
+macro_rules! bug {
+    ($bug:ident) => {
+        false
+    };
+}
+#[cfg(feature = "deliberate-bugs")]
+macro_rules! bug {
+    ($bug:ident) => {
+        $crate::deliberate::is_committed($crate::deliberate::Bug::$bug)
+    };
+}
+
 pub mod admin;
 pub mod config;
 pub mod consumer;
+#[cfg(feature = "deliberate-bugs")]
+#[doc(hidden)]
+pub mod deliberate;
 mod error;
 pub mod producer;
 mod runtime;

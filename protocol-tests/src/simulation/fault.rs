@@ -134,7 +134,7 @@ impl fmt::Display for TimedFault {
 }
 
 /// The families of faults; a run has some of them only, so that rare combinations get their turn.
-const KINDS: [Kind; 16] = [
+const KINDS: [Kind; 17] = [
     Kind::Broker,
     Kind::Coordinator,
     Kind::Crash,
@@ -144,6 +144,7 @@ const KINDS: [Kind; 16] = [
     Kind::Freeze,
     Kind::HighWatermark,
     Kind::Hold,
+    Kind::Late,
     Kind::Leader,
     Kind::LoseAnswer,
     Kind::LoseRequest,
@@ -164,6 +165,7 @@ enum Kind {
     Freeze,
     HighWatermark,
     Hold,
+    Late,
     Leader,
     LoseAnswer,
     LoseRequest,
@@ -230,6 +232,13 @@ impl Draw<'_> {
                 api_key: self.random.one_of(&WRITING, PRODUCE),
                 trouble: Trouble::Hold {
                     lasting: self.lasting(),
+                },
+            },
+            // Longer than anybody waits for an answer: it takes effect when its sender is elsewhere (KAFKA-17754).
+            Kind::Late => Fault::Requests {
+                api_key: self.random.one_of(&[END_TXN, PRODUCE], END_TXN),
+                trouble: Trouble::Hold {
+                    lasting: self.random.millis(2_000, 7_000),
                 },
             },
             Kind::Leader => Fault::MoveLeader {

@@ -82,6 +82,9 @@ impl Filter {
             IsolationLevel::ReadUncommitted => Vec::new(),
         };
         pending.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.first_offset));
+        if bug!(AbortedIndexOrder) {
+            pending.reverse();
+        }
         Self {
             pending,
             aborted: HashSet::new(),

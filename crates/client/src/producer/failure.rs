@@ -94,7 +94,7 @@ impl Failure {
         partition: i32,
         age: Duration,
     ) -> Error {
-        let unknown = self.outcome == Outcome::Unknown;
+        let unknown = self.outcome == Outcome::Unknown && !bug!(UnknownIsFailed);
         let error = match self.cause {
             Cause::Broker { code, message } => Error::Broker {
                 code,

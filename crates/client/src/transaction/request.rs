@@ -232,8 +232,8 @@ pub(crate) struct SenderStatus {
 }
 
 impl SenderStatus {
-    pub(super) const fn is_settled(self) -> bool {
-        self.undrained_batches == 0 && self.unresolved_batches == 0
+    pub(super) fn is_settled(self) -> bool {
+        self.undrained_batches == 0 && (self.unresolved_batches == 0 || bug!(CommitBeforeLastAck))
     }
 }
 

@@ -59,6 +59,7 @@ impl Actor<'_> {
                 Ok(records) => records,
                 Err(error) => {
                     self.complain_of_read(&error);
+                    self.world.pause(self.slot, POLL).await;
                     continue;
                 }
             };

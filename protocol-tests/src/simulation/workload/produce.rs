@@ -5,13 +5,15 @@ use crate::simulation::random::Random;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use milena::{Error, Producer};
+use std::time::Duration;
 
 /// Records without an outcome; beyond, the application waits.
 const OPEN_MAX: usize = 30;
 
 impl Actor<'_> {
     pub(super) async fn produce(&self, mut random: Random) -> LifeEnd {
-        let delivery_timeout = random.millis(2_500, 15_000);
+        let delivery_timeout =
+            random.duration(Duration::from_millis(2_500), Duration::from_secs(15));
         let config = self
             .producer(&mut random)
             .delivery_timeout(delivery_timeout)

@@ -30,7 +30,7 @@ impl Actor<'_> {
             if quiet && self.world.is_healed() && self.is_at_end(&reader, &partitions) {
                 return LifeEnd::Done;
             }
-            if random.percent(2) {
+            if !self.world.is_healed() && random.percent(2) {
                 // Somebody else may read it all again.
                 return LifeEnd::Restart;
             }
@@ -76,7 +76,11 @@ impl Actor<'_> {
                     }
                 }
             }
-            Err(error) => self.complain_of_read(&error),
+            Err(error) => {
+                self.complain_of_read(&error);
+                // Some errors are told by every poll, at once.
+                tokio::time::sleep(POLL).await;
+            }
         }
     }
 

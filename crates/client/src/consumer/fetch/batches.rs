@@ -90,7 +90,8 @@ pub(crate) fn read(
 impl Reading {
     /// Adds the next batch; returns where to read on.
     fn push(&mut self, batch: Batch, verdict: Verdict, offset: i64) -> i64 {
-        let next_offset = batch.next_offset();
+        let too_far = bug!(PositionAfterControl) && verdict == Verdict::Control;
+        let next_offset = batch.next_offset() + i64::from(too_far);
         // A batch wholly below the position has nothing to say, and must not move it back.
         if next_offset <= offset {
             return offset;

@@ -187,6 +187,16 @@ impl<B: Sendable> Sender<B> {
         let Some(index) = state.position_of(id) else {
             return;
         };
+        if bug!(ForgetInFlight) && retry.ambiguous && state.in_flight.len() > 1 {
+            return self.forget_told(partition, index);
+        }
+        if bug!(RebatchOnRetry)
+            && retry.ambiguous
+            && state.in_flight[index].batch.record_count() > 1
+        {
+            let answer = PartitionAnswer::of(ErrorCode::MessageTooLarge);
+            return self.too_large(now, partition, index, &answer);
+        }
         let Some(tracked) = state.in_flight.get_mut(index) else {
             return;
         };
