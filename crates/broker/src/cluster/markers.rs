@@ -68,7 +68,7 @@ impl Cluster {
             return Fate::Later;
         }
         if bug!(DropAbortMarker) && due.marker == milena_codec::record::Marker::Abort {
-            return true;
+            return Fate::Settled;
         }
         let marker = MarkerToAppend {
             marker: due.marker,
