@@ -220,7 +220,7 @@ async fn declared_by_macro(kafka: &Kafka) {}
 
 #[cfg(test)]
 mod tests {
-    // T-9 in a helper is nobody's test.
+    // T-10 in a helper is nobody's test.
     fn helper() {}
 
     /// P-2, P-3.
@@ -239,7 +239,7 @@ mod tests {
         // P-6
         #[test]
         fn another(y in 0..3) {
-            // P-7
+            // P-10
         }
     }
 }
@@ -268,7 +268,7 @@ mod tests {
             "P-3: documented",
             "P-4: in_its_body",
             "P-5: by_property",
-            "P-7: another",
+            "P-10: another",
             "R-1: declared_by_macro",
             "T-2: client/machine.rs",
         ];
