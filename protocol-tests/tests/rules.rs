@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use milena_protocol_tests::rules::{RuleId, map, sources};
+use milena_protocol_tests::rules::{Cited, RuleId, map, sources};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -15,10 +15,14 @@ fn document() -> String {
     fs::read_to_string(root().join("docs/PROTOCOL.md")).unwrap()
 }
 
+fn cited(document: &str) -> Cited {
+    sources::read(root(), &map::listed(document)).unwrap()
+}
+
 #[test]
 fn the_map_says_what_the_sources_say() {
     let document = document();
-    let written = map::rewritten(&document, &sources::read(root()).unwrap());
+    let written = map::rewritten(&document, &cited(&document));
     for (there, anew) in document.lines().zip(written.lines()) {
         assert_eq!(
             there, anew,
@@ -30,7 +34,7 @@ fn the_map_says_what_the_sources_say() {
 #[test]
 fn every_rule_is_held_by_a_test_or_listed_as_not_held() {
     let document = document();
-    let cited = sources::read(root()).unwrap();
+    let cited = cited(&document);
     let excused = map::below(&document, "## Not held by a test");
     let all = map::listed(&document);
     assert!(all.len() >= 230, "{} rules and lessons", all.len());
@@ -45,8 +49,9 @@ fn every_rule_is_held_by_a_test_or_listed_as_not_held() {
 
 #[test]
 fn every_number_that_is_cited_is_listed() {
-    let all = map::listed(&document());
-    for rule in sources::read(root()).unwrap().keys() {
+    let document = document();
+    let all = map::listed(&document);
+    for rule in cited(&document).keys() {
         assert!(
             all.contains(rule),
             "{rule} is cited and stands in no table of docs/PROTOCOL.md"

@@ -35,9 +35,9 @@ fn root() -> &'static Path {
 fn write() -> io::Result<()> {
     let path = root().join("docs/PROTOCOL.md");
     let document = fs::read_to_string(&path)?;
-    let cited = sources::read(root())?;
-    fs::write(&path, map::rewritten(&document, &cited))?;
     let all = map::listed(&document);
+    let cited = sources::read(root(), &all)?;
+    fs::write(&path, map::rewritten(&document, &cited))?;
     let (held, open): (Vec<RuleId>, Vec<RuleId>) = all
         .iter()
         .partition(|rule| cited.get(rule).is_some_and(|found| !found.tests.is_empty()));
@@ -56,11 +56,9 @@ fn write() -> io::Result<()> {
 fn list(rule: &str) -> io::Result<()> {
     let rule = RuleId::from_str(rule)
         .map_err(|()| io::Error::other(format!("`{rule}` is no rule's number, such as P-20")))?;
-    for test in sources::read(root())?
-        .remove(&rule)
-        .unwrap_or_default()
-        .tests
-    {
+    let document = fs::read_to_string(root().join("docs/PROTOCOL.md"))?;
+    let mut cited = sources::read(root(), &map::listed(&document))?;
+    for test in cited.remove(&rule).unwrap_or_default().tests {
         println!("{test}");
     }
     Ok(())

@@ -33,9 +33,9 @@ pub fn rewritten(document: &str, cited: &Cited) -> String {
     out
 }
 
-/// The rules that the document lists in its tables, in its order.
+/// The rules that the document lists in its tables.
 #[must_use]
-pub fn listed(document: &str) -> Vec<RuleId> {
+pub fn listed(document: &str) -> BTreeSet<RuleId> {
     rows(document)
         .filter_map(|(_, row)| row)
         .map(|(rule, _)| rule)

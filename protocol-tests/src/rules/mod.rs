@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 /// The number of a rule, such as `P-59a`, or of a lesson, such as `L-4`.
 ///
-/// Ordered by area, number and letter, so that `P-9` comes before `P-10`.
+/// Ordered by area, number and letter, so that `P-5` comes before `P-10`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleId {
     /// `P` for the idempotent producer, `T` for transactions, `R` for reading, `L` for lessons of other clients.
@@ -24,21 +24,26 @@ pub struct RuleId {
 }
 
 impl RuleId {
-    /// The numbers between this one and `last`, both included, if they are of one area.
-    ///
-    /// A rule with a letter is reached by no range.
-    #[must_use]
-    pub fn to(self, last: Self) -> Vec<Self> {
-        if self.area != last.area {
+    /// The known rules from this one to `last`, both included, if they are of one area.
+    fn to(self, last: Self, known: &BTreeSet<Self>) -> Vec<Self> {
+        if self.area != last.area || last < self {
             return vec![self, last];
         }
-        (self.number..=last.number)
-            .map(|number| Self {
-                area: self.area,
-                number,
-                letter: None,
-            })
-            .collect()
+        let last = Self {
+            letter: last.letter.or(Some('z')),
+            ..last
+        };
+        known.range(self..=last).copied().collect()
+    }
+
+    /// The rule itself, or all of its number with a letter if only those are known.
+    fn resolved(self, known: &BTreeSet<Self>) -> Vec<Self> {
+        let of_number = self.to(self, known);
+        if of_number.is_empty() {
+            vec![self]
+        } else {
+            of_number
+        }
     }
 }
 
@@ -83,18 +88,18 @@ pub struct Citations {
 pub type Cited = BTreeMap<RuleId, Citations>;
 
 /// The rules that a text cites: single numbers, and ranges such as `P-1 to P-5`.
+///
+/// `P-59` cites `P-59a` to `P-59e` if those are what is known. A single number that is not known is kept as it is.
 #[must_use]
-pub fn cited_in(text: &str) -> BTreeSet<RuleId> {
+pub fn cited_in(text: &str, known: &BTreeSet<RuleId>) -> BTreeSet<RuleId> {
     let mut cited = BTreeSet::new();
     let mut before: Option<RuleId> = None;
     let mut range = false;
     for word in words(text) {
         let id = RuleId::from_str(word).ok();
         match (id, before) {
-            (Some(last), Some(first)) if range => cited.extend(first.to(last)),
-            (Some(id), _) => {
-                cited.insert(id);
-            }
+            (Some(last), Some(first)) if range => cited.extend(first.to(last, known)),
+            (Some(id), _) => cited.extend(id.resolved(known)),
             (None, _) => {}
         }
         range = word == "to" && before.is_some();
@@ -117,14 +122,23 @@ mod tests {
     use super::*;
 
     fn ids(text: &str) -> Vec<String> {
-        cited_in(text).iter().map(RuleId::to_string).collect()
+        let known = "P-1 P-5 P-10 P-11 P-59a P-59b R-1 R-2 R-4 T-1 T-2 L-3".split(' ');
+        let known = known.map(|id| RuleId::from_str(id).unwrap_or_else(|()| panic!("{id}")));
+        let cited = cited_in(text, &known.collect());
+        cited.iter().map(RuleId::to_string).collect()
     }
 
     #[test]
     fn numbers_and_ranges_are_read() {
-        assert_eq!(ids("(P-9, T-1; see L-3.)"), ["L-3", "P-9", "T-1"]);
-        assert_eq!(ids("R-1 to R-3, P-59a"), ["P-59a", "R-1", "R-2", "R-3"]);
-        assert_eq!(ids("P-9 and to P-11"), ["P-9", "P-11"]);
+        assert_eq!(ids("(P-10, T-1; see L-3.)"), ["L-3", "P-10", "T-1"]);
+        assert_eq!(ids("R-1 to R-4, P-59a"), ["P-59a", "R-1", "R-2", "R-4"]);
+        assert_eq!(ids("P-10 and to P-11"), ["P-10", "P-11"]);
+        assert_eq!(ids("P-11 to P-59"), ["P-11", "P-59a", "P-59b"]);
+    }
+
+    #[test]
+    fn a_number_without_its_letters_means_all_of_them() {
+        assert_eq!(ids("P-59"), ["P-59a", "P-59b"]);
     }
 
     #[test]

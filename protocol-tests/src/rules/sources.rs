@@ -1,5 +1,6 @@
 //! Reads the citations out of the sources.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -9,7 +10,7 @@ use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::{Attribute, File, Item};
 
-use super::{Citations, Cited, cited_in};
+use super::{Citations, Cited, RuleId, cited_in};
 
 /// The folders with sources, from the repository's root.
 const FOLDERS: [&str; 3] = ["crates", "protocol-tests", "fuzz/fuzz_targets"];
@@ -17,18 +18,18 @@ const FOLDERS: [&str; 3] = ["crates", "protocol-tests", "fuzz/fuzz_targets"];
 /// The macros of this crate whose first argument is a test written as a plain function.
 const DECLARING: [&str; 2] = ["conformance", "own_kafka"];
 
-/// Reads every source below `root`.
+/// Reads every source below `root`; `known` are the rules that there are.
 ///
 /// # Errors
 ///
 /// A file or folder that cannot be read, or a source that is not Rust (as [`io::ErrorKind::InvalidData`]).
-pub fn read(root: &Path) -> io::Result<Cited> {
+pub fn read(root: &Path, known: &BTreeSet<RuleId>) -> io::Result<Cited> {
     let mut cited = Cited::new();
     for folder in FOLDERS {
         for path in rust_files(&root.join(folder))? {
             let text = fs::read_to_string(&path)?;
             let name = shown(root, &path);
-            read_source(&name, &text, &mut cited).map_err(|error| {
+            read_source(&name, &text, known, &mut cited).map_err(|error| {
                 io::Error::new(io::ErrorKind::InvalidData, format!("{name}: {error}"))
             })?;
         }
@@ -37,13 +38,18 @@ pub fn read(root: &Path) -> io::Result<Cited> {
 }
 
 /// Reads one source: its tests' citations, and those of the rest unless the whole file is tests.
-fn read_source(name: &str, text: &str, cited: &mut Cited) -> syn::Result<()> {
+fn read_source(
+    name: &str,
+    text: &str,
+    known: &BTreeSet<RuleId>,
+    cited: &mut Cited,
+) -> syn::Result<()> {
     let file = syn::parse_file(text)?;
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Found::default();
     found.items(&file.items, &declared(&file));
     for (test, span) in &found.tests {
-        for rule in cited_in(&lines[span.clone()].join("\n")) {
+        for rule in cited_in(&lines[span.clone()].join("\n"), known) {
             entry(cited, rule).tests.insert(test.clone());
         }
     }
@@ -59,13 +65,13 @@ fn read_source(name: &str, text: &str, cited: &mut Cited) -> syn::Result<()> {
         .filter(|line| !in_tests(*line))
         .map(|line| lines[line])
         .collect();
-    for rule in cited_in(&product.join("\n")) {
+    for rule in cited_in(&product.join("\n"), known) {
         entry(cited, rule).files.insert(name.to_owned());
     }
     Ok(())
 }
 
-fn entry(cited: &mut Cited, rule: super::RuleId) -> &mut Citations {
+fn entry(cited: &mut Cited, rule: RuleId) -> &mut Citations {
     cited.entry(rule).or_default()
 }
 
@@ -247,8 +253,9 @@ mod tests {
 
     fn read_one(name: &str) -> Vec<String> {
         let mut cited = Cited::new();
-        read_source(name, SOURCE, &mut cited).unwrap_or_else(|error| panic!("{error}"));
-        let line = |(rule, found): (&super::super::RuleId, &Citations)| {
+        read_source(name, SOURCE, &BTreeSet::new(), &mut cited)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let line = |(rule, found): (&RuleId, &Citations)| {
             let all: Vec<&str> = found
                 .files
                 .iter()

@@ -116,7 +116,7 @@ fn passing_errors_are_repeated() {
     }
 }
 
-/// §2.6, T-54: what does not pass spoils the transaction.
+/// P-54, §2.6: what does not pass spoils the transaction.
 #[test]
 fn refused_partitions_leave_only_the_abort() {
     for code in [
