@@ -22,7 +22,7 @@ const DELETE_RECORDS: i16 = 2;
 const DESCRIBE_TRANSACTIONS: i16 = 0;
 const OFFSET_FETCH: i16 = 8;
 
-/// A reader by bare requests; see [`RawConnection`].
+/// A reader by bare requests; see [`crate::raw::RawConnection`].
 #[derive(Clone, Copy, Debug)]
 pub struct Raw;
 
