@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::delivery::Delivery;
 use super::driver::Command;
-use super::queue::{Placed, Placing, Room, Shared};
+use super::memory::Room;
+use super::queue::{Placed, Placing, Shared};
 use super::record::Record;
 use crate::config::{Partitioner, ProducerConfig};
 use crate::error::Error;
@@ -101,7 +102,7 @@ impl Core {
         started: Instant,
         deadline: Instant,
     ) -> Result<Room, Error> {
-        match tokio::time::timeout_at(deadline.into(), self.shared.room(bytes)).await {
+        match tokio::time::timeout_at(deadline.into(), self.shared.memory.room(bytes)).await {
             Ok(Some(room)) => Ok(room),
             Ok(None) => Err(self.shared.ended().cloned().unwrap_or_else(closed)),
             Err(_) => Err(Error::BufferFull {

@@ -1,31 +1,24 @@
 //! What callers and the driver share: topics, one queue per partition, and the room in memory.
 //!
 //! Locks, in order, none held across an await: `topics` (read on every send, written when a topic is first
-//! used or grows), a topic's `sticky`, a partition's `accumulator`, then `flagged`. `buffers` is taken alone.
+//! used or grows), a topic's `sticky`, a partition's `accumulator`, then `flagged`. Those of
+//! [`Memory`] and [`Standing`] are taken alone.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use milena_codec::record::{BatchBuilder, RecordToWrite};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use super::accumulator::{Accumulator, PendingBatch};
 use super::delivery::{BatchCompletion, Delivery};
 use super::machine::PartitionId;
+use super::memory::{Memory, Room};
 use super::partitioner::{self, Sticky};
+use super::standing::Standing;
 use crate::error::Error;
 use crate::runtime::now;
-
-/// Bytes of the producer's memory that a batch takes, given back on drop.
-#[derive(Debug)]
-pub(crate) struct Room(OwnedSemaphorePermit);
-
-impl Room {
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.num_permits()
-    }
-}
 
 /// One partition's queue.
 #[derive(Debug)]
@@ -117,21 +110,10 @@ pub(crate) struct Shared {
     flagged: Mutex<Vec<PartitionId>>,
     touched: Mutex<Vec<PartitionId>>,
     wake: Notify,
-    memory: Arc<Semaphore>,
-    /// Callers that wait for room.
-    waiting: AtomicUsize,
-    buffers: Mutex<Vec<Vec<u8>>>,
+    pub(crate) memory: Memory,
     /// Batches that have no sequence yet, open ones included.
     undrained: AtomicUsize,
-    ended: OnceLock<Error>,
-    /// Why the open transaction can't be committed: a send that could not be taken (T-15).
-    spoiled: Mutex<Option<Error>>,
-    /// Why the open transaction takes no more records: it can only be aborted (T-11).
-    barred: Mutex<Option<Error>>,
-    /// There is something in `barred`.
-    is_barred: AtomicBool,
-    /// A transaction was dropped; its abort is wanted.
-    abort_requested: AtomicBool,
+    pub(crate) standing: Standing,
     seed: u64,
 }
 
@@ -148,68 +130,33 @@ impl Shared {
             flagged: Mutex::default(),
             touched: Mutex::default(),
             wake: Notify::new(),
-            memory: Arc::new(Semaphore::new(
-                limits.buffer_memory.min(Semaphore::MAX_PERMITS),
-            )),
-            waiting: AtomicUsize::new(0),
-            buffers: Mutex::default(),
+            memory: Memory::new(limits.buffer_memory, limits.batch_bytes),
             undrained: AtomicUsize::new(0),
-            ended: OnceLock::new(),
-            spoiled: Mutex::default(),
-            barred: Mutex::default(),
-            is_barred: AtomicBool::new(false),
-            abort_requested: AtomicBool::new(false),
+            standing: Standing::default(),
             seed,
         }
     }
 
-    /// The reason why nothing more is accepted; set before anyone is told (L-8). The first counts.
+    /// Nothing more is accepted, for this reason; the first counts.
     pub(crate) fn end(&self, reason: Error) {
-        let _ = self.ended.set(reason);
+        self.standing.end(reason);
         self.memory.close();
     }
 
     pub(crate) fn ended(&self) -> Option<&Error> {
-        self.ended.get()
+        self.standing.ended()
     }
 
     /// The open transaction can only be aborted (T-15). The first reason is kept.
     pub(crate) fn spoil(&self, reason: &Error) {
-        lock(&self.spoiled).get_or_insert_with(|| reason.clone());
-        self.bar(&reason.clone().into_abortable());
+        self.standing.spoil(reason);
         self.wake();
-    }
-
-    /// The open transaction takes no more records, for this reason (T-11); set before anyone is told (L-8). The
-    /// newest counts.
-    pub(crate) fn bar(&self, reason: &Error) {
-        *lock(&self.barred) = Some(reason.clone());
-        self.is_barred.store(true, Ordering::Release);
-    }
-
-    /// A transaction begins.
-    pub(crate) fn unbar(&self) {
-        self.is_barred.store(false, Ordering::Release);
-        *lock(&self.barred) = None;
-    }
-
-    fn barred(&self) -> Option<Error> {
-        let is_barred = self.is_barred.load(Ordering::Acquire);
-        is_barred.then(|| lock(&self.barred).clone()).flatten()
-    }
-
-    pub(crate) fn take_spoiled(&self) -> Option<Error> {
-        lock(&self.spoiled).take()
     }
 
     /// Asks for the abort of the open transaction; never waits.
     pub(crate) fn request_abort(&self) {
-        self.abort_requested.store(true, Ordering::Release);
+        self.standing.request_abort();
         self.wake();
-    }
-
-    pub(crate) fn take_abort_request(&self) -> bool {
-        self.abort_requested.swap(false, Ordering::AcqRel)
     }
 
     pub(crate) fn wake(&self) {
@@ -235,11 +182,11 @@ impl Shared {
         placing: &Placing<'_>,
         room: &mut Option<Room>,
     ) -> Result<Placed, Error> {
-        if let Some(error) = self.ended.get() {
+        if let Some(error) = self.standing.ended() {
             return Err(error.clone());
         }
         if placing.transaction != 0
-            && let Some(error) = self.barred()
+            && let Some(error) = self.standing.barred()
         {
             return Err(error);
         }
@@ -314,11 +261,11 @@ impl Shared {
         let bytes = record_bytes
             .max(self.limits.batch_bytes)
             .min(self.limits.buffer_memory);
-        let Some(room) = room.take().or_else(|| self.try_room(bytes)) else {
+        let Some(room) = room.take().or_else(|| self.memory.try_room(bytes)) else {
             return Ok((Placed::NoRoom(bytes), false));
         };
         let batch = PendingBatch {
-            builder: BatchBuilder::new(self.buffer()),
+            builder: BatchBuilder::new(self.memory.buffer()),
             completion: Arc::new(BatchCompletion::new(
                 Arc::clone(&queue.topic),
                 queue.partition,
@@ -372,45 +319,6 @@ impl Shared {
             }
         }
         flagged
-    }
-
-    fn try_room(&self, bytes: usize) -> Option<Room> {
-        let permits = u32::try_from(bytes).ok()?;
-        Arc::clone(&self.memory)
-            .try_acquire_many_owned(permits)
-            .ok()
-            .map(Room)
-    }
-
-    /// Waits, in the order of the calls, until `bytes` of room are free; `None` once the producer has ended.
-    pub(crate) async fn room(&self, bytes: usize) -> Option<Room> {
-        let permits = u32::try_from(bytes).ok()?;
-        let _waiting = Waiting::one_more(&self.waiting);
-        Arc::clone(&self.memory)
-            .acquire_many_owned(permits)
-            .await
-            .ok()
-            .map(Room)
-    }
-
-    pub(crate) fn somebody_waits_for_room(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) > 0
-    }
-
-    /// An allocation for a batch; what is in it means nothing.
-    pub(crate) fn buffer(&self) -> Vec<u8> {
-        let pooled = lock(&self.buffers).pop();
-        pooled.unwrap_or_else(|| Vec::with_capacity(self.limits.batch_bytes))
-    }
-
-    /// Keeps the allocation of an answered batch for the next, and its bytes: a builder writes over them, and
-    /// a buffer without any would have to be zeroed again.
-    pub(crate) fn recycle(&self, buffer: Vec<u8>) {
-        let bound = (self.limits.buffer_memory / self.limits.batch_bytes.max(1)).clamp(1, 64);
-        let mut buffers = lock(&self.buffers);
-        if buffers.len() < bound && buffer.capacity() <= 2 * self.limits.batch_bytes {
-            buffers.push(buffer);
-        }
     }
 
     pub(crate) fn queue(&self, id: PartitionId) -> Option<Arc<PartitionQueue>> {
@@ -485,22 +393,6 @@ impl Shared {
         }
         self.wake();
         incomplete
-    }
-}
-
-/// Counts one until it is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn one_more(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -613,8 +505,8 @@ mod tests {
             .map(|closed| (closed.body().as_ptr(), closed))
             .unwrap();
         let bytes = wire.body().len();
-        shared.recycle(wire.into_buffer().unwrap());
-        let again = shared.buffer();
+        shared.memory.recycle(wire.into_buffer().unwrap());
+        let again = shared.memory.buffer();
         assert_eq!(again.as_ptr(), body, "the same allocation");
         assert_eq!(again.len(), bytes, "and nothing to zero but the rest");
     }

@@ -10,7 +10,8 @@ use super::accumulator::PendingBatch;
 use super::delivery::{BatchCompletion, BatchOutcome};
 use super::failure::Failure;
 use super::machine::{Appended, BatchSource, PartitionId, Sendable, Take};
-use super::queue::{PartitionQueue, Room, Shared};
+use super::memory::Room;
+use super::queue::{PartitionQueue, Shared};
 use crate::error::Error;
 
 /// A closed batch on its way: its bytes, its callers and its room in memory. Clones share all of it.
@@ -122,7 +123,7 @@ impl Queues<'_> {
         let output = if self.compressor.compression() == Compression::None {
             Vec::new()
         } else {
-            self.shared.buffer()
+            self.shared.memory.buffer()
         };
         let (closed, spare) = builder
             .close_into(self.compressor, output)
@@ -132,7 +133,7 @@ impl Queues<'_> {
                 error
             })?;
         if spare.capacity() > 0 {
-            self.shared.recycle(spare);
+            self.shared.memory.recycle(spare);
         }
         Ok(SealedBatch(Arc::new(Sealed {
             closed,

@@ -197,7 +197,7 @@ impl Transacting {
             return;
         };
         if self.machine.state() == State::AbortableError {
-            shared.bar(&error);
+            shared.standing.bar(&error);
         } else {
             shared.end(error);
         }
@@ -279,7 +279,7 @@ impl Transacting {
         let begun = self.machine.begin();
         let is_open = begun.is_ok();
         if is_open {
-            shared.unbar();
+            shared.standing.unbar();
         }
         if waiter.send(begun).is_err() && is_open {
             self.abort_unasked();
@@ -492,7 +492,7 @@ mod tests {
     #[test]
     fn the_next_transaction_takes_records_again() {
         let (mut transacting, shared) = open();
-        shared.bar(&Error::TransactionAborted);
+        shared.standing.bar(&Error::TransactionAborted);
         send(&shared, 1).unwrap_err();
         transacting.machine = Txn::ready(TransactionVersion::Two).machine;
         let (done, begun) = oneshot::channel();

@@ -1,0 +1,225 @@
+//! What the driver says to brokers and hears from them: connections, requests, answers, leaders.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use milena_codec::{ErrorCode, ProducerIdentity};
+use milena_connection::{CallError, Lane};
+
+use super::super::delivery::BatchOutcome;
+use super::super::exchange::{self, Expected};
+use super::super::identity::InitVerdict;
+use super::super::machine::{Leader, Open, ProduceAnswer, ProduceRequest, Work};
+use super::super::queue::PartitionQueue;
+use super::super::sealed::{Queues, SealedBatch};
+use super::super::transacting::Transacting;
+use super::{Driver, Happening, Link};
+use crate::config::Acks;
+use crate::error::Error;
+
+impl Driver {
+    pub(super) fn drain(&mut self, now: Instant) -> Work<SealedBatch> {
+        let mut queues = Queues {
+            shared: &self.shared,
+            queues: &self.queues,
+            compressor: self.config.compression,
+            linger: self.config.linger,
+            unsent: Vec::new(),
+        };
+        let work = match &self.transacting {
+            Some(transacting) => self.sender.drain(now, &mut queues, transacting),
+            None => self.sender.drain(now, &mut queues, &Open),
+        };
+        for (partition, pending, failure) in queues.unsent {
+            let error = self.fail(partition, failure, now - pending.created);
+            pending.completion.complete(BatchOutcome::Failed(error));
+        }
+        work
+    }
+
+    /// Sees to what the sender lacks.
+    pub(super) fn arrange(&mut self, now: Instant, work: &Work<SealedBatch>) -> Option<Instant> {
+        for broker in &work.connect {
+            self.dial(*broker);
+        }
+        if work.refresh_metadata {
+            self.refresh();
+        }
+        if !work.init_producer_id {
+            return work.wait_until;
+        }
+        if self.requester.poll(now) {
+            let cluster = self.cluster.clone();
+            self.happenings.push(Box::pin(async move {
+                Happening::ProducerId(exchange::init_producer_id(&cluster).await)
+            }));
+        }
+        [work.wait_until, self.requester.wait_until()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn refresh(&mut self) {
+        if self.refreshing {
+            return;
+        }
+        self.refreshing = true;
+        let cluster = self.cluster.clone();
+        let topics = milena_connection::TopicsWanted::Named(self.shared.topic_names());
+        self.happenings.push(Box::pin(async move {
+            if let Err(cause) = cluster.refresh(topics).await {
+                tracing::debug!(%cause, "metadata could not be refreshed");
+            }
+            Happening::MetadataRefreshed
+        }));
+    }
+
+    pub(super) fn dial(&mut self, broker: i32) {
+        if self.links.contains_key(&broker) {
+            return;
+        }
+        self.links.insert(broker, Link::Dialling);
+        let cluster = self.cluster.clone();
+        self.happenings.push(Box::pin(async move {
+            Happening::Connected {
+                broker,
+                result: cluster.connection(broker, Lane::Data).await,
+            }
+        }));
+    }
+
+    pub(super) fn submit(&mut self, now: Instant, request: ProduceRequest<SealedBatch>) {
+        let (id, broker) = (request.id, request.broker);
+        let Some(Link::Up(connection)) = self.links.get(&broker) else {
+            return self.sender.handle_answer(now, id, ProduceAnswer::NotSent);
+        };
+        let versions = self.transacting.as_ref().map(Transacting::produce_versions);
+        let sending = exchange::Sending {
+            connection,
+            snapshot: &self.cluster.snapshot(),
+            queues: &self.queues,
+            config: &self.config,
+            transactional_id: self.transactional_id.as_deref(),
+            versions: versions.unwrap_or(exchange::ANY_VERSION),
+        };
+        match sending.submit(&request) {
+            Ok((answer, expected)) => {
+                if let Some(transacting) = &mut self.transacting {
+                    for outgoing in &request.batches {
+                        transacting.attempted(outgoing.partition, now);
+                    }
+                }
+                self.happenings.push(Box::pin(async move {
+                    Happening::Produced {
+                        id,
+                        broker,
+                        expected,
+                        result: answer.await,
+                    }
+                }));
+            }
+            Err(cause) => {
+                tracing::debug!(broker, %cause, "a Produce request could not be handed to its connection");
+                self.drop_closed_link(broker);
+                self.sender.handle_answer(now, id, ProduceAnswer::NotSent);
+            }
+        }
+    }
+
+    /// What became of a Produce request, in the sender's terms.
+    pub(super) fn read(
+        &mut self,
+        broker: i32,
+        expected: &Expected,
+        result: Result<Bytes, CallError>,
+    ) -> ProduceAnswer {
+        let body = match result {
+            Ok(_) if self.config.acks == Acks::NoneMayLose => return ProduceAnswer::Written,
+            Ok(body) => body,
+            Err(cause) => {
+                tracing::debug!(broker, %cause, "a Produce request got no answer");
+                self.drop_closed_link(broker);
+                let unknown = cause.is_ambiguous();
+                return if unknown {
+                    ProduceAnswer::Unknown
+                } else {
+                    ProduceAnswer::NotSent
+                };
+            }
+        };
+        match exchange::decode(body, expected, &self.config.client.limits) {
+            Ok((answer, hints)) => {
+                for hint in &hints {
+                    self.cluster.apply_leader_hint(hint);
+                }
+                answer
+            }
+            Err(cause) => {
+                tracing::warn!(broker, %cause, "malformed Produce answer: its batches' fate is unknown");
+                ProduceAnswer::Unknown
+            }
+        }
+    }
+
+    pub(super) fn drop_closed_link(&mut self, broker: i32) {
+        if matches!(self.links.get(&broker), Some(Link::Up(connection)) if connection.is_closed()) {
+            self.links.remove(&broker);
+            self.sender.on_disconnected(broker);
+        }
+    }
+
+    pub(super) fn handle_producer_id(
+        &mut self,
+        now: Instant,
+        result: Result<(ErrorCode, ProducerIdentity), CallError>,
+    ) {
+        let (answer, identity) = exchange::init_answer(result);
+        match self.requester.handle(now, answer) {
+            InitVerdict::Granted => self.sender.set_identity(identity),
+            InitVerdict::Retry => {}
+            InitVerdict::Refused(code) => {
+                self.fail_queued(&Error::broker(code, "InitProducerId", None));
+            }
+            InitVerdict::Fatal(code) => {
+                self.end(&Error::broker(code, "InitProducerId", None).into_fatal());
+            }
+        }
+    }
+
+    /// Takes note of topics and partitions that callers made known.
+    pub(super) fn learn_partitions(&mut self, queues: Vec<Arc<PartitionQueue>>, now: Instant) {
+        for _ in self.queues.len()..queues.len() {
+            self.sender.add_partition();
+        }
+        if let Some(transacting) = &mut self.transacting {
+            transacting.learn(&queues);
+        }
+        self.queues = queues;
+        self.learn_leaders(now);
+    }
+
+    /// Takes over leaders and new partitions from the newest metadata.
+    pub(super) fn learn_leaders(&mut self, now: Instant) {
+        let snapshot = self.cluster.snapshot();
+        for topic in self.shared.topic_names() {
+            if let Some(metadata) = snapshot.topic(&topic) {
+                self.shared.register(&topic, metadata.partitions.len());
+            }
+        }
+        for queue in &self.queues {
+            let leader = snapshot
+                .partition(&queue.topic, queue.partition)
+                .and_then(|partition| {
+                    let leader_epoch = partition.leader_epoch.unwrap_or(-1);
+                    Some(Leader {
+                        broker: partition.leader?,
+                        leader_epoch,
+                    })
+                });
+            queue.set_has_leader(leader.is_some());
+            self.sender.set_leader(now, queue.id, leader);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! How the producer and its open transaction stand, as callers and the driver tell each other. Pure.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::error::Error;
+
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    ended: OnceLock<Error>,
+    /// Why the open transaction can't be committed: a send that could not be taken (T-15).
+    spoiled: Mutex<Option<Error>>,
+    /// Why the open transaction takes no more records: it can only be aborted (T-11).
+    barred: Mutex<Option<Error>>,
+    /// There is something in `barred`.
+    is_barred: AtomicBool,
+    /// A transaction was dropped; its abort is wanted.
+    abort_requested: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Standing {
+    /// The reason why nothing more is accepted; set before anyone is told (L-8). The first counts.
+    pub(crate) fn end(&self, reason: Error) {
+        let _ = self.ended.set(reason);
+    }
+
+    pub(crate) fn ended(&self) -> Option<&Error> {
+        self.ended.get()
+    }
+
+    /// The open transaction can only be aborted (T-15). The first reason is kept.
+    pub(crate) fn spoil(&self, reason: &Error) {
+        lock(&self.spoiled).get_or_insert_with(|| reason.clone());
+        self.bar(&reason.clone().into_abortable());
+    }
+
+    /// The open transaction takes no more records, for this reason (T-11); set before anyone is told (L-8). The
+    /// newest counts.
+    pub(crate) fn bar(&self, reason: &Error) {
+        *lock(&self.barred) = Some(reason.clone());
+        self.is_barred.store(true, Ordering::Release);
+    }
+
+    /// A transaction begins.
+    pub(crate) fn unbar(&self) {
+        self.is_barred.store(false, Ordering::Release);
+        *lock(&self.barred) = None;
+    }
+
+    pub(crate) fn barred(&self) -> Option<Error> {
+        let is_barred = self.is_barred.load(Ordering::Acquire);
+        is_barred.then(|| lock(&self.barred).clone()).flatten()
+    }
+
+    pub(crate) fn take_spoiled(&self) -> Option<Error> {
+        lock(&self.spoiled).take()
+    }
+
+    /// Asks for the abort of the open transaction; never waits.
+    pub(crate) fn request_abort(&self) {
+        self.abort_requested.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn take_abort_request(&self) -> bool {
+        self.abort_requested.swap(false, Ordering::AcqRel)
+    }
+}
