@@ -120,6 +120,7 @@ impl Default for BrokerBuilder {
                     id_expiration: Duration::from_secs(7 * 24 * 3600),
                     id_expiration_scan: Duration::from_secs(3600),
                     marker_delay: Duration::from_micros(300),
+                    two_phase_commit: false,
                 },
                 groups: GroupSettings {
                     initial_rebalance_delay: Duration::ZERO,
@@ -277,6 +278,19 @@ impl BrokerBuilder {
     /// Default 20 ms and 100 ms, as Kafka's `add.partitions.to.txn.retry.backoff.ms` and `…max.ms`.
     pub fn marker_wait(mut self, backoff: Duration, max: Duration) -> Self {
         self.marker_wait = MarkerWait { backoff, max };
+        self
+    }
+
+    /// Whether clients may take part in a two-phase commit (KIP-939): InitProducerId 6 is served, a transaction
+    /// whose instance enabled it is never ended by its timeout, and a new instance can keep it. Default false:
+    /// as on Kafka 4.3.1 version 6 is not told, and somebody who sends it all the same
+    /// ([`serve_only`](Self::serve_only) lets it through) gets TRANSACTIONAL_ID_AUTHORIZATION_FAILED for enabling
+    /// it and UNSUPPORTED_VERSION for keeping a transaction.
+    ///
+    /// Experimental: no released Kafka broker does this, so there is none to compare with.
+    #[cfg(feature = "two-phase-commit")]
+    pub fn two_phase_commit(mut self, enable: bool) -> Self {
+        self.settings.transactions.two_phase_commit = enable;
         self
     }
 
@@ -445,6 +459,7 @@ impl BrokerBuilder {
             };
             (id, node)
         });
+        let two_phase_commit = self.settings.transactions.two_phase_commit;
         let clock = Arc::new(Clock::start(self.clock_start));
         let history = History::new(self.history_capacity, self.history_bodies);
         let mut cluster = Cluster::new(
@@ -457,7 +472,7 @@ impl BrokerBuilder {
         for topic in self.topics {
             topic.create(&mut cluster)?;
         }
-        let mut versions = ServedVersions::default();
+        let mut versions = ServedVersions::new(two_phase_commit);
         for (broker_id, api_key, range) in self.restricted {
             versions.restrict(broker_id, api_key, range);
         }

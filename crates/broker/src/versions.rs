@@ -5,13 +5,26 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// What the brokers of a cluster serve: everything, unless one was told to serve less.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct ServedVersions {
     /// By broker and API key; `None` for an API that it does not serve at all.
     restricted: BTreeMap<(i32, i16), Option<RangeInclusive<i16>>>,
+    /// Versions that Kafka calls unstable are told too: those of two-phase commit (KIP-939).
+    two_phase_commit: bool,
 }
 
+const INIT_PRODUCER_ID: i16 = 22;
+/// The newest version of InitProducerId without two-phase commit.
+const INIT_PRODUCER_ID_STABLE: i16 = 5;
+
 impl ServedVersions {
+    pub(crate) fn new(two_phase_commit: bool) -> Self {
+        Self {
+            restricted: BTreeMap::new(),
+            two_phase_commit,
+        }
+    }
+
     /// Lets a broker serve only these versions of an API, or none.
     pub(crate) fn restrict(
         &mut self,
@@ -28,7 +41,12 @@ impl ServedVersions {
             .find(|(key, _)| *key == api_key)
             .map(|(_, versions)| versions)?;
         let Some(restricted) = self.restricted.get(&(broker_id, api_key)) else {
-            return Some(ours);
+            let is_capped = api_key == INIT_PRODUCER_ID && !self.two_phase_commit;
+            return Some(if is_capped {
+                *ours.start()..=INIT_PRODUCER_ID_STABLE
+            } else {
+                ours
+            });
         };
         let theirs = restricted.as_ref()?;
         let first = *ours.start().max(theirs.start());

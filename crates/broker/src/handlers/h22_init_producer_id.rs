@@ -2,7 +2,7 @@
 
 use super::{Api, Context, Reply, Subject};
 use crate::cluster::nodes::CoordinatorKind;
-use crate::txn_coordinator;
+use crate::txn_coordinator::{self, Initialized};
 use kafka_protocol::messages::{
     InitProducerIdRequest, InitProducerIdResponse, ProducerId as WireProducerId,
 };
@@ -13,20 +13,31 @@ pub(super) struct InitProducerId;
 
 /// Before this version a fenced producer was told INVALID_PRODUCER_EPOCH.
 const TELLS_FENCED_SINCE: i16 = 4;
+/// Version 6 is two-phase commit (KIP-939), and told only by a cluster that is set up for it.
+const NEWEST: i16 = if cfg!(feature = "two-phase-commit") {
+    6
+} else {
+    5
+};
 
 impl Api for InitProducerId {
     type Request = InitProducerIdRequest;
 
-    const VERSIONS: RangeInclusive<i16> = 0..=5;
+    const VERSIONS: RangeInclusive<i16> = 0..=NEWEST;
 
     async fn answer(
         context: &Context,
         request: InitProducerIdRequest,
     ) -> Reply<InitProducerIdResponse> {
         Reply::Answer(match init(context, &request) {
-            Ok(producer) => InitProducerIdResponse::default()
-                .with_producer_id(WireProducerId(producer.producer_id.0))
-                .with_producer_epoch(producer.producer_epoch.0),
+            Ok(Initialized { producer, ongoing }) => {
+                let ongoing = ongoing.unwrap_or(ProducerIdentity::NONE);
+                InitProducerIdResponse::default()
+                    .with_producer_id(WireProducerId(producer.producer_id.0))
+                    .with_producer_epoch(producer.producer_epoch.0)
+                    .with_ongoing_txn_producer_id(WireProducerId(ongoing.producer_id.0))
+                    .with_ongoing_txn_producer_epoch(ongoing.producer_epoch.0)
+            }
             Err(ErrorCode::ProducerFenced) if context.api_version < TELLS_FENCED_SINCE => {
                 Self::refuse(
                     &request,
@@ -57,7 +68,7 @@ impl Api for InitProducerId {
     }
 }
 
-fn init(context: &Context, request: &InitProducerIdRequest) -> Result<ProducerIdentity, ErrorCode> {
+fn init(context: &Context, request: &InitProducerIdRequest) -> Result<Initialized, ErrorCode> {
     let stated = ProducerIdentity::new(
         ProducerId(request.producer_id.0),
         ProducerEpoch(request.producer_epoch),
@@ -81,6 +92,8 @@ fn init(context: &Context, request: &InitProducerIdRequest) -> Result<ProducerId
             transactional_id,
             timeout_ms: request.transaction_timeout_ms,
             expected,
+            enable_two_phase: request.enable_2_pc,
+            keep_prepared: request.keep_prepared_txn,
         };
         cluster.transactions.init_producer_id(&request, now)
     })

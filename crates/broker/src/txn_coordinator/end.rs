@@ -66,37 +66,34 @@ impl TxnCoordinator {
         };
         if !bumps_epoch {
             // The end of versions 0 and 1 bumps nothing, so the epoch is taken here.
-            transaction.epoch = ProducerEpoch(transaction.epoch.0.saturating_add(1));
+            transaction.epoch = raised(transaction.epoch);
             transaction.last_epoch = ProducerEpoch::NONE;
+            if let Some(staged) = &mut transaction.staged {
+                staged.producer_epoch = raised(staged.producer_epoch);
+            }
         }
         self.prepare(id, TransactionState::PrepareAbort, bumps_epoch, now);
         Ok(())
     }
 
     fn prepare(&mut self, id: &str, state: TransactionState, bumps_epoch: bool, now: Time) {
-        let rotates = bumps_epoch
-            && self
-                .transactions
-                .get(id)
-                .is_some_and(Transaction::is_exhausted);
-        let next_producer_id = if rotates {
-            self.fresh_producer_id()
-        } else {
-            ProducerId::NONE
-        };
+        let client = self.transactions.get(id).map(Transaction::client);
+        let rotates =
+            bumps_epoch && client.is_some_and(|c| c.producer_epoch >= ProducerEpoch::EXHAUSTED);
+        let rotated = rotates.then(|| self.fresh_producer_id());
         let Some((name, transaction)) = self.transactions.get_key_value(id) else {
             return;
         };
         let (name, mut transaction) = (name.clone(), transaction.clone());
         if bumps_epoch {
             transaction.last_epoch = transaction.epoch;
-            transaction.epoch = ProducerEpoch(transaction.epoch.0.saturating_add(1));
+            transaction.epoch = raised(transaction.epoch);
         }
         if transaction.state != TransactionState::Ongoing {
             // Version 2 may abort what never began.
             transaction.started = Some(now);
         }
-        transaction.next_producer_id = next_producer_id;
+        transaction.next = transaction.client_after(rotated, bumps_epoch);
         transaction.bumps_epoch = bumps_epoch;
         transaction.enter(state, now);
         if transaction.partitions.is_empty() {
@@ -114,10 +111,11 @@ impl Transaction {
     /// Versions 0 and 1: the epoch must be the current one, and stays. An end that has been decided is
     /// repeated by the same request, which nothing tells from one for the next transaction (T-65).
     fn judge_v1(&self, request: &EndTxn<'_>) -> Result<Verdict, ErrorCode> {
-        if self.producer_id != request.producer.producer_id {
+        let client = self.client();
+        if client.producer_id != request.producer.producer_id {
             return Err(ErrorCode::InvalidProducerIdMapping);
         }
-        if self.epoch != request.producer.producer_epoch && !bug!(SkipFencing) {
+        if client.producer_epoch != request.producer.producer_epoch && !bug!(SkipFencing) {
             return Err(ErrorCode::ProducerFenced);
         }
         match (self.state, request.marker) {
@@ -149,11 +147,21 @@ impl Transaction {
         let after_rotation = producer_id == self.previous_producer_id
             && epoch == ProducerEpoch::EXHAUSTED
             && self.epoch == ProducerEpoch::ZERO;
-        if self.producer_id != producer_id && !after_rotation {
+        if self.client().producer_id != producer_id && !after_rotation {
             return Err(ErrorCode::InvalidProducerIdMapping);
         }
-        let repeated = after_rotation || self.epoch.0.checked_sub(1) == Some(epoch.0);
-        let current = self.epoch == epoch || bug!(SkipFencing);
+        let (repeated, current) = match self.staged {
+            // The transaction's own epoch says nothing about the client's.
+            Some(staged) => {
+                let is_client = staged.producer_epoch == epoch;
+                (is_client && self.is_preparing(), is_client)
+            }
+            None => {
+                let repeated = after_rotation || self.epoch.0.checked_sub(1) == Some(epoch.0);
+                (repeated, self.epoch == epoch)
+            }
+        };
+        let current = current || bug!(SkipFencing);
         let ends_here = Ok(Verdict::Prepare(prepared(request.marker)));
         match (self.state, request.marker) {
             (TransactionState::Ongoing, _) if current => ends_here,
@@ -196,11 +204,27 @@ impl Transaction {
 
     /// The identity that the client goes on with once the transaction under way has ended.
     fn producer_after(&self) -> ProducerIdentity {
-        if self.has_rotation() {
-            ProducerIdentity::new(self.next_producer_id, ProducerEpoch::ZERO)
-        } else {
-            self.producer()
+        self.next.unwrap_or(self.producer())
+    }
+
+    /// The same as it is when the end is decided, unless it is the transaction's own producer id and epoch.
+    fn client_after(
+        &self,
+        rotated: Option<ProducerId>,
+        bumps_epoch: bool,
+    ) -> Option<ProducerIdentity> {
+        if let Some(fresh) = rotated {
+            return Some(ProducerIdentity::new(fresh, ProducerEpoch::ZERO)); // P-63
         }
+        let staged = self.staged?;
+        Some(ProducerIdentity {
+            producer_epoch: if bumps_epoch {
+                raised(staged.producer_epoch)
+            } else {
+                staged.producer_epoch
+            },
+            ..staged
+        })
     }
 
     /// The markers are written.
@@ -213,14 +237,20 @@ impl Transaction {
             | TransactionState::CompleteCommit
             | TransactionState::CompleteAbort => return,
         };
-        let producer = self.producer_after();
+        let (client, producer) = (self.client(), self.producer_after());
         self.enter(complete, now);
+        self.previous_producer_id = client.producer_id;
         self.producer_id = producer.producer_id;
         self.epoch = producer.producer_epoch;
-        self.next_producer_id = ProducerId::NONE;
+        self.next = None;
+        self.staged = None;
         self.partitions.clear();
         self.markers_due = None;
     }
+}
+
+const fn raised(epoch: ProducerEpoch) -> ProducerEpoch {
+    ProducerEpoch(epoch.0.saturating_add(1))
 }
 
 const fn prepared(marker: Marker) -> TransactionState {

@@ -1,8 +1,9 @@
 //! InitProducerId: a producer id for whoever asks, and the fencing of whoever had the transactional id before.
 
+use super::keep::FOR_EVER;
 use super::{Transaction, TransactionState, TxnCoordinator};
 use crate::Time;
-use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
+use milena_codec::{ErrorCode, ProducerEpoch, ProducerIdentity};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,27 @@ pub(crate) struct InitProducerId<'a> {
     pub(crate) timeout_ms: i32,
     /// Whom the client believes to be: an instance that goes on, not a new one (KIP-360).
     pub(crate) expected: Option<ProducerIdentity>,
+    /// Transactions take part in a two-phase commit: no timeout ends them (KIP-939).
+    pub(crate) enable_two_phase: bool,
+    /// An open transaction is kept, not aborted (KIP-939).
+    pub(crate) keep_prepared: bool,
+}
+
+/// Who the client is from here on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Initialized {
+    pub(crate) producer: ProducerIdentity,
+    /// Under whom the transaction is that was kept for it.
+    pub(crate) ongoing: Option<ProducerIdentity>,
+}
+
+impl From<ProducerIdentity> for Initialized {
+    fn from(producer: ProducerIdentity) -> Self {
+        Self {
+            producer,
+            ongoing: None,
+        }
+    }
 }
 
 impl TxnCoordinator {
@@ -21,25 +43,22 @@ impl TxnCoordinator {
     ///
     /// # Errors
     /// [`ErrorCode::InvalidRequest`], [`ErrorCode::InvalidTransactionTimeout`],
-    /// [`ErrorCode::ProducerFenced`], [`ErrorCode::ConcurrentTransactions`].
+    /// [`ErrorCode::ProducerFenced`], [`ErrorCode::ConcurrentTransactions`]; without two-phase commit
+    /// [`ErrorCode::TransactionalIdAuthorizationFailed`] and [`ErrorCode::UnsupportedVersion`], as 4.3.1 (T-45).
     pub(crate) fn init_producer_id(
         &mut self,
         request: &InitProducerId<'_>,
         now: Time,
-    ) -> Result<ProducerIdentity, ErrorCode> {
+    ) -> Result<Initialized, ErrorCode> {
         let Some(id) = request.transactional_id else {
             // P-10.
             let fresh = self.fresh_producer_id();
-            return Ok(ProducerIdentity::new(fresh, ProducerEpoch::ZERO));
+            return Ok(ProducerIdentity::new(fresh, ProducerEpoch::ZERO).into());
         };
         if id.is_empty() {
             return Err(ErrorCode::InvalidRequest);
         }
-        let timeout = u64::try_from(request.timeout_ms).map(Duration::from_millis);
-        let timeout = match timeout {
-            Ok(timeout) if !timeout.is_zero() && timeout <= self.settings.timeout_max => timeout,
-            Ok(_) | Err(_) => return Err(ErrorCode::InvalidTransactionTimeout),
-        };
+        let timeout = self.timeout(request)?;
         if !self.transactions.contains_key(id) {
             let fresh = self.fresh_producer_id();
             let transaction = Transaction::new(fresh, timeout, now);
@@ -57,6 +76,7 @@ impl TxnCoordinator {
             TransactionState::PrepareCommit | TransactionState::PrepareAbort => {
                 Err(ErrorCode::ConcurrentTransactions)
             }
+            TransactionState::Ongoing if request.keep_prepared => self.keep(id, timeout, now),
             TransactionState::Ongoing => {
                 // T-40: the epoch is bumped twice. The first one fences and aborts, and nobody is told of it;
                 // the second goes to the caller, who asks again once the abort is done.
@@ -65,9 +85,29 @@ impl TxnCoordinator {
             }
             TransactionState::Empty
             | TransactionState::CompleteCommit
-            | TransactionState::CompleteAbort => {
-                self.next_epoch(id, request.expected, timeout, now)
+            | TransactionState::CompleteAbort => self
+                .next_epoch(id, request.expected, timeout, now)
+                .map(Initialized::from),
+        }
+    }
+
+    /// How long a transaction may be open.
+    fn timeout(&self, request: &InitProducerId<'_>) -> Result<Duration, ErrorCode> {
+        let two_phase_commit = self.settings.two_phase_commit;
+        if request.enable_two_phase && !two_phase_commit {
+            return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+        }
+        if request.keep_prepared && !two_phase_commit {
+            return Err(ErrorCode::UnsupportedVersion);
+        }
+        if request.enable_two_phase {
+            return Ok(FOR_EVER);
+        }
+        match u64::try_from(request.timeout_ms).map(Duration::from_millis) {
+            Ok(timeout) if !timeout.is_zero() && timeout <= self.settings.timeout_max => {
+                Ok(timeout)
             }
+            Ok(_) | Err(_) => Err(ErrorCode::InvalidTransactionTimeout),
         }
     }
 
@@ -118,7 +158,7 @@ impl Transaction {
         let before_rotation = expected.producer_id == self.previous_producer_id
             && expected.producer_epoch >= ProducerEpoch::EXHAUSTED;
         self.epoch == ProducerEpoch::NONE
-            || expected.producer_id == self.producer_id
+            || expected.producer_id == self.client().producer_id
             || before_rotation
     }
 
@@ -143,9 +183,5 @@ impl Transaction {
     /// Whether no epoch is left that a client may use: the last one is for fencing.
     pub(super) fn is_exhausted(&self) -> bool {
         self.epoch >= ProducerEpoch::EXHAUSTED
-    }
-
-    pub(super) fn has_rotation(&self) -> bool {
-        self.next_producer_id != ProducerId::NONE
     }
 }

@@ -109,6 +109,7 @@ impl TxnCoordinator {
             self.next_timeout_scan = now + self.settings.timeout_scan;
             let timed_out = |transaction: &Transaction| {
                 transaction.state == TransactionState::Ongoing
+                    && !transaction.is_two_phase()
                     && transaction
                         .started
                         .is_some_and(|started| now > started + transaction.timeout)

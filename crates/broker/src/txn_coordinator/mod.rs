@@ -12,10 +12,14 @@
 //! then the id answers CONCURRENT_TRANSACTIONS. Under version 2 every end bumps the epoch, so that nothing
 //! sent late can be taken for part of the next transaction (KIP-890).
 //!
+//! A transaction that takes part in a two-phase commit (KIP-939) has no timeout, and a new instance may keep
+//! it: see `keep`.
+//!
 //! Time is an argument. What is to be written to logs is handed out by [`TxnCoordinator::markers_due`].
 
 mod end;
 mod init;
+mod keep;
 mod markers;
 
 #[cfg(test)]
@@ -28,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use end::EndTxn;
-pub(crate) use init::InitProducerId;
+pub(crate) use init::{InitProducerId, Initialized};
 pub(crate) use markers::MarkersDue;
 
 /// A partition that a transaction writes to.
@@ -77,8 +81,12 @@ pub(crate) struct Transaction {
     /// The producer id before the last change of anything here; tells a retried EndTxn whose answer, with
     /// a new producer id in it, was lost.
     previous_producer_id: ProducerId,
-    /// The producer id from the end of this transaction on, if the epochs of this one are used up.
-    next_producer_id: ProducerId,
+    /// Who goes on from the end of this transaction on, if not its own producer id: its epochs are used up, or
+    /// the transaction was kept.
+    next: Option<ProducerIdentity>,
+    /// Whom the client is to be while a transaction goes on that a new instance kept (KIP-939). The producer id
+    /// and epoch above remain those of the transaction, under which its records and markers are.
+    staged: Option<ProducerIdentity>,
     epoch: ProducerEpoch,
     last_epoch: ProducerEpoch,
     timeout: Duration,
@@ -97,7 +105,8 @@ impl Transaction {
         Self {
             producer_id,
             previous_producer_id: ProducerId::NONE,
-            next_producer_id: ProducerId::NONE,
+            next: None,
+            staged: None,
             epoch: ProducerEpoch::NONE,
             last_epoch: ProducerEpoch::NONE,
             timeout,
@@ -110,6 +119,7 @@ impl Transaction {
         }
     }
 
+    /// Under whom the records and markers of the last transaction are.
     pub(crate) fn producer(&self) -> ProducerIdentity {
         ProducerIdentity::new(self.producer_id, self.epoch)
     }
@@ -160,6 +170,8 @@ pub(crate) struct TxnSettings {
     pub(crate) id_expiration_scan: Duration,
     /// From the decision to the markers.
     pub(crate) marker_delay: Duration,
+    /// `transaction.two.phase.commit.enable`, and that a prepared transaction can be kept (KIP-939).
+    pub(crate) two_phase_commit: bool,
 }
 
 /// Every transactional id of the cluster.
@@ -205,12 +217,15 @@ impl TxnCoordinator {
         self.transactions.iter()
     }
 
-    /// Sets the epoch of an id, so that a test need not use up 32,766 of them; says whether it is known.
+    /// Sets the epoch that the client of an id has, so that a test need not use up 32,766 of them; says whether it is known.
     pub(crate) fn set_epoch(&mut self, transactional_id: &str, epoch: ProducerEpoch) -> bool {
         let Some(transaction) = self.transactions.get_mut(transactional_id) else {
             return false;
         };
-        transaction.epoch = epoch;
+        match &mut transaction.staged {
+            Some(staged) => staged.producer_epoch = epoch,
+            None => transaction.epoch = epoch,
+        }
         transaction.last_epoch = ProducerEpoch::NONE;
         true
     }
@@ -237,7 +252,8 @@ impl TxnCoordinator {
     ///
     /// # Errors
     /// [`ErrorCode::InvalidProducerIdMapping`], [`ErrorCode::ProducerFenced`],
-    /// [`ErrorCode::ConcurrentTransactions`].
+    /// [`ErrorCode::ConcurrentTransactions`]; [`ErrorCode::InvalidTxnState`] if the transaction was kept, as it can
+    /// only be ended (T-45).
     pub(crate) fn add_partitions(
         &mut self,
         transactional_id: &str,
@@ -292,14 +308,18 @@ impl TxnCoordinator {
 
 impl Transaction {
     fn check_owner(&self, producer: ProducerIdentity) -> Result<(), ErrorCode> {
-        if self.producer_id != producer.producer_id {
+        let client = self.client();
+        if client.producer_id != producer.producer_id {
             return Err(ErrorCode::InvalidProducerIdMapping);
         }
-        if self.epoch != producer.producer_epoch {
+        if client.producer_epoch != producer.producer_epoch {
             return Err(ErrorCode::ProducerFenced);
         }
         if self.is_preparing() {
             return Err(ErrorCode::ConcurrentTransactions);
+        }
+        if self.staged.is_some() {
+            return Err(ErrorCode::InvalidTxnState);
         }
         Ok(())
     }

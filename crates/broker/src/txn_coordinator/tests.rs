@@ -1,5 +1,7 @@
 //! The measured tables of the specification, epoch by epoch.
 
+mod two_phase;
+
 use super::*;
 use milena_codec::record::Marker;
 use milena_codec::record::Marker::{Abort, Commit};
@@ -10,6 +12,7 @@ const SETTINGS: TxnSettings = TxnSettings {
     id_expiration: Duration::from_secs(7 * 24 * 3600),
     id_expiration_scan: Duration::from_secs(3600),
     marker_delay: Duration::from_millis(1),
+    two_phase_commit: false,
 };
 
 /// One transactional id, and the hand of a clock.
@@ -52,8 +55,11 @@ impl Lab {
             transactional_id: Some("tx"),
             timeout_ms,
             expected: expected.map(identity),
+            enable_two_phase: false,
+            keep_prepared: false,
         };
-        plain(self.coordinator.init_producer_id(&request, self.now))
+        let answer = self.coordinator.init_producer_id(&request, self.now);
+        plain(answer.map(|initialized| initialized.producer))
     }
 
     fn add(&mut self, producer: (i64, i16), partition: i32) -> Result<(), ErrorCode> {
@@ -151,8 +157,11 @@ fn without_a_transactional_id_every_answer_is_a_fresh_producer() {
             transactional_id: None,
             timeout_ms: i32::MAX,
             expected: None,
+            enable_two_phase: false,
+            keep_prepared: false,
         };
         let answer = lab.coordinator.init_producer_id(&request, lab.now);
+        let answer = answer.map(|initialized| initialized.producer);
         assert_eq!(plain(answer), Ok((fresh, 0)));
     }
 }
