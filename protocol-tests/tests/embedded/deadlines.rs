@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use milena::Record;
+use milena::config::ProducerBuilder;
+use milena::{Record, TransactionalProducer};
 use milena_broker::{Broker, Loss, Then, When};
 use tokio::time::Instant;
 
@@ -12,12 +13,14 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How late a deadline may be noticed (L-28).
 const LATE: Duration = Duration::from_millis(100);
 
-fn impatient(embedded: &Embedded) -> milena::Producer {
-    let builder = embedded.producer_builder();
-    let builder = builder
+fn impatience(builder: ProducerBuilder) -> ProducerBuilder {
+    builder
         .request_timeout(Duration::from_secs(1))
-        .delivery_timeout(DELIVERY_TIMEOUT);
-    embedded.producer(builder)
+        .delivery_timeout(DELIVERY_TIMEOUT)
+}
+
+fn impatient(embedded: &Embedded) -> milena::Producer {
+    embedded.producer(impatience(embedded.producer_builder()))
 }
 
 /// L-28, P-70, P-75: whether the leader is silent from the start or in mid-air.
@@ -83,6 +86,35 @@ async fn records_buffered_while_close_runs_fail_with_a_clear_error() {
     for delivery in deliveries {
         let told = tokio::time::timeout(LATE, delivery).await.unwrap();
         told.unwrap_err();
+    }
+}
+
+async fn write(producer: &mut TransactionalProducer, value: &str) {
+    let transaction = producer.begin().await.unwrap();
+    let record = Record::to("t").value(value.as_bytes());
+    transaction.send(record).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+/// P-50, T-52: a batch got a sequence, found its connection gone, and ran out of time. Its transaction left nothing to
+/// end at the coordinator, so the epoch stays; the next one has to be written all the same.
+#[tokio::test(start_paused = true)]
+async fn a_transaction_can_be_committed_after_one_that_an_outage_outlasted() {
+    for transaction_version in 0..=2 {
+        let builder = Broker::builder().transaction_version(transaction_version);
+        let embedded = Embedded::start(builder.topic("t", 1)).await;
+        let mut producer = embedded.transactional_with("writer", impatience).await;
+        write(&mut producer, "before").await;
+        let outage = producer.begin().await.unwrap();
+        embedded.broker.stop_broker(1).await.unwrap();
+        let lost = outage.send(Record::to("t").value(b"lost")).await.unwrap();
+        let error = lost.await.unwrap_err();
+        assert!(!error.is_outcome_unknown(), "{error:?}");
+        embedded.broker.restart_broker(1).await.unwrap();
+        outage.abort().await.unwrap();
+        write(&mut producer, "after").await;
+        let mut reader = embedded.reader("t", |config| config);
+        assert_eq!(values(&mut reader, 2).await, ["before", "after"]);
     }
 }
 

@@ -49,11 +49,16 @@ impl Embedded {
     }
 
     pub(crate) async fn transactional(&self, id: &str) -> TransactionalProducer {
-        let config = self
-            .producer_builder()
-            .transactional_id(id)
-            .build()
-            .unwrap();
+        self.transactional_with(id, |config| config).await
+    }
+
+    pub(crate) async fn transactional_with(
+        &self,
+        id: &str,
+        change: impl FnOnce(ProducerBuilder) -> ProducerBuilder,
+    ) -> TransactionalProducer {
+        let builder = change(self.producer_builder());
+        let config = builder.transactional_id(id).build().unwrap();
         TransactionalProducer::start_with_connector(config, self.connector())
             .await
             .unwrap()

@@ -13,11 +13,12 @@
 //! * a batch keeps its producer id, epoch, base sequence and record count through every attempt (P-21),
 //!   unless it is proved not to be in the log (P-61);
 //! * at most five batches of a partition have an unknown fate (P-23);
-//! * no sequence is used twice under one epoch (P-26);
+//! * no sequence is used twice under one epoch (P-26), unless its batch is proved not to be in the log (P-50);
 //! * one batch per partition and request (P-5).
 //!
-//! Deviation from P-50 in transactions, on purpose: a refused batch does not renumber its followers.
-//! Every way on from there is an abort that ends in a new epoch, so the followers are refused too.
+//! Deviation from P-50 in transactions, on purpose: a refused batch does not renumber its followers, they are
+//! refused too. The way on from there is an abort, which mostly ends in a new epoch. It does not if no batch of
+//! the transaction reached a broker: then the partition counts on from the refused batch, as P-50 says.
 
 mod answers;
 mod types;
@@ -200,6 +201,10 @@ impl<B: Sendable> Sender<B> {
             let Some(partition) = self.listed.pop_front() else {
                 break;
             };
+            if self.config.transactional {
+                // Of gaps that were here before: the transaction has been told, and lets nothing pass until it ends.
+                self.partitions[partition.0 as usize].count_on_from_gap();
+            }
             self.expire(now, partition, source, &mut work);
             self.settle(partition);
             self.drain_partition(now, partition, source, gate, &mut work);
@@ -317,10 +322,8 @@ impl<B: Sendable> Sender<B> {
     /// Closes a hole in a partition's sequences once everything before it is resolved.
     fn settle(&mut self, partition: PartitionId) {
         let state = &mut self.partitions[partition.0 as usize];
-        if state.in_flight.is_empty()
-            && let Some(unresolved) = state.unresolved.take()
-        {
-            state.note_gap(unresolved); // P-74: no later batch proved that it was appended.
+        if state.in_flight.is_empty() {
+            state.note_gap_in_doubt(); // P-74: no later batch proved that it was appended.
         }
         if state.gap.is_none() {
             return;

@@ -65,6 +65,8 @@ pub(crate) struct PartitionState<B> {
     /// The first sequence that is proved missing from the log: nothing from here on can be appended
     /// under `identity`, so once everything before it is resolved the epoch rises (P-60).
     pub(crate) gap: Option<Sequence>,
+    /// Something before the gap, or behind it, may be in the log all the same.
+    gap_in_doubt: bool,
     /// The gap is closed under the same epoch: the broker said that it has no state left (P-59c).
     pub(crate) restart: bool,
     /// The connection that acknowledged a batch under `identity`: more than one in flight only there (P-35).
@@ -85,6 +87,7 @@ impl<B: Sendable> PartitionState<B> {
             in_flight: VecDeque::new(),
             unresolved: None,
             gap: None,
+            gap_in_doubt: false,
             restart: false,
             confirmed_connection: None,
             listed: false,
@@ -99,6 +102,7 @@ impl<B: Sendable> PartitionState<B> {
         self.last_acknowledged_offset = None;
         self.unresolved = None;
         self.gap = None;
+        self.gap_in_doubt = false;
         self.restart = false;
         self.confirmed_connection = None;
     }
@@ -135,6 +139,27 @@ impl<B: Sendable> PartitionState<B> {
             Some(gap) if gap.is_before(base) => gap,
             _ => base,
         });
+    }
+
+    /// What is still in doubt when nothing is in flight any more leaves a gap that may be none (P-74).
+    pub(crate) fn note_gap_in_doubt(&mut self) {
+        if let Some(unresolved) = self.unresolved.take() {
+            self.note_gap(unresolved);
+            self.gap_in_doubt = true;
+        }
+    }
+
+    /// Counts on from the gap under the same identity, once it is proved that no batch from there on is in the log,
+    /// now or later (P-50): all are resolved, and none of them is in doubt.
+    pub(crate) fn count_on_from_gap(&mut self) {
+        let proved = self.in_flight.is_empty() && self.unresolved.is_none() && !self.gap_in_doubt;
+        let gap = self
+            .gap
+            .filter(|gap| proved && !gap.is_before(self.acknowledged_end));
+        if let Some(gap) = gap {
+            self.next_sequence = gap;
+            self.gap = None;
+        }
     }
 
     /// Notes that the batch that ends at `end` may or may not be in the log (P-72).

@@ -451,3 +451,55 @@ fn five_batches_of_a_partition_are_sent_again_in_order() {
     }
     assert_eq!(order, [1, 2, 3, 4, 5, 6]);
 }
+
+/// P-50: nothing of the batch reached a broker, so the end of its transaction need not raise the epoch, and without
+/// counting on from its sequence the partition would wait for a new epoch for ever.
+#[test]
+fn in_a_transaction_the_sequence_of_a_batch_that_was_never_written_is_used_again() {
+    let mut bench = Bench::confirmed(in_transaction());
+    let unsent = bench.put(1);
+    let sent = bench.send_one();
+    assert_eq!(sequences(std::slice::from_ref(&sent)), [(0, 1)]);
+    bench
+        .sender
+        .handle_answer(bench.now, sent.id, ProduceAnswer::NotSent);
+    bench.sender.on_disconnected(1);
+    bench.wait(120_000);
+    assert!(bench.drain().is_empty());
+    assert_eq!(
+        completed(&bench.events()),
+        [(unsent, Err(Outcome::Refused))]
+    );
+    bench.sender.on_connected(1, 11);
+    let next = bench.put(2);
+    let sent = bench.send_one();
+    assert_eq!(sequences(std::slice::from_ref(&sent)), [(0, 1)]);
+    bench.acknowledge(sent.id);
+    assert_eq!(completed(&bench.events()), [(next, Ok(Some(100)))]);
+    bench.put(1);
+    assert_eq!(sequences(&bench.drain()), [(0, 3)]);
+}
+
+/// P-26, P-74: what may be in the log is not numbered over, whoever was refused behind it; a new epoch is waited for.
+#[test]
+fn in_a_transaction_a_sequence_in_doubt_is_used_again_only_under_a_new_epoch() {
+    let mut bench = Bench::confirmed(SenderConfig {
+        transactional: true,
+        ..retries(0)
+    });
+    let doubtful = bench.put(1);
+    let follower = bench.put(1);
+    let sent = bench.drain();
+    bench.lose(sent[0].id);
+    bench.refuse(sent[1].id, ErrorCode::InvalidRecord);
+    let told = [
+        (doubtful, Err(Outcome::Unknown)),
+        (follower, Err(Outcome::Refused)),
+    ];
+    assert_eq!(completed(&bench.events()), told);
+    bench.put(1);
+    bench.wait(200);
+    assert!(bench.drain().is_empty());
+    bench.sender.set_identity(identity(1));
+    assert_eq!(sequences(&bench.drain()), [(1, 0)]);
+}
