@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p milena-protocol-tests --bin breaking-cluster -- [--workload NAME]... [--seconds N] [--seed S] [--kafka FLAVOUR]`
 //!
-//! The workloads are `produce`, `transact`, `copy` and `rivals`; all of them side by side if none is named. 60
-//! seconds, a seed of its own and `kafka_4_3_1_tv2` unless told otherwise. The exit code is 0 if no promise was
+//! The workloads are `produce`, `transact`, `copy` and `rivals`; all of them side by side if none is named. With
+//! `late` alone the brokers are left in peace, and requests come late (KAFKA-17754). 60 seconds, a seed of its own and `kafka_4_3_1_tv2` unless told otherwise. The exit code is 0 if no promise was
 //! broken. As `breaking-cluster client …` it is one of the clients.
 
 use std::process::ExitCode;
@@ -80,9 +80,9 @@ fn plan(arguments: &[String]) -> Result<Plan, String> {
 }
 
 fn workload(name: &str) -> Result<Workload, String> {
-    let named = Workload::ALL.into_iter().find(|it| it.name() == name);
+    let named = Workload::NAMED.into_iter().find(|it| it.name() == name);
     named.ok_or_else(|| {
-        let names = Workload::ALL.map(Workload::name);
+        let names = Workload::NAMED.map(Workload::name);
         format!(
             "there is no workload {name}; take one of {}",
             names.join(", ")

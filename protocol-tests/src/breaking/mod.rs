@@ -27,6 +27,10 @@ pub enum Workload {
     /// Records from transactions are copied to another topic, each copy in one transaction with the offset
     /// of what it copies.
     Copy,
+    /// One transactional producer on one broker, a quarter of whose transactions is aborted. Nothing befalls it
+    /// but that its requests come late: the connection is cut, and what was on it reaches the broker when the
+    /// producer has long gone on (T-65, KAFKA-17754).
+    Late,
     /// One idempotent producer.
     Produce,
     /// Several transactional producers under one transactional id, one taking over from the other, the
@@ -37,14 +41,24 @@ pub enum Workload {
 }
 
 impl Workload {
-    /// All of them.
+    /// Those that share a cluster on which everything breaks.
     pub const ALL: [Self; 4] = [Self::Copy, Self::Produce, Self::Rivals, Self::Transact];
+
+    /// Every one that can be asked for by name.
+    pub const NAMED: [Self; 5] = [
+        Self::Copy,
+        Self::Late,
+        Self::Produce,
+        Self::Rivals,
+        Self::Transact,
+    ];
 
     /// Its name, for topics and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Copy => "copy",
+            Self::Late => "late",
             Self::Produce => "produce",
             Self::Rivals => "rivals",
             Self::Transact => "transact",

@@ -16,6 +16,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const BROKERS: i32 = 3;
+
+/// A cluster for [`Workload::Late`] alone: nothing befalls its broker.
+const BROKERS_OF_LATE: i32 = 1;
 const PARTITIONS: i32 = 4;
 
 /// How long after the faults something new has to succeed.
@@ -46,6 +49,23 @@ pub struct Plan {
     pub program: PathBuf,
 }
 
+impl Plan {
+    /// Whether the network is all that breaks.
+    fn spares_brokers(&self) -> bool {
+        self.workloads
+            .iter()
+            .all(|workload| *workload == Workload::Late)
+    }
+
+    fn brokers(&self) -> i32 {
+        if self.spares_brokers() {
+            BROKERS_OF_LATE
+        } else {
+            BROKERS
+        }
+    }
+}
+
 /// Does it. Logs of the clients stay in `target/kafka-logs/breaking-SEED` if something was wrong.
 ///
 /// # Errors
@@ -58,7 +78,7 @@ pub struct Plan {
 pub fn run(plan: &Plan) -> Result<Report, Failure> {
     let proxies = plan.workloads.len();
     let mut config = KafkaConfig::new(plan.flavour)
-        .brokers(BROKERS.unsigned_abs() as usize)
+        .brokers(plan.brokers().unsigned_abs() as usize)
         .proxies(proxies);
     for (key, value) in PROPERTIES {
         config = config.property(key, value);
@@ -125,7 +145,9 @@ fn seats_of(
             seat(name, Role::Copy, Some(COPIED))?,
         ],
         Workload::Produce => vec![seat(name, Role::Produce, None)?],
-        Workload::Rivals | Workload::Transact => vec![seat(name, Role::Transact, None)?],
+        Workload::Late | Workload::Rivals | Workload::Transact => {
+            vec![seat(name, Role::Transact, None)?]
+        }
     })
 }
 
@@ -157,7 +179,12 @@ fn break_it(
                 scope.spawn(move || seat.suffer(&track, until))
             })
             .collect();
-        break_brokers(kafka, &schedule.brokers(BROKERS), until, stage);
+        let brokers = if plan.spares_brokers() {
+            Vec::new()
+        } else {
+            schedule.brokers(BROKERS)
+        };
+        break_brokers(kafka, &brokers, until, stage);
         for client in clients {
             client
                 .join()

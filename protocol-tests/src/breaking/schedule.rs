@@ -66,9 +66,14 @@ impl Schedule {
     #[must_use]
     pub fn network(&self, workload: Workload) -> Vec<Step<NetworkTrouble>> {
         self.track(&format!("network of {}", workload.name()), |random| {
-            let pause = milliseconds(random, 30..350);
+            if workload == Workload::Late {
+                return Step {
+                    pause: milliseconds(random, 100..400),
+                    trouble: late_request(random),
+                };
+            }
             Step {
-                pause,
+                pause: milliseconds(random, 30..350),
                 trouble: network_trouble(workload, random),
             }
         })
@@ -98,6 +103,9 @@ impl Schedule {
         workload: Workload,
         past: Duration,
     ) -> Vec<Step<ClientTrouble>> {
+        if workload == Workload::Late {
+            return Vec::new();
+        }
         self.track(name, |random| {
             let pause = milliseconds(random, 2_000..8_000);
             let trouble = match workload {
@@ -108,10 +116,12 @@ impl Schedule {
                     ClientTrouble::TakeOver(frozen[random.usize(..3)])
                 }
                 // A frozen client loses a dozen times as long as a killed one.
-                Workload::Copy | Workload::Produce | Workload::Transact if random.u8(..3) > 0 => {
+                Workload::Copy | Workload::Late | Workload::Produce | Workload::Transact
+                    if random.u8(..3) > 0 =>
+                {
                     ClientTrouble::Kill
                 }
-                Workload::Copy | Workload::Produce | Workload::Transact => {
+                Workload::Copy | Workload::Late | Workload::Produce | Workload::Transact => {
                     ClientTrouble::Freeze(past + milliseconds(random, 500..2_000))
                 }
             };
@@ -166,6 +176,17 @@ fn network_trouble(workload: Workload, random: &mut Rng) -> NetworkTrouble {
     NetworkTrouble::Fault(aims.get(random.usize(..=aims.len())).copied(), fault)
 }
 
+/// A request that arrives when the transaction it belongs to is over, its successor is open, or both are over.
+fn late_request(random: &mut Rng) -> NetworkTrouble {
+    let after = milliseconds(random, 2..400);
+    let api = match random.u8(..10) {
+        0..5 => ApiKey::EndTxn,
+        5..9 => ApiKey::Produce,
+        _ => ApiKey::AddPartitionsToTxn,
+    };
+    NetworkTrouble::Fault(Some(api), Fault::LateRequest { after })
+}
+
 /// The requests that matter to a workload; those named twice are hit twice as often.
 fn aims(workload: Workload) -> &'static [ApiKey] {
     match workload {
@@ -182,7 +203,7 @@ fn aims(workload: Workload) -> &'static [ApiKey] {
             ApiKey::TxnOffsetCommit,
         ],
         Workload::Produce => &[ApiKey::Produce, ApiKey::Produce, ApiKey::Metadata],
-        Workload::Rivals | Workload::Transact => &[
+        Workload::Late | Workload::Rivals | Workload::Transact => &[
             ApiKey::AddPartitionsToTxn,
             ApiKey::EndTxn,
             ApiKey::EndTxn,
@@ -266,6 +287,22 @@ mod tests {
             ];
             assert_eq!(names, expected.into(), "{workload:?}");
         }
+    }
+
+    #[test]
+    fn late_requests_are_all_that_befalls_the_workload_of_that_name() {
+        let track = schedule(6).network(Workload::Late);
+        for api in [ApiKey::EndTxn, ApiKey::Produce, ApiKey::AddPartitionsToTxn] {
+            assert!(track.iter().any(|step| matches!(
+                step.trouble,
+                NetworkTrouble::Fault(Some(aim), Fault::LateRequest { .. }) if aim == api
+            )));
+        }
+        assert!(track.iter().all(|step| matches!(
+            step.trouble,
+            NetworkTrouble::Fault(_, Fault::LateRequest { .. })
+        )));
+        assert!(schedule(6).client("late", Workload::Late, PAST).is_empty());
     }
 
     #[test]
