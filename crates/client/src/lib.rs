@@ -50,6 +50,9 @@ pub mod consumer;
 #[doc(hidden)]
 pub mod deliberate;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod operations;
 pub mod producer;
 mod runtime;
 mod transaction;

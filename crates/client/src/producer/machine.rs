@@ -21,6 +21,8 @@
 //! the transaction reached a broker: then the partition counts on from the refused batch, as P-50 says.
 
 mod answers;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod operations;
 mod types;
 
 use std::collections::{HashMap, VecDeque};

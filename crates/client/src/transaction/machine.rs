@@ -316,7 +316,7 @@ impl TransactionMachine {
 /// What there is to see from outside.
 impl TransactionMachine {
     /// Who writes, from the next batch on that is drained.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn identity(&self) -> ProducerIdentity {
         self.identity
     }

@@ -75,6 +75,8 @@ mod errors;
 mod machine;
 mod offsets;
 mod open;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod operations;
 mod outcome;
 mod pause;
 mod request;
@@ -95,7 +97,7 @@ pub use request::{GroupMember, GroupMetadata, OffsetToCommit};
 pub(crate) use state::Attachment;
 pub(crate) use state::{Close, Direction, Operation, State};
 pub(crate) use version::ClusterFacts;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use version::TransactionVersion;
 
 #[cfg(test)]

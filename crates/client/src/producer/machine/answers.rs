@@ -127,6 +127,10 @@ impl<B: Sendable> Sender<B> {
             }
             Verdict::TooLarge => self.too_large(now, partition, index, &answer),
             Verdict::Refused => self.refused(partition, index, Failure::broker(&answer)),
+            // A batch without a sequence can't be out of order: a mistake of the broker's proves nothing appended.
+            Verdict::OutOfOrderSequence | Verdict::UnknownProducerId if !self.config.idempotent => {
+                self.refused(partition, index, Failure::broker(&answer));
+            }
             Verdict::OutOfOrderSequence => {
                 self.out_of_order(now, partition, index, connection, &answer);
             }

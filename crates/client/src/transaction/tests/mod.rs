@@ -5,6 +5,7 @@ mod closing;
 mod coordinators;
 mod ending;
 mod fencing;
+mod hostile;
 mod model;
 mod offsets;
 mod raising;

@@ -503,3 +503,33 @@ fn in_a_transaction_a_sequence_in_doubt_is_used_again_only_under_a_new_epoch() {
     bench.sender.set_identity(identity(1));
     assert_eq!(sequences(&bench.drain()), [(1, 0)]);
 }
+
+#[test]
+fn without_idempotence_a_refusal_over_sequences_acknowledges_nothing() {
+    let plain = SenderConfig {
+        idempotent: false,
+        ..config()
+    };
+    for code in [
+        ErrorCode::OutOfOrderSequenceNumber,
+        ErrorCode::UnknownProducerId,
+    ] {
+        let mut bench = Bench::new(plain.clone());
+        let batch = bench.put(1);
+        let sent = bench.send_one();
+        bench.answer(
+            sent.id,
+            PartitionAnswer {
+                log_start_offset: Some(5),
+                ..PartitionAnswer::of(code)
+            },
+        );
+        assert_eq!(
+            completed(&bench.events()),
+            [(batch, Err(Outcome::Refused))],
+            "{code}"
+        );
+        bench.put(1);
+        assert_eq!(bench.drain().len(), 1, "and the next one goes on");
+    }
+}
