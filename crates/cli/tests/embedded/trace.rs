@@ -2,13 +2,19 @@
 
 use std::net::TcpListener;
 
+use serde_json::Value;
+
+use crate::browser;
 use crate::capture::Kept;
 use crate::served::{Served, milena, milena_fed, stderr, stdout};
 
 /// A broker of three with a topic, and a trace in front of it.
 fn traced(more: &[&str]) -> (Served, Served) {
     let flags = ["broker", "--port", "0", "--brokers", "3", "--topic", "t:4"];
-    let broker = Served::start(&flags);
+    traced_at(Served::start(&flags), more)
+}
+
+fn traced_at(broker: Served, more: &[&str]) -> (Served, Served) {
     let trace = ["trace", "--port", "0", "--bootstrap", &broker.address];
     let trace = Served::start(&[&trace[..], more].concat());
     (broker, trace)
@@ -79,23 +85,7 @@ fn clients_come_back_through_it_and_nothing_is_lost_on_the_way() {
 fn the_page_draws_the_life_of_each_transaction() {
     let page = Kept::new("page.html", b"");
     let (_broker, trace) = traced(&["--html", page.path()]);
-    let at = ["--bootstrap", &trace.address];
-    let demo = [
-        "demo",
-        "--transfers",
-        "40",
-        "--tellers",
-        "2",
-        "--accounts",
-        "8",
-        "--seed",
-        "1",
-    ];
-    let table = stdout(&milena(&[&demo[..], &at].concat()));
-    assert!(
-        table.contains("verdict: every committed transfer"),
-        "{table}"
-    );
+    transfer(&trace.address);
     let ended = trace.interrupt();
     assert!(ended.status.success(), "{ended:?}");
     assert!(
@@ -110,6 +100,168 @@ fn the_page_draws_the_life_of_each_transaction() {
     assert_eq!(html.matches("<section>").count(), 40);
     assert!(html.ends_with("</body></html>\n"));
     assert!(!html.contains("http") && !html.contains("<script"));
+}
+
+/// 40 transactions, every fourth aborted.
+fn transfer(address: &str) {
+    let demo = [
+        "demo",
+        "--transfers",
+        "40",
+        "--tellers",
+        "2",
+        "--accounts",
+        "8",
+        "--seed",
+        "1",
+    ];
+    let table = stdout(&milena(&[&demo[..], &["--bootstrap", address]].concat()));
+    assert!(
+        table.contains("verdict: every committed transfer"),
+        "{table}"
+    );
+}
+
+/// In a browser, and with partitions that are added by a request of their own, as before transaction.version 2.
+#[test]
+fn a_browser_shows_the_whole_life_of_each_transaction() {
+    let claim = "a_browser_shows_the_whole_life_of_each_transaction";
+    let Some(browser) = browser::find(claim) else {
+        return;
+    };
+    let page = Kept::new("rendered.html", b"");
+    let flags = [
+        "broker",
+        "--port",
+        "0",
+        "--brokers",
+        "3",
+        "--transaction-version",
+        "1",
+    ];
+    let (_broker, trace) = traced_at(Served::start(&flags), &["--html", page.path()]);
+    transfer(&trace.address);
+    let timeline = stdout(&trace.interrupt());
+    let rendered = browser::render(browser, &std::fs::read_to_string(page.path()).unwrap());
+    assert_eq!(rendered.console, "");
+    let probe = &rendered.probe;
+    assert_eq!(
+        probe["loaded"],
+        Value::Array(Vec::new()),
+        "from outside the page"
+    );
+    assert!(
+        probe["width"].as_i64().unwrap() <= 0,
+        "wider than the window"
+    );
+    let sections = probe["sections"].as_array().unwrap();
+    let ends: Vec<&str> = sections.iter().map(check_life).collect();
+    let count = |end| ends.iter().filter(|seen| **seen == end).count();
+    assert_eq!((ends.len(), count("commit"), count("abort")), (40, 30, 10));
+
+    // All that the timeline has of the transactions, and nothing else.
+    let mut told: Vec<&str> = sections
+        .iter()
+        .flat_map(|section| strings(&section["told"]))
+        .collect();
+    let mut seen: Vec<&str> = timeline
+        .lines()
+        .filter(|line| line.contains("  transactional id ") && !line.contains("  InitProducerId "))
+        .collect();
+    told.sort_unstable();
+    seen.sort_unstable();
+    assert_eq!(told, seen);
+}
+
+/// From the first partition to the end, under one producer id and epoch, each step drawn where it can be seen.
+fn check_life(section: &Value) -> &'static str {
+    let rows: Vec<Vec<&str>> = section["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(strings)
+        .collect();
+    let of = |api: &str| {
+        rows.iter()
+            .filter(|row| row[1].starts_with(api))
+            .collect::<Vec<_>>()
+    };
+    let (added, produced, ended) = (of("AddPartitionsToTxn "), of("Produce "), of("EndTxn "));
+    let steps = u64::try_from(rows.len()).unwrap();
+    assert!(
+        !added.is_empty() && !produced.is_empty() && !ended.is_empty(),
+        "{section}"
+    );
+    assert_eq!(section["drawn"].as_u64(), Some(steps), "{section}");
+    assert_eq!(section["readable"], section["labels"], "{section}");
+    assert!(section["labels"].as_u64() >= Some(steps), "{section}");
+
+    let heading = section["heading"].as_str().unwrap();
+    let (id, _) = heading.split_once(" transaction ").unwrap();
+    let last = ended.last().unwrap();
+    let (mark, word) = if heading.contains(", committed, ") {
+        ("commit", ", commit")
+    } else {
+        ("abort", ", abort")
+    };
+    assert!(
+        mark == "commit" || heading.contains(", aborted, "),
+        "{heading}"
+    );
+    assert!(
+        last[3].ends_with(word) && last[4].starts_with("ok"),
+        "{section}"
+    );
+    let (_, producer) = last[3].split_once("producer ").unwrap();
+    let (producer, _) = producer.split_once(',').unwrap();
+    assert!(
+        producer.split('/').all(|part| part.parse::<i64>().is_ok()),
+        "{producer}"
+    );
+    for row in &added {
+        assert!(
+            row[3].contains(&format!("transactional id {id}, producer {producer}")),
+            "{section}"
+        );
+    }
+    for row in &produced {
+        assert!(
+            row[3].contains(&format!(" records, producer {producer}, sequence ")),
+            "{section}"
+        );
+        let partition = row[3]
+            .split(" [")
+            .next()
+            .unwrap()
+            .rsplit(", ")
+            .next()
+            .unwrap();
+        assert!(
+            added.iter().any(|row| row[3].contains(partition)),
+            "{partition}: {section}"
+        );
+    }
+    // It begins at the left, and goes on to the right.
+    let lefts: Vec<f64> = section["left"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_f64)
+        .collect();
+    assert!(
+        lefts.iter().all(|left| *left >= lefts[0] - 0.5),
+        "{section}"
+    );
+    assert!(lefts.last() > lefts.first(), "{section}");
+    mark
+}
+
+fn strings(list: &Value) -> Vec<&str> {
+    list.as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 #[test]
