@@ -25,6 +25,11 @@ pub struct Limits {
     /// How many times its compressed size a batch may inflate to, checked only beyond 16 MiB, because
     /// runs of equal bytes compress far better than any other data. Default 1,000.
     pub decompression_ratio: usize,
+    /// How many times its own size a compressed batch may claim to inflate to and be believed. One that claims
+    /// more is first gone through without keeping anything, so that it costs nothing if it lies or is broken:
+    /// for gzip that is inflating it twice. Default 8, which text seldom exceeds; with 4 or less nothing that
+    /// is refused has cost more than 64 KiB and four times its size, but for zstd with broken literals.
+    pub believed_ratio: usize,
     /// Records in one batch. Default 10,000,000.
     pub records_per_batch: usize,
     /// Headers on one record. Default 100,000.
@@ -41,6 +46,7 @@ impl Default for Limits {
             memory_base_bytes: 64 << 10,
             decompressed_bytes: 128 << 20,
             decompression_ratio: 1_000,
+            believed_ratio: 8,
             records_per_batch: 10_000_000,
             headers_per_record: 100_000,
         }

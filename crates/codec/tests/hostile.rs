@@ -17,6 +17,7 @@ use milena_codec::message::{self, Request};
 use milena_codec::{DecodeError, Limits, guard, header};
 use std::alloc::System;
 use std::error::Error;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[cfg(test)]
 #[path = "support/hostile_records.rs"]
@@ -376,8 +377,26 @@ fn all() -> Vec<Hostile> {
     lists.into_iter().flatten().collect()
 }
 
+/// [`Limits::believed_ratio`] of the inputs that are read next.
+static BELIEVED_RATIO: AtomicUsize = AtomicUsize::new(0);
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.believed_ratio = BELIEVED_RATIO.load(Ordering::Relaxed);
+    limits
+}
+
 #[test]
 fn every_hostile_input_is_an_error_and_costs_next_to_no_memory() {
+    // Whether what compressed bytes claim is believed or not.
+    refuse_all(0);
+    let refusals = refuse_all(Limits::default().believed_ratio);
+    // Each for the reason it was made for.
+    insta::assert_snapshot!(refusals);
+}
+
+fn refuse_all(believed_ratio: usize) -> String {
+    BELIEVED_RATIO.store(believed_ratio, Ordering::Relaxed);
     let all = all();
     assert!(all.len() >= 60, "{}", all.len());
     let mut wrong = Vec::new();
@@ -408,6 +427,5 @@ fn every_hostile_input_is_an_error_and_costs_next_to_no_memory() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    // Each for the reason it was made for.
-    insta::assert_snapshot!(refusals);
+    refusals
 }

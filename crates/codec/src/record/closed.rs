@@ -153,6 +153,7 @@ impl ClosedBatch {
         let limits = Limits {
             decompressed_bytes: usize::MAX,
             decompression_ratio: usize::MAX,
+            believed_ratio: usize::MAX,
             records_per_batch: usize::MAX,
             headers_per_record: usize::MAX,
             ..Limits::default()

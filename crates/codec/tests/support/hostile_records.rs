@@ -1,6 +1,6 @@
 //! Record batches made to hurt, in the place where a client and where a broker meets them.
 
-use super::{Hostile, Refusal, Wire, wire};
+use super::{Hostile, Refusal, Wire, limits, wire};
 use bytes::Bytes;
 use kafka_protocol::messages::{FetchRequest, ProduceRequest};
 use milena_codec::message;
@@ -73,7 +73,7 @@ fn read(records: Option<Bytes>) -> Result<(), Refusal> {
     for batch in &mut batches {
         let batch = batch?;
         batch.check_crc()?;
-        for record in &batch.records(&Limits::default())? {
+        for record in &batch.records(&limits())? {
             record?.headers().for_each(drop);
         }
     }
@@ -244,6 +244,89 @@ fn decompression_bombs() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// A gzip stream of so many zeros.
+fn gzip_of_zeros(bytes: usize) -> Vec<u8> {
+    let zeros = vec![0; bytes];
+    let record = RecordToWrite {
+        timestamp: 0,
+        key: None,
+        value: Some(&zeros),
+        headers: &[],
+    };
+    let mut builder = BatchBuilder::default();
+    builder.append(&record).unwrap();
+    builder.close(Compression::Gzip).unwrap().body().to_vec()
+}
+
+/// A zstd block of one literal and one sequence that copies it over and over, 128 KiB in all.
+const COPIES: [u8; 13] = [0x54, 0, 0, 0x08, b'a', 1, 0x54, 1, 0, 52, 0xfc, 0xff, 1];
+
+/// What has to be inflated, or gone through, to be found out: it hides its size, or breaks at its very end.
+fn hidden_bombs() -> Vec<(&'static str, Vec<u8>)> {
+    let mut silent = gzip_of_zeros(20 << 20);
+    let end = silent.len() - 4;
+    let claiming = |claim: u32| [&silent[..end], &claim.to_le_bytes()].concat();
+    let plausible = claiming(u32::try_from(4 * end).unwrap());
+    let within_limits = claiming(15 << 20);
+    let two = [&silent[..], &gzip_of_zeros(1)].concat();
+    silent[end..].copy_from_slice(&[0; 4]);
+    let mut wrong_checksum = gzip_of_zeros(10 << 20);
+    let at = wrong_checksum.len() - 8;
+    wrong_checksum[at] ^= 1;
+    let cut = &wrong_checksum[..at - 100];
+
+    // As the bombs that are told by their claims, but within all limits, and with a copy from nowhere at the end.
+    let snappy = wire().raw(&[0xc1, 0x80, 0x80, 1, 0, b'a']);
+    let snappy = snappy.repeat(&[0xfe, 1, 0], 1 << 15).raw(&[0xfe, 0, 0]).0;
+    let sequence = wire().raw(&[0x1f, b'a', 1, 0]).repeat(&[0xff], 16_000);
+    let block = sequence.raw(&[0, 0x10, b'a', 0, 0, 0x50]).raw(b"aaaaa");
+    let length = u32::try_from(block.0.len()).unwrap().to_le_bytes();
+    let lz4 = wire().raw(b"\x04\x22\x4d\x18\x60\x70\x73").raw(&length);
+    let lz4 = lz4.raw(&block.0).i32(0).0;
+
+    let zstd = || wire().raw(b"\x28\xb5\x2f\xfd\0\x58");
+    let last = |size: u8, block: &[u8]| [&[size << 3 | 5, 0, 0], block].concat();
+    let copies = zstd().repeat(&COPIES, 1_000).raw(&[1, 0, 0]).0;
+    let broken = last(
+        13,
+        &[0x08, b'a', 1, 0x54, 1, 30, 52, 0xfc, 0xff, 0, 0, 0, 0x40],
+    );
+    let broken = zstd().repeat(&COPIES, 100).raw(&broken).0;
+    let bits = last(10, &[0x08, b'a', 0xff, 0xff, 0xff, 0x54, 0, 0, 0, 1]);
+    let copied = last(11, &[0x08, b'a', 0xff, 0x40, 0x1d, 0x54, 0, 31, 0, 0, 1]);
+    let literals = last(8, &[0x0d, 0, 0x20, b'a', 1, 0x54, 1, 0]);
+    vec![
+        ("gzip of 20 MiB that says 0", batch(1, 1, &silent)),
+        ("gzip of 20 MiB that says 80 KiB", batch(1, 1, &plausible)),
+        ("gzip of 20 MiB that says 15", batch(1, 1, &within_limits)),
+        ("gzip of 20 MiB and of one byte", batch(1, 1, &two)),
+        ("gzip with another checksum", batch(1, 1, &wrong_checksum)),
+        ("gzip of 10 MiB that is cut off", batch(1, 1, cut)),
+        (
+            "snappy of 2 MiB that breaks at its end",
+            batch(2, 1, &snappy),
+        ),
+        ("lz4 of 4 MiB that breaks at its end", batch(3, 1, &lz4)),
+        ("zstd of 125 MiB, all copies", batch(4, 1, &copies)),
+        (
+            "zstd of 12 MiB that breaks at its end",
+            batch(4, 1, &broken),
+        ),
+        (
+            "zstd with 98,047 sequences in a bit",
+            batch(4, 1, &zstd().raw(&bits).0),
+        ),
+        (
+            "zstd with 40,000 sequences in no bit",
+            batch(4, 1, &zstd().raw(&copied).0),
+        ),
+        (
+            "zstd with literals and nothing more",
+            batch(4, 1, &zstd().raw(&literals).0),
+        ),
+    ]
+}
+
 /// Compressed bodies that claim what they are not.
 fn decompression_lies() -> Vec<(&'static str, Vec<u8>)> {
     let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\xff";
@@ -326,6 +409,7 @@ pub(crate) fn all() -> Vec<Hostile> {
     let lists = [
         lengths_and_counts(),
         decompression_bombs(),
+        hidden_bombs(),
         decompression_lies(),
     ];
     let mut all = Vec::new();

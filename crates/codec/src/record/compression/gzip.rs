@@ -1,14 +1,16 @@
 //! gzip by zlib-rs, zlib in Rust.
 
-use super::output::{Failure, Output};
+use super::output::{All, Failure, Output};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use std::io::Write;
+use std::io::{Read, Write};
 
 /// zlib's default, and Kafka's.
 const LEVEL: u32 = 6;
 const MAGIC: &[u8; 2] = b"\x1f\x8b";
+/// What is inflated only to be counted.
+const SCRATCH_BYTES: usize = 16 << 10;
 
 pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>, level: Option<i32>) -> Result<(), String> {
     let level = level
@@ -19,8 +21,9 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>, level: Option<i32>) -> R
     result.map(drop).map_err(|cause| cause.to_string())
 }
 
-/// At least how much comes out of it, if it is valid: what its last member says of itself at its end.
-pub(super) fn forecast(compressed: &[u8]) -> usize {
+/// How much comes out of it by its own word: what its last member says of itself at its end. It is right if
+/// there is one member, as Kafka's clients write it, and if it is true.
+pub(super) fn claim(compressed: &[u8]) -> usize {
     match compressed.last_chunk() {
         Some(size) if compressed.starts_with(MAGIC) => {
             usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX)
@@ -29,6 +32,39 @@ pub(super) fn forecast(compressed: &[u8]) -> usize {
     }
 }
 
-pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Failure> {
-    out.append_all(&mut MultiGzDecoder::new(compressed))
+/// How much comes out of it, by inflating all and keeping nothing.
+pub(super) fn content_size(compressed: &[u8], limit: usize) -> Result<usize, Failure> {
+    count(&mut MultiGzDecoder::new(compressed), 0, limit)
+}
+
+/// Inflates into `out` what claims to be as much as `out` may take. Where that turns out to be too little, the
+/// rest is counted, and all inflated once more into as much as it is.
+pub(super) fn decompress(compressed: &[u8], out: &mut Output, limit: usize) -> Result<(), Failure> {
+    let mut reader = MultiGzDecoder::new(compressed);
+    match out.append_all(&mut reader)? {
+        All::Fits => Ok(()),
+        All::More(bytes) => {
+            let size = count(&mut reader, out.written() + bytes, limit)?;
+            drop(reader);
+            out.restart(size);
+            match out.append_all(&mut MultiGzDecoder::new(compressed))? {
+                All::Fits => Ok(()),
+                All::More(_) => Err(Failure::Limit),
+            }
+        }
+    }
+}
+
+/// `so_far` and the number of bytes that `reader` still has.
+fn count(reader: &mut impl Read, so_far: usize, limit: usize) -> Result<usize, Failure> {
+    let mut scratch = [0; SCRATCH_BYTES];
+    let mut size = so_far;
+    while size <= limit {
+        match reader.read(&mut scratch) {
+            Ok(0) => return Ok(size),
+            Ok(length) => size += length,
+            Err(cause) => return Err(Failure::malformed(cause)),
+        }
+    }
+    Err(Failure::Limit)
 }

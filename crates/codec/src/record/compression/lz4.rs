@@ -54,26 +54,39 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
     Ok(())
 }
 
-/// How much comes out of it. Exact where the lengths of the blocks alone would allow more than `limit`;
-/// to know that, every block is walked through.
-pub(super) fn forecast(compressed: &[u8], limit: usize) -> Result<usize, Failure> {
+/// The most that can come out of it, by the lengths of its blocks.
+pub(super) fn most(compressed: &[u8]) -> Result<usize, Failure> {
     let mut most = 0_usize;
     each_block(compressed, |frame, block| {
-        let allowed = match block {
+        most = most.saturating_add(match block {
             Block::Stored(bytes) => bytes.len(),
             Block::Compressed(bytes) => frame.most_of(bytes),
-        };
-        most = most.saturating_add(allowed);
+        });
         Ok(())
     })?;
-    if most <= limit {
-        return Ok(0);
-    }
+    Ok(most)
+}
+
+/// How much comes out of it, by going through every block without making its content.
+pub(super) fn content_size(compressed: &[u8]) -> Result<usize, Failure> {
     let mut size = 0_usize;
-    each_block(compressed, |_, block| {
+    each_block(compressed, |frame, block| {
         size = size.saturating_add(match block {
             Block::Stored(bytes) => bytes.len(),
-            Block::Compressed(bytes) => inflated_size(bytes).ok_or_else(cut)?,
+            Block::Compressed(bytes) => {
+                let before = if frame.independent_blocks {
+                    0
+                } else {
+                    size.min(WINDOW_BYTES)
+                };
+                let inflated = block_size(bytes, before)?;
+                if inflated > frame.block_bytes_max {
+                    return Err(Failure::malformed(
+                        "a block that makes more than the frame allows",
+                    ));
+                }
+                inflated
+            }
         });
         Ok(())
     })?;
@@ -108,41 +121,52 @@ fn each_block(
     }
 }
 
-/// The size of a block's content by its sequences: literals, and copies of what came before them.
-fn inflated_size(block: &[u8]) -> Option<usize> {
-    let mut left = block.iter();
+/// The size of a block's content by its sequences: literals, and copies of what came before them, which may
+/// reach back by `before` beyond the block.
+fn block_size(block: &[u8], before: usize) -> Result<usize, Failure> {
+    let mut left = block;
     let mut size = 0_usize;
     loop {
-        let token = *left.next()?;
-        let literals = long_length(usize::from(token >> 4), &mut left)?;
+        let (&token, rest) = left.split_first().ok_or_else(block_cut)?;
+        let (literals, rest) = long_length(token >> 4, rest)?;
         size = size.saturating_add(literals);
-        let at_end = left.len() == literals;
-        if literals > 0 {
-            left.nth(literals - 1)?;
-        }
+        let rest = rest.get(literals..).ok_or_else(block_cut)?;
         // The last sequence copies nothing.
-        if at_end {
-            return Some(size);
+        if rest.is_empty() {
+            return Ok(size);
         }
-        let _offset = (left.next()?, left.next()?);
-        let copied = long_length(usize::from(token & 0xf), &mut left)?;
+        let (&offset, rest) = rest.split_first_chunk().ok_or_else(block_cut)?;
+        let offset = usize::from(u16::from_le_bytes(offset));
+        if offset == 0 || offset > before.saturating_add(size) {
+            return Err(Failure::malformed("a copy from before the start"));
+        }
+        let (copied, rest) = long_length(token & 0xf, rest)?;
         size = size.saturating_add(copied + COPY_BYTES_MIN);
+        left = rest;
     }
 }
 
 /// A length of four bits, which goes on in further bytes where it is 15.
-fn long_length(short: usize, left: &mut std::slice::Iter<'_, u8>) -> Option<usize> {
-    let mut length = short;
+#[inline]
+fn long_length(short: u8, bytes: &[u8]) -> Result<(usize, &[u8]), Failure> {
+    let mut length = usize::from(short);
+    let mut left = bytes;
     if short == 0xf {
         loop {
-            let more = *left.next()?;
+            let (&more, rest) = left.split_first().ok_or_else(block_cut)?;
+            left = rest;
             length += usize::from(more);
             if more != u8::MAX {
                 break;
             }
         }
     }
-    Some(length)
+    Ok((length, left))
+}
+
+#[cold]
+fn block_cut() -> Failure {
+    Failure::malformed("the input ends inside a block")
 }
 
 struct FrameHeader {

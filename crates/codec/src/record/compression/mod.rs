@@ -1,8 +1,8 @@
 //! The four codecs, and how much their output may grow.
 //!
 //! Decompressors write into an [`Output`], which refuses to grow beyond its maximum and never reserves
-//! more than that. What else they take is bounded too: gzip has a window of 32 KiB, snappy and lz4 write
-//! straight into the output, zstd holds what it needs of the output a second time.
+//! more than that. What claims to be many times its own size is gone through before anything is reserved;
+//! docs/decisions/0004-compression.md says how, and what else decompressors take.
 
 mod gzip;
 mod lz4;
@@ -11,6 +11,8 @@ mod snappy;
 #[cfg_attr(feature = "zstd-c", path = "zstd_c.rs")]
 mod zstd;
 mod zstd_frame;
+mod zstd_fse;
+mod zstd_size;
 
 use super::attributes::Compression;
 use super::error::BatchError;
@@ -20,6 +22,9 @@ use std::ops::RangeInclusive;
 
 /// Below this, the ratio between output and input is not looked at.
 const RATIO_EXEMPT_BYTES: usize = 16 << 20;
+
+/// What claims to be no more than this is believed, whatever its own size.
+const BELIEVED_BYTES: usize = 8 << 10;
 
 /// How to compress: a codec and, for codecs that have them, a level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,7 +114,11 @@ pub(super) fn decompress(
         .decompressed_bytes
         .min(by_ratio.max(RATIO_EXEMPT_BYTES));
     let mut out = Output::new(buffer, limit);
-    match decompress_into(compression, compressed, &mut out) {
+    let believed = compressed
+        .len()
+        .saturating_mul(limits.believed_ratio)
+        .saturating_add(BELIEVED_BYTES);
+    match decompress_into(compression, compressed, &mut out, believed) {
         Ok(()) => Ok(out.into_bytes()),
         Err(Failure::Limit) => Err(BatchError::Limit {
             base_offset,
@@ -124,29 +133,49 @@ pub(super) fn decompress(
     }
 }
 
-/// What would go beyond the limit by its own word is refused before anything is reserved for it.
+/// Reserves what the output is going to take, and inflates into it. What claims to be many times its own size is
+/// not believed, but gone through first, keeping nothing: what is too much, or is not what it should be, has
+/// cost nothing by the time it is refused.
 fn decompress_into(
     compression: Compression,
     compressed: &[u8],
     out: &mut Output,
+    believed: usize,
 ) -> Result<(), Failure> {
     let limit = out.left();
-    let at_least = match compression {
+    let claim = match compression {
         Compression::None => compressed.len(),
-        Compression::Gzip => gzip::forecast(compressed),
-        Compression::Snappy => snappy::forecast(compressed)?,
-        Compression::Lz4 => lz4::forecast(compressed, limit)?,
-        Compression::Zstd => zstd_frame::forecast(compressed, limit)?,
+        Compression::Gzip => gzip::claim(compressed),
+        Compression::Snappy => snappy::claim(compressed)?,
+        Compression::Lz4 => lz4::most(compressed)?,
+        Compression::Zstd => zstd_size::most(compressed, limit)?,
     };
-    if at_least > limit {
+    // The last two do not say how much they are, only what they cannot exceed.
+    let exact = !matches!(compression, Compression::Lz4 | Compression::Zstd);
+    let size = if claim <= believed.min(limit) || (exact && claim > limit) {
+        claim
+    } else {
+        match compression {
+            Compression::None => claim,
+            Compression::Gzip => gzip::content_size(compressed, limit)?,
+            Compression::Snappy => snappy::content_size(compressed)?,
+            Compression::Lz4 => lz4::content_size(compressed)?,
+            Compression::Zstd => zstd_size::content_size(compressed, limit)?,
+        }
+    };
+    if size > limit {
         return Err(Failure::Limit);
+    }
+    out.restart(size);
+    if exact {
+        out.reserve(size);
     }
     match compression {
         Compression::None => out.append(compressed),
-        Compression::Gzip => gzip::decompress(compressed, out),
+        Compression::Gzip => gzip::decompress(compressed, out, limit),
         Compression::Snappy => snappy::decompress(compressed, out),
         Compression::Lz4 => lz4::decompress(compressed, out),
-        Compression::Zstd => zstd::decompress(compressed, out),
+        Compression::Zstd => zstd::decompress(compressed, out, limit),
     }
 }
 

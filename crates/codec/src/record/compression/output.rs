@@ -20,6 +20,14 @@ impl Failure {
     }
 }
 
+/// Whether all of something had room.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum All {
+    Fits,
+    /// There is more, of which so many bytes were read and are lost.
+    More(usize),
+}
+
 /// What a decompressor writes to.
 #[derive(Debug)]
 pub(super) struct Output {
@@ -47,6 +55,17 @@ impl Output {
     /// How many bytes may still come.
     pub(super) fn left(&self) -> usize {
         self.max - self.written
+    }
+
+    /// Begins anew, with at most `size` bytes.
+    pub(super) fn restart(&mut self, size: usize) {
+        self.written = 0;
+        self.max = size;
+    }
+
+    /// Makes room for `more` bytes at once, as far as they may come at all.
+    pub(super) fn reserve(&mut self, more: usize) {
+        let _ = self.space(more);
     }
 
     /// What was written, and space for at most `wanted` bytes more, less only where the maximum is.
@@ -81,21 +100,26 @@ impl Output {
         Ok(())
     }
 
-    /// Appends all that `reader` has.
-    pub(super) fn append_all(&mut self, reader: &mut impl Read) -> Result<(), Failure> {
+    /// How many bytes there are.
+    pub(super) fn written(&self) -> usize {
+        self.written
+    }
+
+    /// Appends all that `reader` has, or as much as there is room for.
+    pub(super) fn append_all(&mut self, reader: &mut impl Read) -> Result<All, Failure> {
         loop {
             if self.left() == 0 {
                 // Full is fine, if that was all.
                 return match reader.read(&mut [0]) {
-                    Ok(0) => Ok(()),
-                    Ok(_) => Err(Failure::Limit),
+                    Ok(0) => Ok(All::Fits),
+                    Ok(length) => Ok(All::More(length)),
                     Err(cause) => Err(Failure::malformed(cause)),
                 };
             }
-            let wanted = self.written.max(FIRST_BYTES);
-            let (_, space) = self.space(wanted);
+            let wanted = self.bytes.capacity().max(2 * self.written).max(FIRST_BYTES);
+            let (_, space) = self.space(wanted - self.written);
             match reader.read(space) {
-                Ok(0) => return Ok(()),
+                Ok(0) => return Ok(All::Fits),
                 Ok(length) => self.advance(length),
                 Err(cause) => return Err(Failure::malformed(cause)),
             }

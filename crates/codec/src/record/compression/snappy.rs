@@ -35,13 +35,77 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
 }
 
 /// How much comes out of it, by what its blocks claim.
-pub(super) fn forecast(compressed: &[u8]) -> Result<usize, Failure> {
+pub(super) fn claim(compressed: &[u8]) -> Result<usize, Failure> {
     let mut size = 0_usize;
     each_block(compressed, |block| {
         size = size.saturating_add(claimed(block)?);
         Ok(())
     })?;
     Ok(size)
+}
+
+/// The same, after going through every block without making its content.
+pub(super) fn content_size(compressed: &[u8]) -> Result<usize, Failure> {
+    let mut size = 0_usize;
+    each_block(compressed, |block| {
+        let claimed = claimed(block)?;
+        if block_size(block)? != claimed {
+            return Err(Failure::malformed(
+                "a block that makes more or less than it claims",
+            ));
+        }
+        size = size.saturating_add(claimed);
+        Ok(())
+    })?;
+    Ok(size)
+}
+
+/// The size of a block's content by its elements: literals, and copies of what came before them.
+fn block_size(block: &[u8]) -> Result<usize, Failure> {
+    let preamble = block.iter().position(|byte| *byte < 0x80).ok_or_else(cut)?;
+    let mut left = block.get(preamble + 1..).ok_or_else(cut)?;
+    let mut size = 0_usize;
+    while let Some((&tag, rest)) = left.split_first() {
+        let high = usize::from(tag >> 2);
+        let (length, more) = match tag & 3 {
+            0 => literal(high, rest)?,
+            1 => (4 + (high & 7), 1),
+            2 => (high + 1, 2),
+            _ => (high + 1, 4),
+        };
+        let (bytes, rest) = rest.split_at_checked(more).ok_or_else(cut)?;
+        if tag & 3 != 0 {
+            let low = bytes
+                .iter()
+                .rev()
+                .fold(0, |offset, byte| offset << 8 | usize::from(*byte));
+            let offset = if tag & 3 == 1 {
+                (high >> 3) << 8 | low
+            } else {
+                low
+            };
+            if offset == 0 || offset > size {
+                return Err(Failure::malformed("a copy from before the start"));
+            }
+        }
+        size = size.saturating_add(length);
+        left = rest;
+    }
+    Ok(size)
+}
+
+/// The length of a literal, and how many bytes it takes behind its tag, those of its length included.
+fn literal(short: usize, bytes: &[u8]) -> Result<(usize, usize), Failure> {
+    let Some(length_bytes) = short.checked_sub(59).filter(|bytes| *bytes > 0) else {
+        return Ok((short + 1, short + 1));
+    };
+    let length = bytes.get(..length_bytes).ok_or_else(cut)?;
+    let length = length
+        .iter()
+        .rev()
+        .fold(0, |length, byte| length << 8 | usize::from(*byte))
+        + 1;
+    Ok((length, length_bytes.saturating_add(length)))
 }
 
 pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Failure> {

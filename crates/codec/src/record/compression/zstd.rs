@@ -1,6 +1,6 @@
 //! zstd in Rust, by ruzstd: one level, and about a third of the speed of the C library (feature `zstd-c`).
 
-use super::output::{Failure, Output};
+use super::output::{All, Failure, Output};
 use super::zstd_frame::{Frame, open};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::encoding::{CompressionLevel, compress as encode};
@@ -11,10 +11,11 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>, _: Option<i32>) -> Resul
     Ok(())
 }
 
-pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Failure> {
+/// Inflates into `out`; `limit` is that of all output.
+pub(super) fn decompress(compressed: &[u8], out: &mut Output, limit: usize) -> Result<(), Failure> {
     let mut left = compressed;
     loop {
-        match open(left, out.left())? {
+        match open(left, limit)? {
             Frame::Skippable { rest } => left = rest,
             Frame::Data { header, rest } => {
                 left = rest;
@@ -32,13 +33,18 @@ pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Fail
 fn decompress_frame(header: &[u8], left: &mut &[u8], out: &mut Output) -> Result<(), Failure> {
     // A new decoder grows its window with what it decodes; a used one would reserve it at once.
     let mut decoder = FrameDecoder::new();
+    // Whatever the header says is within the limit by now.
+    decoder.set_max_window_size(u64::MAX);
     decoder.init(header).map_err(Failure::malformed)?;
     while !decoder.is_finished() {
         decoder
             .decode_blocks(&mut *left, BlockDecodingStrategy::UptoBlocks(1))
             .map_err(Failure::malformed)?;
         while decoder.can_collect() > 0 {
-            out.append_all(&mut decoder)?;
+            out.reserve(decoder.can_collect());
+            if out.append_all(&mut decoder)? != All::Fits {
+                return Err(Failure::Limit);
+            }
         }
     }
     Ok(())

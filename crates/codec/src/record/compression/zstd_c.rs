@@ -1,6 +1,6 @@
 //! zstd by the C library.
 
-use super::output::{Failure, Output};
+use super::output::{All, Failure, Output};
 use super::zstd_frame::{Frame, open};
 use std::io::Read;
 
@@ -19,10 +19,11 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>, level: Option<i32>) -> R
     Ok(())
 }
 
-pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Failure> {
+/// Inflates into `out`; `limit` is that of all output.
+pub(super) fn decompress(compressed: &[u8], out: &mut Output, limit: usize) -> Result<(), Failure> {
     let mut left = compressed;
     while !left.is_empty() {
-        match open(left, out.left())? {
+        match open(left, limit)? {
             Frame::Skippable { rest } => left = rest,
             Frame::Data { header, rest } => {
                 left = rest;
@@ -33,7 +34,9 @@ pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Fail
                 decoder
                     .window_log_max(WINDOW_LOG_MAX)
                     .map_err(Failure::malformed)?;
-                out.append_all(&mut decoder)?;
+                if out.append_all(&mut decoder)? != All::Fits {
+                    return Err(Failure::Limit);
+                }
             }
         }
     }

@@ -13,7 +13,7 @@ const SKIPPABLE: u32 = 0x184d_2a50;
 /// The longest header: magic, descriptor, window, dictionary id, content size.
 const HEADER_BYTES_MAX: usize = 18;
 /// No block is longer, and none may be longer than its window.
-const BLOCK_BYTES_MAX: usize = 128 << 10;
+pub(super) const BLOCK_BYTES_MAX: usize = 128 << 10;
 /// Windows have at least this many bytes, as a power of two.
 const WINDOW_LOG_MIN: u32 = 10;
 /// A bit of a frame's descriptor: a checksum follows the blocks.
@@ -42,11 +42,23 @@ pub(super) enum Frame<'a> {
 pub(super) struct Header {
     bytes: [u8; HEADER_BYTES_MAX],
     length: usize,
+    window: usize,
+    has_checksum: bool,
 }
 
 impl Header {
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// How far back a sequence may copy from, besides what its own block makes.
+    pub(super) fn window(&self) -> usize {
+        self.window
+    }
+
+    /// Bytes between the last block and the next frame.
+    pub(super) fn checksum_bytes(&self) -> usize {
+        if self.has_checksum { CHECKSUM_BYTES } else { 0 }
     }
 }
 
@@ -78,93 +90,26 @@ pub(super) fn open(input: &[u8], limit: usize) -> Result<Frame<'_>, Failure> {
     for (to, from) in bytes.iter_mut().zip(source) {
         *to = *from;
     }
-    if let Some(size) = content_size(source, content_size_bytes)
-        && size > u64::try_from(limit).unwrap_or(u64::MAX)
-    {
+    let declared = content_size(source, content_size_bytes)
+        .map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX));
+    if declared > limit {
         return Err(Failure::Limit);
     }
-    if !single_segment {
+    let window = if single_segment {
+        declared
+    } else {
         bytes[5] = bytes[5].min(smallest_window(limit.max(BLOCK_BYTES_MAX)));
-    }
+        window_size(bytes[5])
+    };
     Ok(Frame::Data {
-        header: Header { bytes, length },
+        header: Header {
+            bytes,
+            length,
+            window,
+            has_checksum: descriptor & CONTENT_CHECKSUM != 0,
+        },
         rest,
     })
-}
-
-/// At least how much comes out of the frames, by their headers and those of their blocks, without decoding
-/// any; what is compressed counts as the literals in it alone.
-pub(super) fn forecast(input: &[u8], limit: usize) -> Result<usize, Failure> {
-    let mut left = input;
-    let mut size = 0_usize;
-    loop {
-        match open(left, limit)? {
-            Frame::Skippable { rest } => left = rest,
-            Frame::Data { header, rest } => {
-                left = rest;
-                size = size.saturating_add(forecast_blocks(&mut left)?);
-                let [.., descriptor] = *header.bytes.first_chunk::<5>().ok_or_else(cut)?;
-                if descriptor & CONTENT_CHECKSUM != 0 {
-                    left = left.get(CHECKSUM_BYTES..).ok_or_else(cut)?;
-                }
-            }
-        }
-        if left.is_empty() {
-            return Ok(size);
-        }
-    }
-}
-
-fn forecast_blocks(left: &mut &[u8]) -> Result<usize, Failure> {
-    let mut total = 0_usize;
-    loop {
-        let (&[low, middle, high], rest) = left.split_first_chunk().ok_or_else(block_cut)?;
-        let header = u32::from_le_bytes([low, middle, high, 0]);
-        let size = usize::try_from(header >> 3).unwrap_or(usize::MAX);
-        if size > BLOCK_BYTES_MAX {
-            return Err(Failure::malformed("a block longer than 128 KiB"));
-        }
-        let (there, at_least) = match (header >> 1) & 3 {
-            0 => (size, size),
-            1 => (1, size),
-            2 => (size, literals(rest.get(..size).ok_or_else(block_cut)?)?),
-            _ => return Err(Failure::malformed("a block of the reserved type")),
-        };
-        total = total.saturating_add(at_least);
-        *left = rest.get(there..).ok_or_else(block_cut)?;
-        let last = header & 1 != 0;
-        if last {
-            return Ok(total);
-        }
-    }
-}
-
-/// How many literals a compressed block has.
-fn literals(block: &[u8]) -> Result<usize, Failure> {
-    let &first = block.first().ok_or_else(block_cut)?;
-    let byte = |at: usize| block.get(at).copied().unwrap_or_default();
-    let header = u32::from_le_bytes([first, byte(1), byte(2), 0]);
-    // One or two bits say how long the number is, in either kind of literals.
-    let bare = first & 3 < 2;
-    let count = match (bare, (first >> 2) & 3) {
-        (true, 0 | 2) => u32::from(first >> 3),
-        (true, 1) => (header >> 4) & 0xfff,
-        (true, _) => header >> 4,
-        (false, 0 | 1) => (header >> 4) & 0x3ff,
-        (false, 2) => (header >> 4) & 0x3fff,
-        (false, _) => (header >> 4) & 0x3_ffff,
-    };
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    if count > BLOCK_BYTES_MAX {
-        return Err(Failure::malformed(
-            "a block with more literals than it can hold",
-        ));
-    }
-    Ok(count)
-}
-
-fn block_cut() -> Failure {
-    Failure::malformed("the input ends inside a block")
 }
 
 /// The size that the frame declares for its output; it is the last field of its header.

@@ -26,12 +26,18 @@ pub(super) const LITERAL_LENGTHS: Numbers = Numbers {
     predefined: (
         6,
         &[
-            4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1,
-            1, 1, -1, -1, -1, -1,
+            4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1,
+            1, 1, 1, -1, -1, -1, -1,
         ],
     ),
     codes: 36,
-    values: &lengths::<36>(0, 16, &[1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]),
+    values: &lengths::<36>(
+        0,
+        16,
+        &[
+            1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+        ],
+    ),
 };
 
 pub(super) const MATCH_LENGTHS: Numbers = Numbers {
@@ -39,12 +45,18 @@ pub(super) const MATCH_LENGTHS: Numbers = Numbers {
     predefined: (
         6,
         &[
-            1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1,
+            1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1,
         ],
     ),
     codes: CODES_MAX,
-    values: &lengths::<53>(3, 32, &[1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]),
+    values: &lengths::<53>(
+        3,
+        32,
+        &[
+            1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+        ],
+    ),
 };
 
 /// A code is the number of bits itself; 31 is the most that decoders have to know.
@@ -53,7 +65,8 @@ pub(super) const OFFSETS: Numbers = Numbers {
     predefined: (
         5,
         &[
-            1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1,
+            1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1,
+            -1,
         ],
     ),
     codes: 32,
@@ -68,7 +81,6 @@ const fn lengths<const CODES: usize>(first: u32, bare: usize, bits: &[u8]) -> [(
         let added = if code < bare { 0 } else { bits[code - bare] };
         values[code] = (value, added);
         value += 1 << added;
-        // The longest literals come after a step that is not used up.
         code += 1;
     }
     values
@@ -113,7 +125,10 @@ pub(super) struct Table {
 
 impl Default for Table {
     fn default() -> Self {
-        Self { states: [State::default(); STATES_MAX], log: None }
+        Self {
+            states: [State::default(); STATES_MAX],
+            log: None,
+        }
     }
 }
 
@@ -136,7 +151,11 @@ impl Table {
                 if usize::from(code) >= numbers.codes {
                     return Err(Failure::malformed("a code that is not defined"));
                 }
-                let only = State { code, bits: 0, base: 0 };
+                let only = State {
+                    code,
+                    bits: 0,
+                    base: 0,
+                };
                 self.states[0] = only;
                 self.log = Some(0);
                 Ok(rest)
@@ -144,7 +163,10 @@ impl Table {
             2 => {
                 let mut weights = Weights::default();
                 let read = weights.take(numbers, bytes)?;
-                self.build(weights.log, weights.weights.get(..weights.count).unwrap_or_default())?;
+                self.build(
+                    weights.log,
+                    weights.weights.get(..weights.count).unwrap_or_default(),
+                )?;
                 bytes.get(read..).ok_or_else(cut)
             }
             _ if self.log.is_some() => Ok(bytes),
@@ -197,7 +219,9 @@ impl Table {
         }
         for state in states {
             let next = next.get_mut(usize::from(state.code)).ok_or_else(uneven)?;
-            let bits = log.checked_sub(next.checked_ilog2().ok_or_else(uneven)?).ok_or_else(uneven)?;
+            let bits = log
+                .checked_sub(next.checked_ilog2().ok_or_else(uneven)?)
+                .ok_or_else(uneven)?;
             state.bits = u8::try_from(bits).map_err(|_| uneven())?;
             state.base = u16::try_from((*next << bits) - size).map_err(|_| uneven())?;
             *next += 1;
@@ -216,7 +240,11 @@ struct Weights {
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { weights: [0; CODES_MAX], count: 0, log: 0 }
+        Self {
+            weights: [0; CODES_MAX],
+            count: 0,
+            log: 0,
+        }
     }
 }
 
@@ -244,13 +272,13 @@ impl Weights {
             let weight = i16::try_from(number).map_err(|_| uneven())? - 1;
             *self.weights.get_mut(self.count).ok_or_else(uneven)? = weight;
             self.count += 1;
-            left = left.checked_sub(u32::from(weight.unsigned_abs())).ok_or_else(uneven)?;
-            while weight == 0 {
-                let zeros = bits.take(2)?;
-                self.count += usize::try_from(zeros).unwrap_or(usize::MAX);
-                if zeros < 3 {
-                    break;
-                }
+            left = left
+                .checked_sub(u32::from(weight.unsigned_abs()))
+                .ok_or_else(uneven)?;
+            let mut zeros = if weight == 0 { 3 } else { 0 };
+            while zeros == 3 {
+                zeros = bits.take(2)?;
+                self.count += usize::try_from(zeros).unwrap_or_default();
             }
         }
         if self.count > numbers.codes {
@@ -314,7 +342,10 @@ impl<'a> Backward<'a> {
     #[cold]
     fn last_word(&self, from: usize) -> u64 {
         let mut word = [0; 8];
-        for (to, from) in word.iter_mut().zip(self.bytes.get(from..).unwrap_or_default()) {
+        for (to, from) in word
+            .iter_mut()
+            .zip(self.bytes.get(from..).unwrap_or_default())
+        {
             *to = *from;
         }
         u64::from_le_bytes(word)

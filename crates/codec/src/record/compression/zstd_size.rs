@@ -5,43 +5,114 @@
 //! a bomb is known before anything is reserved for it, and so are sequences that are none.
 
 use super::output::Failure;
+use super::zstd_frame::{BLOCK_BYTES_MAX, Frame, Header, open};
 use super::zstd_fse::{Backward, LITERAL_LENGTHS, MATCH_LENGTHS, OFFSETS, Table};
-use super::zstd_frame::{BLOCK_BYTES_MAX, Frame, open};
 
 /// The offsets that the first sequences may repeat.
 const FIRST_OFFSETS: [usize; 3] = [1, 4, 8];
 /// No symbol of a Huffman code has less than a bit.
 const SYMBOLS_PER_BYTE: usize = 8;
+/// What the decoder keeps of a sequence: three numbers.
+const SEQUENCE_BYTES: usize = 12;
 /// A sequence copies at least this much.
 const COPY_BYTES_MIN: usize = 3;
 
+/// The most that all frames can take, content or what is kept while it is made, by the headers of their blocks.
+pub(super) fn most(input: &[u8], limit: usize) -> Result<usize, Failure> {
+    let mut most = 0_usize;
+    each_frame(input, limit, |_, left| {
+        loop {
+            let (block, is_last) = Block::take(left)?;
+            most = most.saturating_add(match block {
+                Block::Plain { size } => size,
+                Block::Compressed(bytes) => BLOCK_BYTES_MAX.max(sequence_bytes(bytes)?),
+            });
+            if is_last {
+                return Ok(());
+            }
+        }
+    })?;
+    Ok(most)
+}
+
+/// What a decoder keeps of a block's sequences.
+fn sequence_bytes(block: &[u8]) -> Result<usize, Failure> {
+    let literals = Literals::take(block)?;
+    let (count, _) = take_sequence_count(block.get(literals.bytes..).ok_or_else(cut)?)?;
+    Ok(count * SEQUENCE_BYTES)
+}
+
 /// The size of the content of all frames: exact, if the literals are what they should be.
 pub(super) fn content_size(input: &[u8], limit: usize) -> Result<usize, Failure> {
-    let mut left = input;
     let mut total = 0_usize;
+    each_frame(input, limit, |header, left| {
+        let mut frame = Content::new(header.window());
+        loop {
+            let (block, is_last) = Block::take(left)?;
+            frame.add(&block)?;
+            if frame.size > limit - total {
+                return Err(Failure::Limit);
+            }
+            if is_last {
+                total += frame.size;
+                return Ok(());
+            }
+        }
+    })?;
+    Ok(total)
+}
+
+/// Hands each frame that has content to `each`, which takes all its blocks off the front.
+fn each_frame(
+    input: &[u8],
+    limit: usize,
+    mut each: impl FnMut(&Header, &mut &[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut left = input;
     loop {
         match open(left, limit)? {
             Frame::Skippable { rest } => left = rest,
             Frame::Data { header, rest } => {
                 left = rest;
-                let mut frame = Content::new(header.window());
-                while !frame.take_block(&mut left)? {
-                    if total.saturating_add(frame.size) > limit {
-                        return Err(Failure::Limit);
-                    }
-                }
-                total = total.saturating_add(frame.size);
-                if total > limit {
-                    return Err(Failure::Limit);
-                }
+                each(&header, &mut left)?;
                 left = left
                     .get(header.checksum_bytes()..)
                     .ok_or_else(|| Failure::malformed("the input ends inside a checksum"))?;
             }
         }
         if left.is_empty() {
-            return Ok(total);
+            return Ok(());
         }
+    }
+}
+
+enum Block<'a> {
+    /// Bytes as they are, or one byte over and over.
+    Plain {
+        size: usize,
+    },
+    Compressed(&'a [u8]),
+}
+
+impl<'a> Block<'a> {
+    /// The next block, and whether it is its frame's last.
+    fn take(left: &mut &'a [u8]) -> Result<(Self, bool), Failure> {
+        let (&[low, middle, high], rest) = left.split_first_chunk().ok_or_else(cut)?;
+        let header = u32::from_le_bytes([low, middle, high, 0]);
+        let size = usize::try_from(header >> 3).unwrap_or(usize::MAX);
+        if size > BLOCK_BYTES_MAX {
+            return Err(Failure::malformed("a block longer than 128 KiB"));
+        }
+        let kind = (header >> 1) & 3;
+        let there = if kind == 1 { 1 } else { size };
+        let (bytes, rest) = rest.split_at_checked(there).ok_or_else(cut)?;
+        let block = match kind {
+            0 | 1 => Self::Plain { size },
+            2 => Self::Compressed(bytes),
+            _ => return Err(Failure::malformed("a block of the reserved type")),
+        };
+        *left = rest;
+        Ok((block, header & 1 != 0))
     }
 }
 
@@ -69,27 +140,13 @@ impl Content {
         }
     }
 
-    /// Goes through one block; whether it was the last.
-    fn take_block(&mut self, left: &mut &[u8]) -> Result<bool, Failure> {
-        let (&[low, middle, high], rest) = left.split_first_chunk().ok_or_else(cut)?;
-        let header = u32::from_le_bytes([low, middle, high, 0]);
-        let size = usize::try_from(header >> 3).unwrap_or(usize::MAX);
-        if size > BLOCK_BYTES_MAX {
-            return Err(Failure::malformed("a block longer than 128 KiB"));
-        }
-        let (there, content) = match (header >> 1) & 3 {
-            0 => (size, size),
-            1 => (1, size),
-            2 => {
-                let block = rest.get(..size).ok_or_else(cut)?;
-                (size, self.compressed(block)?)
-            }
-            _ => return Err(Failure::malformed("a block of the reserved type")),
+    fn add(&mut self, block: &Block<'_>) -> Result<(), Failure> {
+        let size = match block {
+            Block::Plain { size } => *size,
+            Block::Compressed(bytes) => self.compressed(bytes)?,
         };
-        *left = rest.get(there..).ok_or_else(cut)?;
-        self.size = self.size.saturating_add(content);
-        let last = header & 1 != 0;
-        Ok(last)
+        self.size = self.size.saturating_add(size);
+        Ok(())
     }
 
     /// The size of a compressed block's content.
@@ -121,7 +178,9 @@ impl Content {
     /// The three tables, or what says that they are as before; gives what is behind them.
     fn take_tables<'a>(&mut self, block: &'a [u8]) -> Result<&'a [u8], Failure> {
         let (&modes, rest) = block.split_first().ok_or_else(cut)?;
-        let rest = self.literal_lengths.take(&LITERAL_LENGTHS, modes >> 6, rest)?;
+        let rest = self
+            .literal_lengths
+            .take(&LITERAL_LENGTHS, modes >> 6, rest)?;
         let rest = self.offsets.take(&OFFSETS, modes >> 4, rest)?;
         self.match_lengths.take(&MATCH_LENGTHS, modes >> 2, rest)
     }
@@ -137,13 +196,15 @@ impl Content {
             let distance = OFFSETS.value(offset.code, &mut bits)?;
             let copied = MATCH_LENGTHS.value(match_length.code, &mut bits)?;
             let own = LITERAL_LENGTHS.value(literal_length.code, &mut bits)?;
-            literals_left = literals_left
-                .checked_sub(own)
-                .ok_or_else(|| Failure::malformed("a sequence with more literals than there are"))?;
+            literals_left = literals_left.checked_sub(own).ok_or_else(|| {
+                Failure::malformed("a sequence with more literals than there are")
+            })?;
             size += own;
             let distance = self.resolve(distance, own == 0);
             if distance == 0 || distance > before + size {
-                return Err(Failure::malformed("a sequence that copies from before the start"));
+                return Err(Failure::malformed(
+                    "a sequence that copies from before the start",
+                ));
             }
             size += copied;
             if size + literals_left > BLOCK_BYTES_MAX {
@@ -170,8 +231,14 @@ impl Content {
             (1, false) => return first,
             (2, false) | (1, true) => (second, [second, first, third]),
             (3, false) | (2, true) => (third, [third, first, second]),
-            (3, true) => (first - 1, [first - 1, first, second]),
-            (far, _) => (far.saturating_sub(3), [far.saturating_sub(3), first, second]),
+            (3, true) => (
+                first.saturating_sub(1),
+                [first.saturating_sub(1), first, second],
+            ),
+            (far, _) => (
+                far.saturating_sub(3),
+                [far.saturating_sub(3), first, second],
+            ),
         };
         self.recent = recent;
         distance
@@ -221,12 +288,18 @@ impl Literals {
                 if count > there.saturating_mul(SYMBOLS_PER_BYTE) {
                     return Err(Failure::malformed("more literals than their bits can hold"));
                 }
-                let kind = if kind == 2 { Kind::OwnTree } else { Kind::TreeOfBefore };
+                let kind = if kind == 2 {
+                    Kind::OwnTree
+                } else {
+                    Kind::TreeOfBefore
+                };
                 (kind, count, header_bytes + there)
             }
         };
         if count > BLOCK_BYTES_MAX {
-            return Err(Failure::malformed("a block with more literals than it can hold"));
+            return Err(Failure::malformed(
+                "a block with more literals than it can hold",
+            ));
         }
         Ok(Self { kind, count, bytes })
     }
@@ -235,7 +308,7 @@ impl Literals {
 fn take_sequence_count(bytes: &[u8]) -> Result<(usize, &[u8]), Failure> {
     match *bytes {
         [low @ 0..0x80, ref rest @ ..] => Ok((low.into(), rest)),
-        [high @ 0x80..0xff, low, ref rest @ ..] => {
+        [high @ 0x80..=0xfe, low, ref rest @ ..] => {
             Ok((usize::from(high - 0x80) << 8 | usize::from(low), rest))
         }
         [0xff, low, high, ref rest @ ..] => {
