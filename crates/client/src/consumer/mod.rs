@@ -15,13 +15,13 @@ mod api;
 mod committed;
 mod contact;
 mod driver;
-mod fetch;
+pub(crate) mod fetch;
 #[cfg(test)]
 mod model_tests;
 mod offsets;
 mod position;
 mod records;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod test_log;
 mod types;
 mod unpack;

@@ -2,6 +2,8 @@
 //! transactions, the cuts and the fetch offsets, a reader gets every committed record once and in
 //! order, nothing aborted, nothing of the broker's own, and ends where the log ends.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use milena_codec::Limits;
 use proptest::prelude::*;
@@ -9,6 +11,7 @@ use proptest::prelude::*;
 use super::fetch::answer::PartitionAnswer;
 use super::fetch::batches;
 use super::fetch::fixture::{Fixture, WAIT, nothing, settings, tp};
+use super::fetch::operations;
 use super::test_log::{Log, Outcome};
 use super::types::{IsolationLevel, NextOffset, Position};
 use super::unpack::{End, unpack};
@@ -274,6 +277,21 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// whatever brokers refuse or lose, wherever leaders go.
+    #[test]
+    fn no_fault_skips_repeats_or_shows_what_is_hidden(
+        mode: u8,
+        bound: u8,
+        operations in prop::collection::vec(any::<[u8; 2]>(), 1..200),
+    ) {
+        let data = [vec![mode, bound], operations.concat()].concat();
+        operations::run(&data, Instant::now());
     }
 }
 

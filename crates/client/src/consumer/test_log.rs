@@ -3,6 +3,11 @@
 //! It shares nothing with the code under test: batches are written here byte by byte, and visibility is
 //! known from how the log was made, not found out from it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "lengths of records that are written here are small"
+)]
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -103,6 +108,7 @@ impl Log {
 
     /// Removes records as compaction does: single ones, all of a batch, or the batch itself. The
     /// marker of an aborted transaction stays as long as any of its data is there.
+    #[cfg(test)]
     pub(crate) fn compact(&mut self, mut removes: impl FnMut(i64) -> bool, drop_empty: bool) {
         let mut alive: Vec<bool> = vec![false; self.transactions.len()];
         for entry in &mut self.entries {
@@ -161,7 +167,7 @@ impl Log {
         open.min().unwrap_or(self.next_offset)
     }
 
-    fn end_offset(&self, isolation_level: IsolationLevel) -> i64 {
+    pub(crate) fn end_offset(&self, isolation_level: IsolationLevel) -> i64 {
         match isolation_level {
             IsolationLevel::ReadCommitted => self.last_stable_offset(),
             IsolationLevel::ReadUncommitted => self.high_watermark(),
@@ -204,7 +210,17 @@ impl Log {
             .max(from)
     }
 
+    /// The largest epoch up to `epoch` that wrote anything, and where it ended.
+    pub(crate) fn epoch_end(&self, epoch: i32) -> (Option<i32>, Option<i64>) {
+        let mut up_to = self.entries.iter().filter(|e| e.leader_epoch <= epoch);
+        let mut behind = self.entries.iter().filter(|e| e.leader_epoch > epoch);
+        let found = up_to.next_back().map(|entry| entry.leader_epoch);
+        let end = behind.next().map_or(self.next_offset, |e| e.base_offset);
+        (found, found.map(|_| end))
+    }
+
     /// The epoch of the last batch below `offset`.
+    #[cfg(test)]
     pub(crate) fn epoch_before(&self, offset: i64) -> Option<i32> {
         let mut below = self
             .entries
@@ -302,6 +318,7 @@ pub(crate) struct RawBatch {
 
 impl RawBatch {
     /// A batch outside transactions with these offset deltas.
+    #[cfg(test)]
     pub(crate) fn plain(base_offset: i64, deltas: &[i64]) -> Self {
         let mut records = Vec::new();
         for delta in deltas {

@@ -90,7 +90,7 @@ pub(crate) struct FetchSupport {
 #[derive(Clone, Debug)]
 pub(crate) struct FetchPlan {
     #[cfg_attr(
-        not(test),
+        not(any(test, feature = "fuzzing")),
         expect(dead_code, reason = "the driver knows whom it asked")
     )]
     pub(crate) broker: i32,

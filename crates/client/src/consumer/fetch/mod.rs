@@ -10,6 +10,8 @@ pub(crate) mod fault;
 pub(crate) mod fixture;
 pub(crate) mod lookup;
 pub(crate) mod machine;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod operations;
 pub(crate) mod partition;
 pub(crate) mod session;
 #[cfg(test)]
