@@ -69,4 +69,6 @@ pub use producer::{
     Delivery, Producer, Record, RecordMetadata, Transaction, TransactionOutcome,
     TransactionalProducer,
 };
+#[cfg(feature = "two-phase-commit")]
+pub use producer::{ParsePreparedTransactionError, PreparedTransaction};
 pub use transaction::{GroupMember, GroupMetadata, OffsetToCommit};

@@ -5,3 +5,5 @@
 mod deadlines;
 mod reading;
 mod support;
+#[cfg(feature = "two-phase-commit")]
+mod two_phase;

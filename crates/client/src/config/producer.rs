@@ -58,6 +58,10 @@ pub struct TransactionalProducerConfig {
     pub transactional_id: Arc<str>,
     /// How long a transaction may stay open before its coordinator aborts it.
     pub transaction_timeout: Duration,
+    /// Whether transactions take part in a two-phase commit (KIP-939); `transaction_timeout` is then
+    /// the longest there is, and no coordinator keeps to it.
+    #[cfg(feature = "two-phase-commit")]
+    pub two_phase_commit: bool,
 }
 
 /// [`ProducerBuilder`] makes a producer without transactions, idempotent unless switched off.
@@ -96,6 +100,7 @@ pub(super) struct ProducerSettings {
     pub(super) record_bytes_max: Setting<usize>,
     pub(super) transactional_id: Setting<Option<String>>,
     pub(super) transaction_timeout: Setting<Duration>,
+    pub(super) two_phase_commit: Setting<bool>,
     pub(super) delivery_guarantee: Setting<Option<DeliveryGuarantee>>,
 }
 
@@ -118,6 +123,7 @@ impl Default for ProducerSettings {
             record_bytes_max: Setting::new("record_bytes_max", 1 << 20),
             transactional_id: Setting::new("transactional_id", None),
             transaction_timeout: Setting::new("transaction_timeout", Duration::from_secs(60)),
+            two_phase_commit: Setting::new("two_phase_commit", false),
             delivery_guarantee: Setting::new("delivery_guarantee", None),
         }
     }
@@ -197,6 +203,21 @@ impl ProducerBuilder<Transactional> {
     /// fails here before the coordinator aborts the transaction behind its back (T-72).
     pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
         self.settings.transaction_timeout.set(timeout);
+        self
+    }
+
+    /// Whether transactions may be [prepared](crate::Transaction::prepare), to be committed together
+    /// with another system's (KIP-939). Default `false`.
+    ///
+    /// No timeout then ends a transaction: an open one, prepared or not, stays open until an instance
+    /// with this transactional id ends it or starts anew, and readers of committed records wait behind
+    /// it. That is why [`transaction_timeout`](Self::transaction_timeout) is refused beside it.
+    ///
+    /// Experimental, behind the feature `two-phase-commit`: no released Apache Kafka broker offers it,
+    /// and starting on one that does not fails. Needs `transaction.version` 2.
+    #[cfg(feature = "two-phase-commit")]
+    pub fn two_phase_commit(mut self, enable: bool) -> Self {
+        self.settings.two_phase_commit.set(enable);
         self
     }
 

@@ -13,6 +13,8 @@ use super::{ConfigError, setting::Setting};
 /// Brokers remember this many batches of a producer per partition (P-23).
 const IN_FLIGHT_IDEMPOTENT_MAX: usize = 5;
 const IN_FLIGHT_MAX: usize = 64;
+/// The longest timeout that the protocol has room for.
+const TRANSACTION_TIMEOUT_MAX: Duration = Duration::from_millis(i32::MAX.unsigned_abs() as u64);
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(super) fn producer(
@@ -35,11 +37,15 @@ pub(super) fn transactional_producer(
         .unwrap_or_default()
         .into();
     let transaction_timeout = *settings.transaction_timeout.value();
+    #[cfg(feature = "two-phase-commit")]
+    let two_phase_commit = *settings.two_phase_commit.value();
     let producer = checked(client, settings, compressor);
     Ok(TransactionalProducerConfig {
         producer,
         transactional_id,
         transaction_timeout,
+        #[cfg(feature = "two-phase-commit")]
+        two_phase_commit,
     })
 }
 
@@ -75,6 +81,7 @@ pub(super) fn resolve(
         guarantee.apply(settings)?;
     }
     transactional_id(settings)?;
+    two_phase_commit(settings)?;
     idempotence(settings)?;
     in_flight(settings)?;
     sizes(settings)?;
@@ -133,6 +140,31 @@ fn transactional_id(settings: &ProducerSettings) -> Result<(), ConfigError> {
         ));
     }
     positive(&settings.transaction_timeout)
+}
+
+/// T-45: what waits for another system's decision has no timeout, so none may be asked for.
+fn two_phase_commit(settings: &mut ProducerSettings) -> Result<(), ConfigError> {
+    let two_phase = &settings.two_phase_commit;
+    if !*two_phase.value() {
+        return Ok(());
+    }
+    if settings.transactional_id.value().is_none() {
+        return Err(two_phase.refuse(
+            "only transactions can be prepared, and there is no transactional id",
+            "set a transactional id, or leave it unset",
+        ));
+    }
+    if settings.transaction_timeout.is_explicit() {
+        return Err(settings.transaction_timeout.refuse(
+            format!(
+                "{} is set, and no timeout ends a transaction of a two-phase commit",
+                two_phase.name()
+            ),
+            format!("leave it unset, or do without {}", two_phase.name()),
+        ));
+    }
+    settings.transaction_timeout.imply(TRANSACTION_TIMEOUT_MAX);
+    Ok(())
 }
 
 /// P-1, P-2: idempotence needs `acks=all` and retries. Asked for, it is kept and the other refused;

@@ -234,6 +234,29 @@ fn deliveries_of_a_transaction_end_before_its_coordinator_aborts_it() {
     assert_eq!(long.producer.delivery_timeout, seconds(120));
 }
 
+/// T-45: asked for through the builder, in either order.
+#[cfg(feature = "two-phase-commit")]
+#[test]
+fn build_refuses_a_transaction_timeout_beside_two_phase_commit() {
+    let timeout = seconds(30);
+    for builder in [
+        here()
+            .transactional_id("t")
+            .two_phase_commit(true)
+            .transaction_timeout(timeout),
+        here()
+            .transactional_id("t")
+            .transaction_timeout(timeout)
+            .two_phase_commit(true),
+    ] {
+        let error = builder.clone().build().unwrap_err();
+        assert_eq!(error.setting(), "transaction_timeout");
+        assert!(error.to_string().contains("two_phase_commit"), "{error}");
+        let without = builder.two_phase_commit(false).build().unwrap();
+        assert_eq!(without.transaction_timeout, timeout);
+    }
+}
+
 #[test]
 fn unasked_sizes_follow_the_bounds_that_were_asked_for() {
     let small = here().request_bytes_max(32 << 10).build().unwrap();

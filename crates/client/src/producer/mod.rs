@@ -13,6 +13,8 @@ pub(crate) mod machine;
 mod memory;
 pub(crate) mod partition;
 mod partitioner;
+#[cfg(feature = "two-phase-commit")]
+mod prepared;
 mod queue;
 mod record;
 mod request;
@@ -21,9 +23,13 @@ mod sealed;
 mod standing;
 mod transacting;
 mod transactional;
+#[cfg(feature = "two-phase-commit")]
+mod two_phase;
 mod verdict;
 
 pub use api::Producer;
 pub use delivery::{Delivery, RecordMetadata};
+#[cfg(feature = "two-phase-commit")]
+pub use prepared::{ParsePreparedTransactionError, PreparedTransaction};
 pub use record::Record;
 pub use transactional::{Transaction, TransactionOutcome, TransactionalProducer};

@@ -9,6 +9,8 @@ use tokio::sync::oneshot;
 
 use super::failure::Failure;
 use super::machine::{Gate, PartitionId, Passage};
+#[cfg(feature = "two-phase-commit")]
+use super::prepared::PreparedTransaction;
 use super::queue::{PartitionQueue, Shared};
 use super::transactional::TransactionOutcome;
 use crate::consumer::TopicPartition;
@@ -30,6 +32,11 @@ pub(crate) enum Request {
     Commit(Answer<()>),
     Init(Answer<()>),
     Outcome(Answer<Option<TransactionOutcome>>),
+    #[cfg(feature = "two-phase-commit")]
+    Prepare(Answer<PreparedTransaction>),
+    /// Which transaction is prepared.
+    #[cfg(feature = "two-phase-commit")]
+    Prepared(Answer<Option<PreparedTransaction>>),
     SendOffsets {
         offsets: Vec<OffsetToCommit>,
         group: GroupMetadata,
@@ -73,6 +80,8 @@ pub(crate) struct Transacting {
     init: Option<Answer<()>>,
     begin: Option<Answer<()>>,
     offsets: Option<Answer<()>>,
+    #[cfg(feature = "two-phase-commit")]
+    prepare: Option<Answer<PreparedTransaction>>,
     ending: Ending,
     stopped: Option<Answer<()>>,
 }
@@ -87,6 +96,8 @@ impl Transacting {
             init: None,
             begin: None,
             offsets: None,
+            #[cfg(feature = "two-phase-commit")]
+            prepare: None,
             ending: Ending::default(),
             stopped: None,
         }
@@ -138,6 +149,10 @@ impl Transacting {
                 wait(&mut self.ending.waiter, done, started);
             }
             Request::Outcome(done) => self.ask_outcome(done),
+            #[cfg(feature = "two-phase-commit")]
+            Request::Prepare(done) => self.prepare(done),
+            #[cfg(feature = "two-phase-commit")]
+            Request::Prepared(done) => self.ask_prepared(done),
             Request::SendOffsets {
                 offsets,
                 group,
@@ -271,9 +286,7 @@ impl Transacting {
             return;
         };
         if self.ending.untold.is_some() {
-            let what =
-                "the outcome of the last transaction was not asked for; call outcome() first";
-            drop(waiter.send(Err(Error::misuse(what))));
+            drop(waiter.send(Err(outcome_not_asked())));
             return;
         }
         let begun = self.machine.begin();
@@ -294,12 +307,20 @@ impl Transacting {
             Operation::Init => answer(&mut self.init, outcome),
             Operation::SendOffsets => answer(&mut self.offsets, outcome),
             Operation::Commit | Operation::Abort => self.transaction_ended(operation, outcome),
+            Operation::Prepare => {
+                #[cfg(feature = "two-phase-commit")]
+                self.prepare_ended(outcome);
+            }
         }
     }
 
     /// A transaction that can't be committed is aborted before its commit returns: what the caller hears is the
     /// end of it, and the coordinator's answer tells whether the producer was fenced (T-70).
     fn commit_failed(&mut self, error: Error) {
+        if self.machine.state() == State::Prepared {
+            // Not ours to abort (T-45).
+            return answer(&mut self.ending.waiter, Err(error));
+        }
         match self.machine.abort() {
             Ok(_) => self.ending.commit_error = Some(error),
             Err(_) => answer(&mut self.ending.waiter, Err(error)),
@@ -329,6 +350,45 @@ impl Transacting {
             Some(late) => drop(late.send(outcome_of(operation, outcome))),
             None => self.ending.untold = Some((operation, outcome)),
         }
+    }
+
+    #[cfg(feature = "two-phase-commit")]
+    fn prepare(&mut self, done: Answer<PreparedTransaction>) {
+        match self.machine.prepare() {
+            Ok(_) => self.prepare = Some(done),
+            Err(error) => drop(done.send(Err(error))),
+        }
+    }
+
+    #[cfg(feature = "two-phase-commit")]
+    fn prepare_ended(&mut self, outcome: Result<(), Error>) {
+        let prepared = self.machine.prepared().map(PreparedTransaction);
+        let told = match outcome {
+            Ok(()) => prepared.ok_or(Error::TransactionAborted),
+            Err(error) => Err(error),
+        };
+        let heard = self
+            .prepare
+            .take()
+            .is_some_and(|waiter| waiter.send(told).is_ok());
+        if !heard {
+            // Nobody knows its name, so nobody can count on it.
+            self.abort_unasked();
+        }
+    }
+
+    #[cfg(feature = "two-phase-commit")]
+    fn ask_prepared(&mut self, done: Answer<Option<PreparedTransaction>>) {
+        let is_in_doubt =
+            self.ending.untold.is_some() || self.machine.pending_operation().is_some();
+        let told = if let Some(error) = self.machine.stored_error() {
+            Err(error)
+        } else if is_in_doubt {
+            Err(outcome_not_asked())
+        } else {
+            Ok(self.machine.prepared().map(PreparedTransaction))
+        };
+        drop(done.send(told));
     }
 
     fn ask_outcome(&mut self, done: Answer<Option<TransactionOutcome>>) {
@@ -383,8 +443,12 @@ fn outcome_of(
     outcome.map(|()| match operation {
         Operation::Commit => Some(TransactionOutcome::Committed),
         Operation::Abort => Some(TransactionOutcome::Aborted),
-        Operation::Init | Operation::SendOffsets => None,
+        Operation::Init | Operation::Prepare | Operation::SendOffsets => None,
     })
+}
+
+fn outcome_not_asked() -> Error {
+    Error::misuse("the outcome of the last transaction was not asked for; call outcome() first")
 }
 
 /// Keeps `done` for later, or tells it at once that nothing was started.
@@ -417,6 +481,7 @@ mod tests {
         let config = TransactionConfig {
             transactional_id: "payments".into(),
             transaction_timeout: Duration::from_secs(60),
+            two_phase: crate::transaction::TwoPhase::Off,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
             seed: 1,

@@ -14,7 +14,7 @@ use super::transacting::{Answer, Request, Transacting};
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
 use crate::runtime;
-use crate::transaction::{GroupMetadata, OffsetToCommit, TransactionConfig};
+use crate::transaction::{GroupMetadata, OffsetToCommit, TransactionConfig, TwoPhase};
 
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +50,7 @@ pub enum TransactionOutcome {
 /// ```
 #[derive(Debug)]
 pub struct TransactionalProducer {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     transaction: u64,
 }
 
@@ -83,6 +83,22 @@ impl TransactionalProducer {
         config: TransactionalProducerConfig,
         connector: Arc<dyn Connector>,
     ) -> Result<Self, Error> {
+        #[cfg(feature = "two-phase-commit")]
+        let two_phase = if config.two_phase_commit {
+            TwoPhase::On
+        } else {
+            TwoPhase::Off
+        };
+        #[cfg(not(feature = "two-phase-commit"))]
+        let two_phase = TwoPhase::Off;
+        Self::start_as(config, connector, two_phase).await
+    }
+
+    pub(super) async fn start_as(
+        config: TransactionalProducerConfig,
+        connector: Arc<dyn Connector>,
+        two_phase: TwoPhase,
+    ) -> Result<Self, Error> {
         let runtime = runtime::runtime()?;
         let cluster = runtime::cluster(&config.producer.client, connector)?;
         let client = &config.producer.client;
@@ -91,6 +107,7 @@ impl TransactionalProducer {
             TransactionConfig {
                 transactional_id: Arc::clone(&config.transactional_id),
                 transaction_timeout: config.transaction_timeout,
+                two_phase,
                 retry_backoff: client.retry_backoff,
                 retry_backoff_max: client.retry_backoff_max,
                 seed,
@@ -171,8 +188,8 @@ impl TransactionalProducer {
 #[derive(Debug)]
 #[must_use = "a transaction that is dropped is aborted"]
 pub struct Transaction<'a> {
-    producer: &'a mut TransactionalProducer,
-    ended: bool,
+    pub(super) producer: &'a mut TransactionalProducer,
+    pub(super) ended: bool,
 }
 
 impl Transaction<'_> {
@@ -281,7 +298,7 @@ impl Drop for Transaction<'_> {
     }
 }
 
-fn timeout(operation: &'static str) -> impl FnOnce(Duration) -> Error {
+pub(super) fn timeout(operation: &'static str) -> impl FnOnce(Duration) -> Error {
     move |elapsed| Error::Timeout {
         operation: Arc::from(operation),
         elapsed,
@@ -289,7 +306,7 @@ fn timeout(operation: &'static str) -> impl FnOnce(Duration) -> Error {
     }
 }
 
-fn unknown(operation: &'static str) -> impl FnOnce(Duration) -> Error {
+pub(super) fn unknown(operation: &'static str) -> impl FnOnce(Duration) -> Error {
     move |_| Error::OutcomeUnknown {
         operation: Arc::from(operation),
         cause: None,
@@ -297,6 +314,8 @@ fn unknown(operation: &'static str) -> impl FnOnce(Duration) -> Error {
 }
 
 /// A request without parameters, as a command.
-fn ask<T>(request: impl FnOnce(Answer<T>) -> Request) -> impl FnOnce(Answer<T>) -> Command {
+pub(super) fn ask<T>(
+    request: impl FnOnce(Answer<T>) -> Request,
+) -> impl FnOnce(Answer<T>) -> Command {
     |done| Command::Transaction(request(done))
 }

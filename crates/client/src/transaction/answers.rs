@@ -9,8 +9,9 @@ use super::change::outcome_unknown;
 use super::errors::{self, Verdict};
 use super::machine::TransactionMachine;
 use super::open::Supersession;
-use super::request::{Api, CoordinatorKind, Event, NotSent, Reply};
+use super::request::{Api, CoordinatorKind, Event, Initialized, NotSent, Reply};
 use super::state::{Direction, Operation, Phase, Step};
+use super::two_phase::{Missing, TwoPhase};
 use super::version::TransactionVersion;
 use crate::consumer::TopicPartition;
 use crate::error::Error;
@@ -33,6 +34,11 @@ impl TransactionMachine {
         let (verdict, cause) = match reply {
             Reply::Answered(broker) => {
                 lane.broker = Some(broker);
+                if matches!(self.phase, Phase::Initializing)
+                    && let Some(lacking) = self.is_known_to_lack_two_phase()
+                {
+                    self.end_life(Phase::Fatal(lacking.into_fatal()));
+                }
                 return;
             }
             Reply::Refused(code) => {
@@ -64,27 +70,32 @@ impl TransactionMachine {
     }
 
     /// InitProducerId: the new identity (T-40 to T-44).
-    pub(crate) fn handle_init_producer_id(&mut self, reply: Reply<ProducerIdentity>, now: Instant) {
+    pub(crate) fn handle_init_producer_id(&mut self, reply: Reply<Initialized>, now: Instant) {
         if self.coordinator.answered(Api::InitProducerId).is_none() || self.phase.is_terminal() {
             return;
         }
         let is_first = matches!(self.phase, Phase::Initializing);
         match reply {
-            Reply::Answered(identity) => {
+            Reply::Answered(initialized) => {
+                let identity = initialized.producer;
                 self.coordinator.retry.reset();
                 // P-26: an epoch that was not raised must not start its sequences again.
                 if !identity.is_some() || !is_first && identity == self.identity {
                     let cause = malformed(Api::InitProducerId, self.coordinator.broker);
                     return self.end_life(Phase::Fatal(cause.into_fatal()));
                 }
-                self.identified(identity);
+                self.identified(initialized);
             }
             Reply::Refused(code) => self.init_refused(code, is_first, now),
             Reply::NotSent(NotSent::Unreachable) => {
                 self.coordinator.lose_broker(now, &mut self.pace);
             }
             Reply::NotSent(NotSent::VersionUnsupported) => {
-                let cause = version_unsupported(Api::InitProducerId, self.coordinator.broker);
+                let cause = if self.config.two_phase.is_on() {
+                    self.no_two_phase(Missing::InitProducerId)
+                } else {
+                    version_unsupported(Api::InitProducerId, self.coordinator.broker)
+                };
                 self.end_life(Phase::Fatal(cause.into_fatal()));
             }
             Reply::Ambiguous => {
@@ -114,12 +125,20 @@ impl TransactionMachine {
         self.end_operation(Operation::Init, Err(cause));
     }
 
-    fn identified(&mut self, identity: ProducerIdentity) {
+    fn identified(&mut self, initialized: Initialized) {
+        let identity = initialized.producer;
         match self.phase {
             Phase::Initializing => {
+                if let Some(lacking) = self.lacks_two_phase() {
+                    return self.end_life(Phase::Fatal(lacking.into_fatal()));
+                }
                 self.adopt(identity);
                 self.version = self.facts.transaction_version();
                 self.phase = Phase::Ready;
+                let keeps = self.config.two_phase == TwoPhase::Keeping;
+                if let Some(ongoing) = initialized.ongoing.filter(|_| keeps) {
+                    self.recovered(ongoing);
+                }
                 self.end_operation(Operation::Init, Ok(()));
             }
             Phase::Ending(direction, Step::RaisingEpoch) => {
@@ -140,6 +159,8 @@ impl TransactionMachine {
             Phase::Uninitialized
             | Phase::Ready
             | Phase::InTransaction
+            | Phase::Preparing
+            | Phase::Prepared
             | Phase::Abortable(_)
             | Phase::Ending(..)
             | Phase::Fenced(_)
@@ -202,6 +223,8 @@ impl TransactionMachine {
             | Phase::Initializing
             | Phase::Ready
             | Phase::InTransaction
+            | Phase::Preparing
+            | Phase::Prepared
             | Phase::Abortable(_)
             | Phase::Fenced(_)
             | Phase::Fatal(_)
@@ -336,6 +359,7 @@ impl TransactionMachine {
         match self.phase {
             Phase::Initializing => self.refuse_init(cause),
             Phase::InTransaction
+            | Phase::Preparing
             | Phase::Abortable(_)
             | Phase::Ending(Direction::Commit, Step::Settling) => {
                 self.coordinator.retry.later(now, &mut self.pace);
@@ -354,6 +378,7 @@ impl TransactionMachine {
             Phase::Ending(..) => self.end_life(Phase::Fatal(cause.into_fatal())),
             Phase::Uninitialized
             | Phase::Ready
+            | Phase::Prepared
             | Phase::Fenced(_)
             | Phase::Fatal(_)
             | Phase::Closed => {}
@@ -363,7 +388,9 @@ impl TransactionMachine {
     fn may_register(&self) -> bool {
         matches!(
             self.phase,
-            Phase::InTransaction | Phase::Ending(Direction::Commit, Step::Settling)
+            Phase::InTransaction
+                | Phase::Preparing
+                | Phase::Ending(Direction::Commit, Step::Settling)
         )
     }
 
@@ -416,10 +443,19 @@ fn first_error(results: &[(TopicPartition, ErrorCode)]) -> Option<&(TopicPartiti
 }
 
 pub(super) fn version_unsupported(api: Api, broker: Option<i32>) -> Error {
+    version_unsupported_for(api, broker, NoVersion)
+}
+
+/// The same, with what needs the version.
+pub(super) fn version_unsupported_for(
+    api: Api,
+    broker: Option<i32>,
+    reason: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
     Error::UnsupportedVersion {
         request: api.name(),
         broker,
-        cause: Arc::new(NoVersion),
+        cause: Arc::new(reason),
     }
 }
 

@@ -34,9 +34,10 @@ impl TransactionMachine {
 
     /// Goes on from [`Step::Settling`] once everything of the transaction has a definite result.
     fn settle(&mut self, sender: SenderStatus) {
-        let Phase::Ending(direction, Step::Settling) = self.phase else {
+        let is_preparing = matches!(self.phase, Phase::Preparing);
+        if !is_preparing && !matches!(self.phase, Phase::Ending(_, Step::Settling)) {
             return;
-        };
+        }
         let is_settled = sender.is_settled()
             && self.transaction.is_registration_settled()
             && !self.coordinator.is_waiting_for(Api::AddPartitionsToTxn)
@@ -45,6 +46,9 @@ impl TransactionMachine {
         if !is_settled {
             return;
         }
+        let Phase::Ending(direction, _) = self.phase else {
+            return self.prepared_now();
+        };
         match self.transaction.supersession {
             Supersession::Suspected => {}
             Supersession::TimedOut(identity) => {
@@ -127,12 +131,19 @@ impl TransactionMachine {
                 } else {
                     self.identity
                 };
-                let transaction_timeout = self.config.transaction_timeout;
+                let two_phase = self.config.two_phase;
+                let two_phase = if is_first {
+                    two_phase
+                } else {
+                    two_phase.continued()
+                };
                 let request = Request::InitProducerId {
                     producer,
-                    transaction_timeout,
+                    transaction_timeout: self.config.transaction_timeout,
+                    two_phase,
                 };
-                (version::init_producer_id(producer.is_some()), request)
+                let versions = version::init_producer_id(producer.is_some(), two_phase);
+                (versions, request)
             }
             Api::FindCoordinator | Api::TxnOffsetCommit => return Output::Idle,
         };
@@ -157,7 +168,9 @@ impl TransactionMachine {
             Phase::Abortable(_) | Phase::Ending(_, Step::Settling) if is_suspected => {
                 Some(Api::InitProducerId)
             }
-            Phase::InTransaction | Phase::Ending(Direction::Commit, Step::Settling) => {
+            Phase::InTransaction
+            | Phase::Preparing
+            | Phase::Ending(Direction::Commit, Step::Settling) => {
                 if !self.transaction.to_add.is_empty() {
                     Some(Api::AddPartitionsToTxn)
                 } else if self.must_add_offsets() {
@@ -171,6 +184,7 @@ impl TransactionMachine {
             Phase::Ending(Direction::Abort, Step::Settling)
             | Phase::Uninitialized
             | Phase::Ready
+            | Phase::Prepared
             | Phase::Abortable(_)
             | Phase::Fenced(_)
             | Phase::Fatal(_)
@@ -191,7 +205,9 @@ impl TransactionMachine {
     fn poll_group_coordinator(&mut self, now: Instant) -> Output {
         let is_wanted = matches!(
             self.phase,
-            Phase::InTransaction | Phase::Ending(Direction::Commit, Step::Settling)
+            Phase::InTransaction
+                | Phase::Preparing
+                | Phase::Ending(Direction::Commit, Step::Settling)
         );
         if !is_wanted || self.must_add_offsets() || self.group_coordinator.outstanding.is_some() {
             return Output::Idle;

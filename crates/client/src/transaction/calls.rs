@@ -25,8 +25,8 @@ use crate::consumer::TopicPartition;
 use crate::runtime::now;
 
 use super::{
-    Call, CoordinatorKind, DescribedState, DescribedTransaction, Direction, GroupMetadata, NotSent,
-    OffsetToCommit, Reply, Request, TransactionMachine,
+    Call, CoordinatorKind, DescribedState, DescribedTransaction, Direction, GroupMetadata,
+    Initialized, NotSent, OffsetToCommit, Reply, Request, TransactionMachine, TwoPhase,
 };
 
 /// An answer, by request.
@@ -37,7 +37,7 @@ pub(crate) enum Answered {
     DescribeTransactions(Reply<DescribedTransaction>),
     EndTxn(Reply<ProducerIdentity>),
     FindCoordinator(CoordinatorKind, Reply<i32>),
-    InitProducerId(Reply<ProducerIdentity>),
+    InitProducerId(Reply<Initialized>),
     TxnOffsetCommit(Reply<Vec<(TopicPartition, ErrorCode)>>),
 }
 
@@ -106,9 +106,10 @@ pub(crate) async fn perform(
         Request::InitProducerId {
             producer,
             transaction_timeout,
+            two_phase,
         } => Answered::InitProducerId(
             caller
-                .init(broker, options, producer, transaction_timeout)
+                .init(broker, options, producer, transaction_timeout, two_phase)
                 .await,
         ),
         Request::TxnOffsetCommit {
@@ -173,17 +174,27 @@ impl Caller {
         options: CallOptions,
         producer: ProducerIdentity,
         transaction_timeout: Duration,
-    ) -> Reply<ProducerIdentity> {
+        two_phase: TwoPhase,
+    ) -> Reply<Initialized> {
         let message = InitProducerIdRequest::default()
             .with_transactional_id(Some(self.id()))
             .with_transaction_timeout_ms(
                 i32::try_from(transaction_timeout.as_millis()).unwrap_or(i32::MAX),
             )
             .with_producer_id(ProducerIdField(producer.producer_id.0))
-            .with_producer_epoch(producer.producer_epoch.0);
+            .with_producer_epoch(producer.producer_epoch.0)
+            .with_enable_2_pc(two_phase.is_on())
+            .with_keep_prepared_txn(two_phase == TwoPhase::Keeping);
         self.ask(target, options, message, |answer| {
             accepted(answer.error_code)?;
-            Ok(identity(answer.producer_id, answer.producer_epoch))
+            let ongoing = identity(
+                answer.ongoing_txn_producer_id,
+                answer.ongoing_txn_producer_epoch,
+            );
+            Ok(Initialized {
+                producer: identity(answer.producer_id, answer.producer_epoch),
+                ongoing: ongoing.is_some().then_some(ongoing),
+            })
         })
         .await
     }

@@ -18,6 +18,7 @@ impl TransactionMachine {
     pub(super) fn spoil(&mut self, cause: Error, raise: bool) {
         match &self.phase {
             Phase::InTransaction
+            | Phase::Preparing
             | Phase::Abortable(_)
             | Phase::Ending(Direction::Commit, Step::Settling) => {}
             // An abort mends whatever it is; what is in doubt is noted in the transaction.
@@ -25,6 +26,7 @@ impl TransactionMachine {
             | Phase::Uninitialized
             | Phase::Initializing
             | Phase::Ready
+            | Phase::Prepared
             | Phase::Fenced(_)
             | Phase::Fatal(_)
             | Phase::Closed => return,
@@ -43,6 +45,7 @@ impl TransactionMachine {
             self.push(Event::Abortable(error.clone()));
             self.push(Event::FailUndrained(error.clone()));
         }
+        self.end_operation(Operation::Prepare, Err(error.clone()));
         self.end_operation(Operation::Commit, Err(error));
         if self.closing {
             self.begin_abort();
@@ -77,6 +80,8 @@ impl TransactionMachine {
             | Phase::Initializing
             | Phase::Ready
             | Phase::InTransaction
+            | Phase::Preparing
+            | Phase::Prepared
             | Phase::Abortable(_)
             | Phase::Ending(..)
             | Phase::Fenced(_)

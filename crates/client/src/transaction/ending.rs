@@ -115,7 +115,12 @@ impl TransactionMachine {
         };
         match reply {
             Reply::Answered(described) => {
-                let conclusion = outcome::conclude(self.version, self.identity, described);
+                let conclusion = outcome::conclude(
+                    self.version,
+                    self.identity,
+                    self.transaction.prepared,
+                    described,
+                );
                 self.concluded(direction, conclusion, now);
             }
             Reply::Refused(code) => match errors::describe_transactions(code) {
@@ -142,17 +147,15 @@ impl TransactionMachine {
                 self.ended(direction, identity.unwrap_or(ProducerIdentity::NONE));
             }
             (Conclusion::Committed(_), Direction::Abort) => {
-                let message = "the transaction to abort is committed";
-                let cause = super::answers::said(
-                    ErrorCode::InvalidTxnState,
-                    Api::EndTxn,
-                    self.coordinator.broker,
-                    message,
-                );
+                let cause = self.ended_otherwise("the transaction to abort is committed");
                 self.end_life(Phase::Fatal(cause.into_fatal()));
             }
             (Conclusion::Aborted, Direction::Commit) => {
-                let cause = self.timed_out();
+                let cause = if self.transaction.prepared.is_some() {
+                    self.ended_otherwise("the prepared transaction to commit is aborted")
+                } else {
+                    self.timed_out()
+                };
                 self.commit_failed(cause, true);
             }
             (Conclusion::NotStarted, Direction::Commit) => self.commit_failed(cause, true),
@@ -169,15 +172,26 @@ impl TransactionMachine {
         }
     }
 
+    fn ended_otherwise(&self, message: &'static str) -> Error {
+        let broker = self.coordinator.broker;
+        super::answers::said(ErrorCode::InvalidTxnState, Api::EndTxn, broker, message)
+    }
+
     /// The coordinator does not tell.
     fn cannot_find_out(&mut self) {
         let cause = self.refused(Api::EndTxn, ErrorCode::InvalidTxnState);
         self.end_life(Phase::Fatal(cause.into_fatal()));
     }
 
-    /// It is proved that the commit was not applied: the transaction can only be aborted (T-38).
+    /// It is proved that the commit was not applied: the transaction can only be aborted (T-38). Not by us if
+    /// it was prepared, for another system may have committed its part: it stays as its coordinator has it, and
+    /// whoever starts anew and keeps it decides again (T-45).
     pub(super) fn commit_failed(&mut self, cause: Error, raise: bool) {
         self.coordinator.retry.reset();
+        if self.transaction.prepared.is_some() {
+            self.transaction.end_in_doubt = false;
+            return self.end_life(Phase::Fatal(cause.into_fatal()));
+        }
         self.phase = Phase::Ending(Direction::Commit, Step::Settling);
         self.spoil(cause, raise);
     }

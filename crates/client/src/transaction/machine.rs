@@ -14,6 +14,7 @@ use super::pause::Pause;
 use super::request::{Api, Event, GroupMetadata, OffsetToCommit};
 use super::retry::{Pace, Retry};
 use super::state::{Attachment, Close, Direction, Operation, Phase, State, Step};
+use super::two_phase::TwoPhase;
 use super::version::{ClusterFacts, TransactionVersion};
 use crate::consumer::TopicPartition;
 use crate::error::Error;
@@ -24,6 +25,7 @@ pub(crate) struct TransactionConfig {
     pub(crate) transactional_id: Arc<str>,
     /// After this long without an end the coordinator aborts a transaction by itself (T-72).
     pub(crate) transaction_timeout: Duration,
+    pub(crate) two_phase: TwoPhase,
     /// The first delay between two attempts at a request; it doubles up to `retry_backoff_max`.
     /// Jitter adds up to a fifth.
     pub(crate) retry_backoff: Duration,
@@ -150,6 +152,8 @@ impl TransactionMachine {
             Phase::Initializing
             | Phase::Ready
             | Phase::InTransaction
+            | Phase::Preparing
+            | Phase::Prepared
             | Phase::Ending(..)
             | Phase::Fenced(_)
             | Phase::Fatal(_)
@@ -171,9 +175,13 @@ impl TransactionMachine {
                     "a transaction is open; commit or abort it first",
                 ));
             }
+            Phase::Preparing | Phase::Prepared => return Err(is_prepared()),
             Phase::Ending(..) | Phase::Fenced(_) | Phase::Fatal(_) | Phase::Closed => {
                 return Err(Error::misuse("the last transaction has not ended yet"));
             }
+        }
+        if let Some(lacking) = self.lacks_two_phase() {
+            return Err(lacking);
         }
         // Later than T-2 asks for, and safe: no broker has seen anything under this epoch.
         if !self.epoch_used {
@@ -198,7 +206,10 @@ impl TransactionMachine {
     /// A send was refused on the spot: the record is too large, there was no room, no metadata came. A
     /// commit would silently omit it (T-15). Nothing was sent, so no epoch needs raising.
     pub(crate) fn send_failed(&mut self, cause: Error) {
-        if matches!(self.phase, Phase::InTransaction | Phase::Abortable(_)) {
+        if matches!(
+            self.phase,
+            Phase::InTransaction | Phase::Preparing | Phase::Abortable(_)
+        ) {
             self.spoil(cause, false);
         }
     }
@@ -233,19 +244,26 @@ impl TransactionMachine {
         if let Some(resumed) = self.admit(Some(Operation::Commit))? {
             return Ok(resumed);
         }
-        self.require_open_transaction()?;
+        if !matches!(self.phase, Phase::Prepared) {
+            self.require_open_transaction()?;
+        }
         self.next_version = self.facts.transaction_version();
         self.phase = Phase::Ending(Direction::Commit, Step::Settling);
         self.push(Event::Flush);
         Ok(self.start(Operation::Commit))
     }
 
-    /// Aborts the transaction, or joins the abort that is pending (T-12).
+    /// Aborts the transaction, or joins the abort that is pending (T-12). A preparation that is pending ends.
     pub(crate) fn abort(&mut self) -> Result<Attachment, Error> {
+        let prepares = |pending: &mut Pending| pending.operation == Operation::Prepare;
+        drop(self.pending.take_if(prepares));
         if let Some(resumed) = self.admit(Some(Operation::Abort))? {
             return Ok(resumed);
         }
-        if !matches!(self.phase, Phase::Abortable(_)) {
+        if !matches!(
+            self.phase,
+            Phase::Preparing | Phase::Prepared | Phase::Abortable(_)
+        ) {
             self.require_open_transaction()?;
         }
         self.begin_abort();
@@ -274,11 +292,11 @@ impl TransactionMachine {
             .outcome
     }
 
-    /// Ends the life of the machine (T-76). Done when [`Event::Closed`] comes.
+    /// Ends the life of the machine (T-76). A prepared transaction stays open (T-45). Done when [`Event::Closed`] comes.
     pub(crate) fn close(&mut self, how: Close) {
         match (&self.phase, how) {
             (Phase::Closed, _) => {}
-            (Phase::InTransaction | Phase::Abortable(_), Close::Graceful) => {
+            (Phase::InTransaction | Phase::Preparing | Phase::Abortable(_), Close::Graceful) => {
                 self.closing = true;
                 self.begin_abort();
             }
@@ -293,6 +311,8 @@ impl TransactionMachine {
                 | Phase::Initializing
                 | Phase::Ready
                 | Phase::InTransaction
+                | Phase::Preparing
+                | Phase::Prepared
                 | Phase::Abortable(_)
                 | Phase::Ending(..)
                 | Phase::Fenced(_)
@@ -341,6 +361,8 @@ impl TransactionMachine {
             | Phase::Initializing
             | Phase::Ready
             | Phase::InTransaction
+            | Phase::Preparing
+            | Phase::Prepared
             | Phase::Ending(..) => None,
         }
     }
@@ -362,7 +384,7 @@ impl TransactionMachine {
         self.events.pop_front()
     }
 
-    fn start(&mut self, operation: Operation) -> Attachment {
+    pub(super) fn start(&mut self, operation: Operation) -> Attachment {
         self.pending = Some(Pending {
             operation,
             outcome: None,
@@ -372,7 +394,10 @@ impl TransactionMachine {
     }
 
     /// Whether a call may go on to look at the state: `Some` if it joins the pending operation.
-    fn admit(&mut self, operation: Option<Operation>) -> Result<Option<Attachment>, Error> {
+    pub(super) fn admit(
+        &mut self,
+        operation: Option<Operation>,
+    ) -> Result<Option<Attachment>, Error> {
         if let Some(pending) = &mut self.pending
             && Some(pending.operation) == operation
         {
@@ -393,12 +418,13 @@ impl TransactionMachine {
         }
     }
 
-    fn require_open_transaction(&mut self) -> Result<(), Error> {
+    pub(super) fn require_open_transaction(&mut self) -> Result<(), Error> {
         self.admit(None)?;
         match &self.phase {
             Phase::InTransaction => Ok(()),
             Phase::Abortable(stored) => Err(stored.clone()),
             Phase::Uninitialized | Phase::Initializing => Err(not_initialized()),
+            Phase::Preparing | Phase::Prepared => Err(is_prepared()),
             Phase::Ready
             | Phase::Ending(..)
             | Phase::Fenced(_)
@@ -418,11 +444,18 @@ fn not_initialized() -> Error {
     Error::misuse("the producer is not initialised; call init first")
 }
 
+fn is_prepared() -> Error {
+    Error::misuse(
+        "the transaction is prepared: it takes no more, and has to be committed or aborted",
+    )
+}
+
 fn still_pending(operation: Operation) -> Error {
     Error::misuse(match operation {
         Operation::Init => "the init is still pending; call init again to learn its outcome",
         Operation::Commit => "the commit is still pending; call commit again to learn its outcome",
         Operation::Abort => "the abort is still pending; call abort again to learn its outcome",
+        Operation::Prepare => "the transaction is still being prepared",
         Operation::SendOffsets => "the offsets sent before are still being committed",
     })
 }

@@ -20,6 +20,9 @@
 //!                                                  │                             ▼        │
 //!                                                  └───────────────────────── Aborting ◄──┘
 //!
+//! Two-phase commit (KIP-939): InTransaction ──► Preparing ──► Prepared ──► Committing or Aborting, and from
+//! Initializing to Prepared where an older instance's transaction was kept; see `two_phase`.
+//!
 //! any of them ──► Fenced   a newer producer has the transactional id
 //!             ──► Fatal    nothing more can be done
 //!             ──► Closed   by its owner
@@ -49,6 +52,8 @@
 //!   between them, by EndTxn itself under `transaction.version` 2;
 //! - sequences that start again under an old epoch (P-26): [`Event::IdentityChanged`] comes only with
 //!   an identity that differs;
+//! - a prepared transaction ending otherwise than its owner says (T-45): a drop, a close and a refused commit
+//!   leave it to the coordinator;
 //! - anyone hearing of a terminal state before it holds (L-8): events are queued after the change;
 //! - a fenced producer sending again (T-75): no request is wanted in a terminal state.
 //!
@@ -83,19 +88,21 @@ mod request;
 mod retry;
 mod sender;
 mod state;
+mod two_phase;
 mod version;
 
 pub(crate) use machine::{TransactionConfig, TransactionMachine};
 #[cfg(test)]
 pub(crate) use request::Api;
 pub(crate) use request::{
-    BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event, MaySend,
-    NotSent, Output, Reply, Request, SenderStatus,
+    BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event, Initialized,
+    MaySend, NotSent, Output, Reply, Request, SenderStatus,
 };
 pub use request::{GroupMember, GroupMetadata, OffsetToCommit};
 #[cfg(test)]
 pub(crate) use state::Attachment;
 pub(crate) use state::{Close, Direction, Operation, State};
+pub(crate) use two_phase::TwoPhase;
 pub(crate) use version::ClusterFacts;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use version::TransactionVersion;

@@ -42,6 +42,9 @@ pub(super) struct OpenTransaction {
     /// The epoch has to be raised before the next transaction (§2.10).
     pub(super) raise_epoch: bool,
     pub(super) supersession: Supersession,
+    /// It was prepared, by this instance or one before: who it is to its owner (T-45). From here on only the
+    /// owner decides how it ends.
+    pub(super) prepared: Option<ProducerIdentity>,
     /// The commit was reported as of unknown outcome.
     pub(super) outcome_unknown: bool,
 }

@@ -24,10 +24,12 @@ pub(super) enum Conclusion {
     Superseded,
 }
 
-/// Reads `described` for the transaction that `asked` had open under `version`.
+/// Reads `described` for the transaction that `asked` had open under `version`. As long as it has not ended, one
+/// that was kept shows under whom it was `prepared` (KIP-939).
 pub(super) fn conclude(
     version: TransactionVersion,
     asked: ProducerIdentity,
+    prepared: Option<ProducerIdentity>,
     described: DescribedTransaction,
 ) -> Conclusion {
     let DescribedTransaction { state, producer } = described;
@@ -38,6 +40,8 @@ pub(super) fn conclude(
         TransactionVersion::One => is_asked,
         TransactionVersion::Two => follows(asked, producer),
     };
+    let is_kept =
+        prepared.is_some_and(|prepared| prepared == producer || is_marked(prepared, producer));
     match state {
         DescribedState::CompleteCommit if is_ended => {
             Conclusion::Committed((!is_asked).then_some(producer))
@@ -54,6 +58,11 @@ pub(super) fn conclude(
             Conclusion::Unsettled
         }
         DescribedState::Ongoing if is_asked => Conclusion::Unsettled,
+        DescribedState::Ongoing | DescribedState::PrepareCommit | DescribedState::PrepareAbort
+            if is_kept =>
+        {
+            Conclusion::Unsettled
+        }
         DescribedState::CompleteAbort
         | DescribedState::CompleteCommit
         | DescribedState::Empty
@@ -62,6 +71,13 @@ pub(super) fn conclude(
         | DescribedState::PrepareAbort
         | DescribedState::PrepareCommit => Conclusion::Superseded,
     }
+}
+
+/// Whether `marking` is the identity in the markers of the transaction of `prepared`: the same producer id, one
+/// epoch more, be it the one that is for fencing only.
+fn is_marked(prepared: ProducerIdentity, marking: ProducerIdentity) -> bool {
+    marking.producer_id == prepared.producer_id
+        && prepared.producer_epoch.0.checked_add(1) == Some(marking.producer_epoch.0)
 }
 
 /// Whether `next` is what the coordinator makes of `ended` when its transaction ends: one epoch
@@ -101,6 +117,7 @@ mod tests {
         conclude(
             version,
             identity(7, 3),
+            None,
             DescribedTransaction { state, producer },
         )
     }

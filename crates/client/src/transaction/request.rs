@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use milena_codec::{ErrorCode, ProducerIdentity};
 
 use super::state::{Direction, Operation};
+use super::two_phase::TwoPhase;
 use crate::consumer::TopicPartition;
 use crate::error::Error;
 
@@ -126,6 +127,7 @@ pub(crate) enum Request {
         /// [`ProducerIdentity::NONE`] on the first init, which takes the id over (T-40).
         producer: ProducerIdentity,
         transaction_timeout: Duration,
+        two_phase: TwoPhase,
     },
     TxnOffsetCommit {
         producer: ProducerIdentity,
@@ -161,6 +163,24 @@ pub(crate) enum Reply<T> {
     /// It may have been processed, may be processed later, or not at all: the connection was lost or
     /// timed out after the write began, or the answer could not be read.
     Ambiguous,
+}
+
+/// What InitProducerId gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Initialized {
+    /// Who the client is from here on.
+    pub(crate) producer: ProducerIdentity,
+    /// Under whom the transaction is that was kept for it (KIP-939).
+    pub(crate) ongoing: Option<ProducerIdentity>,
+}
+
+impl From<ProducerIdentity> for Initialized {
+    fn from(producer: ProducerIdentity) -> Self {
+        Self {
+            producer,
+            ongoing: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -61,10 +61,16 @@ impl TransactionMachine {
             TransactionVersion::Two => true,
         };
         match &self.phase {
-            Phase::InTransaction | Phase::Ending(Direction::Commit, Step::Settling) if !added => {
+            Phase::InTransaction
+            | Phase::Preparing
+            | Phase::Ending(Direction::Commit, Step::Settling)
+                if !added =>
+            {
                 MaySend::WhenAdded
             }
-            Phase::InTransaction | Phase::Ending(Direction::Commit, Step::Settling) => self
+            Phase::InTransaction
+            | Phase::Preparing
+            | Phase::Ending(Direction::Commit, Step::Settling) => self
                 .pause_until(now)
                 .map_or(MaySend::Now, MaySend::NotBefore),
             Phase::Abortable(_) | Phase::Ending(Direction::Abort, Step::Settling) if added => {
@@ -73,6 +79,7 @@ impl TransactionMachine {
             Phase::Uninitialized
             | Phase::Initializing
             | Phase::Ready
+            | Phase::Prepared
             | Phase::Abortable(_)
             | Phase::Ending(..)
             | Phase::Fenced(_)
@@ -85,7 +92,10 @@ impl TransactionMachine {
     pub(super) fn is_before_end(&self) -> bool {
         matches!(
             self.phase,
-            Phase::InTransaction | Phase::Abortable(_) | Phase::Ending(_, Step::Settling)
+            Phase::InTransaction
+                | Phase::Preparing
+                | Phase::Abortable(_)
+                | Phase::Ending(_, Step::Settling)
         )
     }
 

@@ -13,6 +13,10 @@ pub(crate) enum State {
     Ready,
     /// A transaction is open and may be committed or aborted.
     InTransaction,
+    /// The open transaction takes no more, and is prepared once all of it has a definite result (KIP-939).
+    Preparing,
+    /// The open transaction waits for its owner's decision, in this life or the next (KIP-939).
+    Prepared,
     /// The open transaction can only be aborted.
     AbortableError,
     /// A commit is under way, until its outcome is known and the next transaction may begin.
@@ -33,6 +37,7 @@ pub(crate) enum Operation {
     Init,
     Commit,
     Abort,
+    Prepare,
     SendOffsets,
 }
 
@@ -75,6 +80,12 @@ pub(super) enum Phase {
     Initializing,
     Ready,
     InTransaction,
+    #[cfg_attr(
+        not(any(test, feature = "two-phase-commit")),
+        expect(dead_code, reason = "only the feature prepares")
+    )]
+    Preparing,
+    Prepared,
     Abortable(Error),
     Ending(Direction, Step),
     Fenced(Error),
@@ -103,6 +114,8 @@ impl Phase {
             Self::Initializing => State::Initializing,
             Self::Ready => State::Ready,
             Self::InTransaction => State::InTransaction,
+            Self::Preparing => State::Preparing,
+            Self::Prepared => State::Prepared,
             Self::Abortable(_) => State::AbortableError,
             Self::Ending(Direction::Commit, _) => State::Committing,
             Self::Ending(Direction::Abort, _) => State::Aborting,

@@ -7,6 +7,8 @@
 
 use std::ops::RangeInclusive;
 
+use super::two_phase::TwoPhase;
+
 /// The protocol of one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum TransactionVersion {
@@ -93,8 +95,13 @@ pub(super) const DESCRIBE_TRANSACTIONS: RangeInclusive<i16> = 0..=0;
 pub(super) const FIND_COORDINATOR: RangeInclusive<i16> = 1..=6;
 
 /// A request that carries the current producer id and epoch needs the fields for them (T-42).
-pub(super) const fn init_producer_id(carries_identity: bool) -> RangeInclusive<i16> {
-    if carries_identity {
+pub(super) const fn init_producer_id(
+    carries_identity: bool,
+    two_phase: TwoPhase,
+) -> RangeInclusive<i16> {
+    if two_phase.is_on() {
+        INIT_PRODUCER_ID_TWO_PHASE..=INIT_PRODUCER_ID_TWO_PHASE
+    } else if carries_identity {
         INIT_PRODUCER_ID_RAISES..=5
     } else {
         0..=5
@@ -102,6 +109,8 @@ pub(super) const fn init_producer_id(carries_identity: bool) -> RangeInclusive<i
 }
 
 const INIT_PRODUCER_ID_RAISES: i16 = 3;
+/// KIP-939. Kafka calls it unstable, and no released broker tells it.
+pub(super) const INIT_PRODUCER_ID_TWO_PHASE: i16 = 6;
 
 #[cfg(test)]
 mod tests {

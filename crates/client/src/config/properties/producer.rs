@@ -140,6 +140,10 @@ fn apply(settings: &mut ProducerSettings, property: Property<'_>) -> Result<Know
                 .transaction_timeout
                 .set_as(key, property.millis()?)?;
         }
+        #[cfg(feature = "two-phase-commit")]
+        "transaction.two.phase.commit.enable" => {
+            settings.two_phase_commit.set_as(key, property.boolean()?)?;
+        }
         _ => return out_of_reach(property),
     }
     Ok(Known::Yes)
@@ -237,8 +241,8 @@ fn out_of_reach(property: Property<'_>) -> Result<Known, ConfigError> {
         ),
         "transaction.two.phase.commit.enable" => property.only(
             &["false"],
-            "two-phase commit (KIP-939) is not built yet",
-            "leave it unset",
+            "two-phase commit (KIP-939) is experimental, and this build is without it",
+            "leave it unset, or build milena with the feature two-phase-commit",
         ),
         "enable.gapless.guarantee" => property.only(
             &["false"],

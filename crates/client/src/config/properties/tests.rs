@@ -360,3 +360,32 @@ fn a_consumers_refusal_names_the_key() {
     let (_, unknown) = consumer(&[("acks", "all"), ("session.timeout.ms", "1")]).unwrap();
     assert_eq!(unknown, ["acks", "session.timeout.ms"]);
 }
+
+/// T-45: what waits for another system's decision has no timeout.
+#[cfg(feature = "two-phase-commit")]
+#[test]
+fn a_transaction_timeout_beside_two_phase_commit_is_refused_by_name() {
+    let read = |more: &[(&str, &str)]| {
+        let pairs = [
+            ("bootstrap.servers", "localhost:9092"),
+            ("transactional.id", "t"),
+            ("transaction.two.phase.commit.enable", "true"),
+        ];
+        let all = pairs.iter().chain(more).copied();
+        let read = ProducerBuilder::<Transactional>::from_properties(all)?;
+        read.builder.build()
+    };
+    let error = read(&[("transaction.timeout.ms", "20000")]).unwrap_err();
+    assert_eq!(error.setting(), "transaction.timeout.ms");
+    let said = error.to_string();
+    assert!(
+        said.contains("transaction.two.phase.commit.enable"),
+        "{said}"
+    );
+
+    let config = read(&[]).unwrap();
+    assert!(config.two_phase_commit);
+    let longest = Duration::from_millis(2_147_483_647);
+    assert_eq!(config.transaction_timeout, longest);
+    assert_eq!(config.producer.delivery_timeout, Duration::from_secs(120));
+}

@@ -25,6 +25,7 @@ fn init_finds_the_coordinator_and_takes_the_id_over() {
         Request::InitProducerId {
             producer: ProducerIdentity::NONE,
             transaction_timeout: Duration::from_secs(60),
+            two_phase: TwoPhase::Off,
         }
     );
     txn.no_outcome(Operation::Init);

@@ -11,6 +11,7 @@ mod offsets;
 mod raising;
 mod registering;
 mod table;
+mod two_phase;
 mod versions;
 
 use std::sync::Arc;
@@ -98,6 +99,7 @@ impl Txn {
         let mut machine = TransactionMachine::new(TransactionConfig {
             transactional_id: "payments".into(),
             transaction_timeout: Duration::from_secs(60),
+            two_phase: TwoPhase::Off,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
             seed: 1,
@@ -196,7 +198,7 @@ impl Txn {
 
     fn initialized(&mut self, identity: ProducerIdentity) {
         self.machine
-            .handle_init_producer_id(Reply::Answered(identity), self.now);
+            .handle_init_producer_id(Reply::Answered(identity.into()), self.now);
     }
 
     fn init_refused(&mut self, code: ErrorCode) {

@@ -61,7 +61,7 @@ fn check(name: &str, version: TransactionVersion) {
     settings.bind(|| insta::assert_snapshot!(name, table));
 }
 
-const SCENARIOS: [Scenario; 23] = [
+const SCENARIOS: [Scenario; 28] = [
     ("uninitialized", |version| Some(Txn::uninitialized(version))),
     ("initializing, FindCoordinator out", |version| {
         Some(initializing(version, false))
@@ -163,6 +163,37 @@ const SCENARIOS: [Scenario; 23] = [
         txn.asks(Api::EndTxn);
         settled(txn)
     }),
+    ("two-phase: transaction with something written", |version| {
+        only(TransactionVersion::Two, version)?;
+        let mut txn = Txn::ready_two_phase();
+        txn.write();
+        settled(txn)
+    }),
+    ("two-phase: preparing, a batch unanswered", |version| {
+        only(TransactionVersion::Two, version)?;
+        let mut txn = Txn::ready_two_phase();
+        txn.write();
+        txn.sender.unresolved_batches = 1;
+        txn.machine.prepare().unwrap();
+        settled(txn)
+    }),
+    ("two-phase: prepared", |version| {
+        only(TransactionVersion::Two, version)?;
+        settled(Txn::prepared_two_phase())
+    }),
+    ("two-phase: kept for this instance", |version| {
+        only(TransactionVersion::Two, version)?;
+        settled(Txn::recovered_two_phase())
+    }),
+    (
+        "two-phase: commit of what was kept, EndTxn out",
+        |version| {
+            only(TransactionVersion::Two, version)?;
+            let mut txn = Txn::recovered_two_phase();
+            txn.end(Direction::Commit);
+            settled(txn)
+        },
+    ),
     ("fenced", |version| {
         ended_by(version, ErrorCode::ProducerFenced)
     }),
@@ -178,7 +209,7 @@ const SCENARIOS: [Scenario; 23] = [
 
 type Input = (&'static str, fn(&mut Txn) -> Option<String>);
 
-const INPUTS: [Input; 28] = [
+const INPUTS: [Input; 29] = [
     ("init", |txn| Some(called(txn.machine.init()))),
     ("begin", |txn| Some(called(txn.machine.begin()))),
     ("partition touched", |txn| {
@@ -192,6 +223,7 @@ const INPUTS: [Input; 28] = [
         let offsets = vec![offset(0, 5)];
         Some(called(txn.machine.send_offsets(group("g", true), offsets)))
     }),
+    ("prepare", |txn| Some(called(txn.machine.prepare()))),
     ("commit", |txn| Some(called(txn.machine.commit()))),
     ("abort", |txn| Some(called(txn.machine.abort()))),
     ("close", |txn| {

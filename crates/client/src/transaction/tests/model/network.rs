@@ -257,7 +257,7 @@ impl World {
                 machine.handle_find_coordinator(*kind, answer.reply(COORDINATOR), now);
             }
             Request::InitProducerId { .. } => {
-                machine.handle_init_producer_id(answer.identity(), now);
+                machine.handle_init_producer_id(answer.initialized(), now);
             }
             Request::AddOffsetsToTxn { .. } => {
                 machine.handle_add_offsets(answer.reply(()), now);
@@ -302,6 +302,15 @@ impl Answer {
         } else {
             identity(-1, -1)
         })
+    }
+
+    fn initialized(&self) -> Reply<Initialized> {
+        match self.identity() {
+            Reply::Answered(identity) => Reply::Answered(identity.into()),
+            Reply::Refused(code) => Reply::Refused(code),
+            Reply::NotSent(why) => Reply::NotSent(why),
+            Reply::Ambiguous => Reply::Ambiguous,
+        }
     }
 
     fn described(&self) -> Reply<DescribedTransaction> {

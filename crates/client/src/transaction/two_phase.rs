@@ -1,0 +1,154 @@
+//! Transactions that take part in a two-phase commit (KIP-939, T-45).
+//!
+//! The application prepares a transaction, notes its producer id and epoch where it notes its own decision,
+//! and then ends it that way: now, or after a restart, by comparing what it noted with what the coordinator
+//! kept. From the moment that a transaction is prepared nothing here ends it, neither a drop nor a close nor a
+//! refused commit: another system may count on it.
+//!
+//! What makes the comparison right is that no two transactions of an id ever have the same pair:
+//!
+//! - the first protocol keeps the epoch from one transaction to the next, so it is refused;
+//! - a transaction that nothing was written in ends without a request, and would leave its pair to the next
+//!   one. If it was prepared, the epoch is raised.
+
+use milena_codec::ProducerIdentity;
+
+use super::answers::version_unsupported_for;
+use super::machine::TransactionMachine;
+use super::request::Api;
+use super::state::Phase;
+#[cfg(any(test, feature = "two-phase-commit"))]
+use super::state::{Attachment, Operation};
+use super::version::{ClusterFacts, INIT_PRODUCER_ID_TWO_PHASE, TransactionVersion};
+use crate::error::Error;
+
+/// Whether the transactions of a producer take part in a two-phase commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum TwoPhase {
+    #[default]
+    Off,
+    /// They do; a transaction that an older instance left is aborted.
+    On,
+    /// They do; a transaction that an older instance left is kept, to be ended by this one.
+    Keeping,
+}
+
+impl TwoPhase {
+    pub(crate) const fn is_on(self) -> bool {
+        !matches!(self, Self::Off)
+    }
+
+    /// The same for an InitProducerId after the first one: there is nothing to keep.
+    pub(super) const fn continued(self) -> Self {
+        match self {
+            Self::Off => Self::Off,
+            Self::On | Self::Keeping => Self::On,
+        }
+    }
+}
+
+#[cfg(any(test, feature = "two-phase-commit"))]
+impl TransactionMachine {
+    /// Prepares the transaction: once everything of it has a definite result and nothing failed, it takes no
+    /// more and can only be committed or aborted by name. Or joins the preparation that is pending (T-12).
+    ///
+    /// If anything fails, the transaction can only be aborted, as with a commit.
+    pub(crate) fn prepare(&mut self) -> Result<Attachment, Error> {
+        if let Some(resumed) = self.admit(Some(Operation::Prepare))? {
+            return Ok(resumed);
+        }
+        self.require_open_transaction()?;
+        if !self.config.two_phase.is_on() {
+            return Err(Error::misuse(
+                "two-phase commit is not enabled; build the configuration with two_phase_commit(true)",
+            ));
+        }
+        self.phase = Phase::Preparing;
+        self.push(super::request::Event::Flush);
+        Ok(self.start(Operation::Prepare))
+    }
+
+    /// Under whom the prepared transaction was written, while it waits for its end.
+    pub(crate) fn prepared(&self) -> Option<ProducerIdentity> {
+        let is_prepared = matches!(self.phase, Phase::Prepared);
+        self.transaction.prepared.filter(|_| is_prepared)
+    }
+}
+
+impl TransactionMachine {
+    /// Everything of the transaction has a definite result, and it is good.
+    pub(super) fn prepared_now(&mut self) {
+        self.transaction.prepared = Some(self.identity);
+        if !self.transaction.needs_end(self.version) {
+            // Nothing will end it at the coordinator, and so nothing would tell the next transaction from it.
+            self.transaction.raise_epoch = true;
+        }
+        self.phase = Phase::Prepared;
+        self.end_operation(super::state::Operation::Prepare, Ok(()));
+    }
+
+    /// The coordinator kept the transaction `ongoing` for this instance.
+    pub(super) fn recovered(&mut self, ongoing: ProducerIdentity) {
+        self.transaction = super::open::OpenTransaction::default();
+        self.transaction.attempted = true;
+        self.transaction.prepared = Some(ongoing);
+        self.phase = Phase::Prepared;
+    }
+
+    /// What the cluster is known to lack for a two-phase commit, before it is asked anything (T-45). Brokers that were
+    /// only bootstrapped from are not looked at: the coordinator speaks for itself.
+    pub(super) fn is_known_to_lack_two_phase(&self) -> Option<Error> {
+        let ClusterFacts {
+            init_producer_id_max,
+            transaction_version,
+            ..
+        } = self.facts;
+        let is_below = |known: Option<i16>, least| known.is_some_and(|known| known < least);
+        if !self.config.two_phase.is_on() {
+            None
+        } else if is_below(init_producer_id_max, INIT_PRODUCER_ID_TWO_PHASE) {
+            Some(self.no_two_phase(Missing::InitProducerId))
+        } else if is_below(transaction_version, 2) {
+            Some(self.no_two_phase(Missing::TransactionVersion))
+        } else {
+            None
+        }
+    }
+
+    /// The same once brokers of the cluster are known: what is not known to be there is missing.
+    pub(super) fn lacks_two_phase(&self) -> Option<Error> {
+        let is_second = self.facts.transaction_version() == TransactionVersion::Two;
+        let known = self.is_known_to_lack_two_phase();
+        if known.is_some() || is_second || !self.config.two_phase.is_on() {
+            return known;
+        }
+        Some(self.no_two_phase(Missing::TransactionVersion))
+    }
+
+    pub(super) fn no_two_phase(&self, missing: Missing) -> Error {
+        let cause = NoTwoPhaseCommit { missing };
+        version_unsupported_for(Api::InitProducerId, self.coordinator.broker, cause)
+    }
+}
+
+/// What two-phase commit needs of a cluster.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Missing {
+    /// The version with the fields for it.
+    InitProducerId,
+    /// The second protocol, of all brokers: under the first, successive transactions have the same name.
+    TransactionVersion,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "two_phase_commit needs InitProducerId 6 (KIP-939), which no released Apache Kafka has, and transaction.version 2; \
+     {} is missing here, so leave it unset",
+    match .missing {
+        Missing::InitProducerId => "the former",
+        Missing::TransactionVersion => "the latter",
+    }
+)]
+struct NoTwoPhaseCommit {
+    missing: Missing,
+}
