@@ -220,7 +220,8 @@ impl TransactionMachine {
             || is_first_protocol && self.epoch_used && self.next_version == TransactionVersion::Two; // T-3
         if self.closing || !must_raise {
             self.complete(direction);
-        } else if self.facts.can_raise_epoch() {
+        } else if self.facts.can_raise_epoch() || self.transaction.prepared.is_some() {
+            // A name that was given must not be given again; if that fails after all, so does the producer (T-45).
             self.raise_in_doubt = false;
             self.phase = Phase::Ending(direction, Step::RaisingEpoch); // T-62, T-84, T-85
         } else {

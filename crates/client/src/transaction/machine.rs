@@ -255,8 +255,14 @@ impl TransactionMachine {
 
     /// Aborts the transaction, or joins the abort that is pending (T-12). A preparation that is pending ends.
     pub(crate) fn abort(&mut self) -> Result<Attachment, Error> {
-        let prepares = |pending: &mut Pending| pending.operation == Operation::Prepare;
-        drop(self.pending.take_if(prepares));
+        if matches!(
+            self.phase,
+            Phase::Preparing | Phase::Prepared | Phase::Abortable(_)
+        ) && !self.closing
+        {
+            self.pending
+                .take_if(|pending| pending.operation == Operation::Prepare);
+        }
         if let Some(resumed) = self.admit(Some(Operation::Abort))? {
             return Ok(resumed);
         }

@@ -19,15 +19,16 @@ use self::watch::Seen;
 use super::request::{GroupMember, GroupMetadata, OffsetToCommit};
 use super::{
     BatchOutcome, Close, ClusterFacts, MaySend, Operation, Output, Request, SenderStatus, State,
-    TransactionConfig, TransactionMachine,
+    TransactionConfig, TransactionMachine, TwoPhase,
 };
 use crate::consumer::TopicPartition;
 use crate::error::Error;
 
 /// A longer run finds no more, and takes longer.
 const OPERATIONS_MAX: usize = 600;
-const OPERATIONS: [Operation; 4] = [
+const OPERATIONS: [Operation; 5] = [
     Operation::Init,
+    Operation::Prepare,
     Operation::Commit,
     Operation::Abort,
     Operation::SendOffsets,
@@ -44,6 +45,7 @@ struct World {
     asked: Option<Request>,
     group_asked: Option<Request>,
     next_producer: i64,
+    two_phase: TwoPhase,
     seen: Seen,
 }
 
@@ -60,6 +62,9 @@ pub(crate) fn run(data: &[u8], start: Instant) {
     world.settle();
 }
 
+/// What makes [`facts`] those of the second protocol.
+const SECOND: u8 = 1;
+
 /// A cluster of either protocol, now and then one that can't raise an epoch.
 fn facts(argument: u8) -> ClusterFacts {
     let is_old = argument % 16 == 15;
@@ -68,7 +73,7 @@ fn facts(argument: u8) -> ClusterFacts {
         produce_max: Some(if is_old { 11 } else { 13 }),
         txn_offset_commit_max: Some(if is_old { 3 } else { 5 }),
         end_txn_max: Some(if is_old { 3 } else { 5 }),
-        init_producer_id_max: Some(if is_old { 2 } else { 5 }),
+        init_producer_id_max: Some(if is_old { 2 } else { 6 }),
     }
 }
 
@@ -82,9 +87,17 @@ fn broker_error(code: ErrorCode) -> Error {
 
 impl World {
     fn new(level: u8, seed: u8, now: Instant) -> Self {
+        // Half of the producers take part in two-phase commits, and half of those keep what is open.
+        let two_phase = match seed & 0x60 {
+            0x40 => TwoPhase::On,
+            0x60 => TwoPhase::Keeping,
+            _ => TwoPhase::Off,
+        };
+        let level = if two_phase.is_on() { SECOND } else { level };
         let mut machine = TransactionMachine::new(TransactionConfig {
             transactional_id: "payments".into(),
             transaction_timeout: Duration::from_secs(60),
+            two_phase,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
             seed: u64::from(seed),
@@ -98,6 +111,7 @@ impl World {
             asked: None,
             group_asked: None,
             next_producer: 7,
+            two_phase,
             seen: Seen::default(),
         };
         if seed & 0x80 == 0 {
@@ -110,7 +124,7 @@ impl World {
         self.call(Operation::Init);
         for _ in 0..2 {
             self.poll();
-            self.answer(false, 0);
+            self.answer(false, answers::GOOD_AND_KEPT);
         }
         self.take_outcomes();
     }
@@ -121,6 +135,7 @@ impl World {
             1 | 2 => self.begin(),
             3 | 4 => self.queue(argument),
             5 => self.send_offsets(argument),
+            6 | 7 if argument >= 128 && self.two_phase.is_on() => self.call(Operation::Prepare),
             6 | 7 => self.call(Operation::Commit),
             8 => self.call(Operation::Abort),
             9 if argument > 240 => self.close(argument),
@@ -157,6 +172,7 @@ impl World {
             Operation::Init => self.machine.init(),
             Operation::Commit => self.machine.commit(),
             Operation::Abort => self.machine.abort(),
+            Operation::Prepare => self.machine.prepare(),
             Operation::SendOffsets => return,
         };
         match attached {
@@ -171,7 +187,7 @@ impl World {
         assert!(begun.is_err() || before == State::Ready, "{before:?}");
         if begun.is_ok() {
             assert_eq!(self.machine.state(), State::InTransaction);
-            self.seen.begun();
+            self.seen.begun(self.machine.identity());
         }
     }
 
@@ -276,7 +292,8 @@ impl World {
         };
         if self.machine.may_send(partition, self.now) == MaySend::Now {
             let state = self.machine.state();
-            assert!(matches!(state, State::InTransaction | State::Committing));
+            let may_send = [State::InTransaction, State::Preparing, State::Committing];
+            assert!(may_send.contains(&state), "{state:?}");
             let partition = self.queued.remove(0);
             self.machine.produce_attempted(&partition, self.now);
             self.seen.attempted();
@@ -305,11 +322,14 @@ impl World {
                 let code = ErrorCode::from(i16::from(argument / 2));
                 let before = self.machine.state();
                 self.machine.batch_failed(broker_error(code), outcome);
-                let can_commit = matches!(
-                    self.machine.state(),
-                    State::InTransaction | State::Committing
-                );
-                let could_commit = matches!(before, State::InTransaction | State::Committing);
+                let may_commit = |state| {
+                    matches!(
+                        state,
+                        State::InTransaction | State::Preparing | State::Committing
+                    )
+                };
+                let (can_commit, could_commit) =
+                    (may_commit(self.machine.state()), may_commit(before));
                 assert!(!could_commit || !can_commit, "T-38: {code}");
                 self.sent.remove(at);
             }
@@ -350,9 +370,11 @@ impl World {
         }
         match self.machine.state() {
             State::Uninitialized => self.call(Operation::Init),
+            State::Prepared => self.call(Operation::Commit),
             State::InTransaction | State::AbortableError => self.call(Operation::Abort),
             State::Initializing
             | State::Ready
+            | State::Preparing
             | State::Committing
             | State::Aborting
             | State::Fenced
@@ -364,6 +386,9 @@ impl World {
         self.seen.assert_all_ended();
         if self.seen.is_over {
             return;
+        }
+        if self.two_phase.is_on() {
+            self.machine.observe(facts(SECOND)); // Begin refuses any other.
         }
         self.begin();
         self.queue(0);

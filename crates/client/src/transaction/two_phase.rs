@@ -17,7 +17,7 @@ use super::answers::version_unsupported_for;
 use super::machine::TransactionMachine;
 use super::request::Api;
 use super::state::Phase;
-#[cfg(any(test, feature = "two-phase-commit"))]
+#[cfg(any(test, feature = "fuzzing", feature = "two-phase-commit"))]
 use super::state::{Attachment, Operation};
 use super::version::{ClusterFacts, INIT_PRODUCER_ID_TWO_PHASE, TransactionVersion};
 use crate::error::Error;
@@ -47,7 +47,7 @@ impl TwoPhase {
     }
 }
 
-#[cfg(any(test, feature = "two-phase-commit"))]
+#[cfg(any(test, feature = "fuzzing", feature = "two-phase-commit"))]
 impl TransactionMachine {
     /// Prepares the transaction: once everything of it has a definite result and nothing failed, it takes no
     /// more and can only be committed or aborted by name. Or joins the preparation that is pending (T-12).

@@ -3,8 +3,8 @@
 use milena_codec::{ErrorCode, ProducerIdentity};
 
 use super::super::{
-    CoordinatorKind, DescribedState, DescribedTransaction, NotSent, Reply, Request,
-    TransactionVersion,
+    CoordinatorKind, DescribedState, DescribedTransaction, Initialized, NotSent, Reply, Request,
+    State, TransactionVersion, TwoPhase,
 };
 use super::World;
 
@@ -39,6 +39,11 @@ pub(super) fn goes_to_group(request: &Request) -> bool {
         | Request::InitProducerId { .. } => false,
     }
 }
+
+/// From here on InitProducerId is answered with a transaction that was kept.
+const KEPT_FROM: u8 = 192;
+/// A good answer to anything; InitProducerId's has such a transaction.
+pub(super) const GOOD_AND_KEPT: u8 = KEPT_FROM;
 
 const STATES: [DescribedState; 7] = [
     DescribedState::Ongoing,
@@ -102,7 +107,7 @@ impl World {
             }
             1 if other(asked, |r| matches!(r, Request::InitProducerId { .. })) => {
                 self.machine
-                    .handle_init_producer_id(Reply::Answered(fresh), now);
+                    .handle_init_producer_id(Reply::Answered(fresh.into()), now);
             }
             2 if other(asked, |r| matches!(r, Request::AddOffsetsToTxn { .. })) => {
                 let refused = Reply::Refused(ErrorCode::ProducerFenced);
@@ -152,8 +157,19 @@ impl World {
                     7 => ProducerIdentity::NONE,
                     n => self.fresh(n < 5),
                 };
+                // Whether or not it was asked for.
+                let ongoing = (argument >= KEPT_FROM).then(|| self.fresh(false));
+                let initialized = Initialized {
+                    producer: identity,
+                    ongoing,
+                };
                 self.machine
-                    .handle_init_producer_id(fate.with(identity), now);
+                    .handle_init_producer_id(fate.with(initialized), now);
+                if self.machine.state() == State::Prepared {
+                    assert_eq!(self.two_phase, TwoPhase::Keeping, "T-45");
+                    assert_eq!(self.machine.prepared(), ongoing, "T-45");
+                    self.seen.kept(ongoing);
+                }
             }
             Request::AddOffsetsToTxn { group_id, .. } => {
                 if matches!(fate, Fate::Answered) {
@@ -214,6 +230,7 @@ impl World {
                 _ => identity,
             },
             1 | 2 => identity,
+            3 if self.seen.kept.is_some() => self.seen.kept.unwrap_or(identity),
             _ => self.fresh(false),
         };
         let state = if argument == 0 {

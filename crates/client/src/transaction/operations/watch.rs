@@ -28,6 +28,14 @@ pub(super) struct Seen {
     groups: BTreeSet<Arc<str>>,
     identities: BTreeSet<(i64, i16)>,
     was_initialized: bool,
+    /// The open transaction is or was prepared: it ends as its owner says, or not here (T-45).
+    is_prepared: bool,
+    /// The owner said so.
+    was_told_to_abort: bool,
+    /// The transaction that was kept for this instance, until it has ended.
+    pub(super) kept: Option<ProducerIdentity>,
+    /// Of prepared transactions.
+    names: BTreeSet<(i64, i16)>,
     state: Option<State>,
     /// A terminal state.
     pub(super) is_over: bool,
@@ -38,8 +46,13 @@ fn name(operation: Operation) -> &'static str {
         Operation::Init => "init",
         Operation::Commit => "commit",
         Operation::Abort => "abort",
+        Operation::Prepare => "prepare",
         Operation::SendOffsets => "send offsets",
     }
+}
+
+fn numbers(identity: ProducerIdentity) -> (i64, i16) {
+    (identity.producer_id.0, identity.producer_epoch.0)
 }
 
 fn is_terminal(state: State) -> bool {
@@ -48,6 +61,12 @@ fn is_terminal(state: State) -> bool {
 
 impl Seen {
     pub(super) fn called(&mut self, operation: Operation, attachment: Attachment, before: State) {
+        if operation == Operation::Abort {
+            self.was_told_to_abort = true;
+            // It takes the place of a preparation.
+            self.pending.remove(name(Operation::Prepare));
+            self.ended.remove(name(Operation::Prepare));
+        }
         match attachment {
             Attachment::Started => {
                 assert!(!is_terminal(before), "{operation:?} after the end");
@@ -77,7 +96,20 @@ impl Seen {
         self.ended.remove(name(Operation::Abort));
     }
 
-    pub(super) fn begun(&mut self) {
+    /// A transaction that is kept for this instance has reached its coordinator before.
+    pub(super) fn kept(&mut self, ongoing: Option<ProducerIdentity>) {
+        self.kept = ongoing;
+        self.has_reached = true;
+    }
+
+    pub(super) fn begun(&mut self, identity: ProducerIdentity) {
+        assert!(
+            !self.names.contains(&numbers(identity)),
+            "T-45: {identity} named a prepared transaction before"
+        );
+        self.is_prepared = false;
+        self.was_told_to_abort = false;
+        self.kept = None;
         assert!(!self.pending.contains("commit"), "T-13");
         // Whoever has not asked by now does not ask any more.
         assert_eq!(
@@ -137,6 +169,10 @@ impl Seen {
         if operation != Operation::Commit {
             return;
         }
+        assert!(
+            !self.is_prepared || !outcome.as_ref().is_err_and(Error::is_abortable),
+            "T-45: a prepared transaction has no abort to be mended by"
+        );
         match outcome {
             Ok(()) if self.was_asked_to_end => {
                 assert_eq!(
@@ -171,8 +207,8 @@ impl Seen {
             Event::IdentityChanged(identity) => {
                 assert_ne!(state, State::InTransaction, "P-64");
                 assert_eq!(sender, SenderStatus::default(), "P-64");
-                let numbers = (identity.producer_id.0, identity.producer_epoch.0);
-                assert!(self.identities.insert(numbers), "P-26: {identity} again");
+                let is_new = self.identities.insert(numbers(*identity));
+                assert!(is_new, "P-26: {identity} again");
                 self.was_initialized = true;
                 self.doubt = None;
             }
@@ -190,6 +226,13 @@ impl Seen {
         if self.is_over {
             let is_same = self.state == Some(state) || state == State::Closed;
             assert!(is_same, "T-75: {:?} became {state:?}", self.state);
+        }
+        if self.is_prepared && state == State::Aborting {
+            assert!(self.was_told_to_abort, "T-45: aborted on its own account");
+        }
+        assert!(!self.is_prepared || state != State::AbortableError, "T-45");
+        if state == State::Prepared {
+            self.is_prepared = true;
         }
         self.is_over |= is_terminal(state);
         self.state = Some(state);
@@ -250,6 +293,12 @@ impl World {
                     Direction::Abort => State::Aborting,
                 };
                 assert_eq!(self.machine.state(), expected, "from {before:?}");
+                assert!(
+                    !self.seen.is_prepared
+                        || *direction == Direction::Commit
+                        || self.seen.was_told_to_abort,
+                    "T-45"
+                );
                 self.seen.was_asked_to_end = true;
             }
             Request::DescribeTransactions | Request::FindCoordinator { .. } => {}
@@ -269,5 +318,8 @@ impl World {
             self.seen.event(&event, state, sender);
         }
         self.seen.at(self.machine.state());
+        if let Some(prepared) = self.machine.prepared() {
+            self.seen.names.insert(numbers(prepared));
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// T-30, T-34, T-44, T-52, T-53, T-64, T-75, L-2, L-8: whatever the coordinators answer.
+    /// T-30, T-34, T-44, T-45, T-52, T-53, T-64, T-75, L-2, L-8: whatever the coordinators answer.
     #[test]
     fn no_answer_turns_a_commit_round_or_revives_a_producer(
         level: u8,
