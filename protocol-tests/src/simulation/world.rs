@@ -42,7 +42,7 @@ pub(super) struct World {
     hosts: AtomicU32,
     random: Mutex<Random>,
     healed: AtomicBool,
-    /// Nobody sleeps longer.
+    /// Nobody sleeps longer, and no coordinator loads longer.
     trouble_ends: Instant,
 }
 
@@ -129,8 +129,14 @@ impl World {
     /// Puts the application of a slot to sleep.
     pub(super) fn sleep(&self, slot: usize, lasting: Duration) {
         if let Some(slot) = self.slots.get(slot) {
-            *lock(&slot.asleep_until) = Some(self.trouble_ends.min(Instant::now() + lasting));
+            *lock(&slot.asleep_until) = Some(Instant::now() + self.within_trouble(lasting));
         }
+    }
+
+    /// What is left of the time for faults, if `lasting` is longer.
+    pub(super) fn within_trouble(&self, lasting: Duration) -> Duration {
+        let left = self.trouble_ends.saturating_duration_since(Instant::now());
+        lasting.min(left)
     }
 
     /// Goes on once the application is awake.
