@@ -62,6 +62,7 @@ found! {
     a_batch_in_flight_that_is_forgotten_is_found: milena::ForgetInFlight => [Loss, NoProgress], not in &[];
     an_unknown_outcome_told_as_a_failure_is_found: milena::UnknownIsFailed => [AbortedRead], not in &TRANSACTIONAL;
     a_commit_before_the_last_answer_is_found: milena::CommitBeforeLastAck => [Loss, Torn], not in &[Workload::Produce];
+    an_epoch_kept_although_a_late_end_may_come_is_found: milena::KeepEpoch => [Loss, Torn, AbortedRead], not in &[Workload::Produce];
     a_position_one_too_far_behind_a_marker_is_found: milena::PositionAfterControl => [Loss], not in &[Workload::Produce];
     an_aborted_index_in_the_wrong_order_is_found: milena::AbortedIndexOrder => [AbortedRead, Loss], not in &[Workload::Produce];
     an_abort_marker_that_is_dropped_is_found: milena_broker::DropAbortMarker => [NoProgress, AbortedRead], not in &[Workload::Produce];

@@ -13,6 +13,8 @@ pub enum Bug {
     CommitBeforeLastAck,
     /// One of several batches without an answer is not sent again, and nobody is told.
     ForgetInFlight,
+    /// The epoch stays although a copy of EndTxn may yet arrive (T-65).
+    KeepEpoch,
     /// The position behind a control batch is one too far.
     PositionAfterControl,
     /// A batch of unknown fate is cut in two for its next attempt (P-21).
@@ -23,10 +25,11 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AbortedIndexOrder,
         Self::CommitBeforeLastAck,
         Self::ForgetInFlight,
+        Self::KeepEpoch,
         Self::PositionAfterControl,
         Self::RebatchOnRetry,
         Self::UnknownIsFailed,

@@ -6,7 +6,7 @@ use milena_broker::{CoordinatorKind, ErrorCode, Loss};
 use std::fmt;
 use std::time::Duration;
 
-const PRODUCE: i16 = 0;
+pub(super) const PRODUCE: i16 = 0;
 const FETCH: i16 = 1;
 const LIST_OFFSETS: i16 = 2;
 const METADATA: i16 = 3;
@@ -16,7 +16,7 @@ const API_VERSIONS: i16 = 18;
 const INIT_PRODUCER_ID: i16 = 22;
 const ADD_PARTITIONS_TO_TXN: i16 = 24;
 const ADD_OFFSETS_TO_TXN: i16 = 25;
-const END_TXN: i16 = 26;
+pub(super) const END_TXN: i16 = 26;
 const TXN_OFFSET_COMMIT: i16 = 28;
 
 /// The requests that write, and those without which nothing can be written.
@@ -89,6 +89,12 @@ pub enum Fault {
     MoveLeader {
         partition: usize,
         broker_id: i32,
+    },
+    /// A client's next EndTxn is kept until so many of its Produce requests have come after it.
+    Overtake {
+        slot: usize,
+        by: u64,
+        at_most: Duration,
     },
     PauseBroker {
         broker_id: i32,
@@ -179,6 +185,8 @@ enum Kind {
 pub(super) struct Draw<'a> {
     pub(super) random: &'a mut Random,
     pub(super) workload: Workload,
+    /// At the start.
+    pub(super) transaction_version: i16,
     pub(super) brokers: i32,
     pub(super) partitions: usize,
     /// Faults begin before this.
@@ -201,7 +209,24 @@ impl Draw<'_> {
             })
             .collect();
         schedule.sort_by_key(|fault| fault.at);
+        if self.workload.shares_ids() {
+            self.never_back_from_version_2(&mut schedule);
+        }
         schedule
+    }
+
+    /// Once the cluster was at version 2 it stays there, where several clients use one transactional id. A client
+    /// that was fenced under version 2 by one that goes on under an older version is told by Kafka that its EndTxn
+    /// was done, and is handed its successor's epoch; docs/PROTOCOL.md has more of it. No client can prevent what
+    /// follows from that.
+    fn never_back_from_version_2(&self, schedule: &mut [TimedFault]) {
+        let mut version = self.transaction_version;
+        for timed in schedule {
+            if let Fault::ChangeTransactionVersion { to } = &mut timed.fault {
+                *to = if version == 2 { 2 } else { *to };
+                version = *to;
+            }
+        }
     }
 
     fn fault(&mut self, kind: Kind) -> Fault {
@@ -234,13 +259,7 @@ impl Draw<'_> {
                     lasting: self.lasting(),
                 },
             },
-            // Longer than anybody waits for an answer: it takes effect when its sender is elsewhere (KAFKA-17754).
-            Kind::Late => Fault::Requests {
-                api_key: self.random.one_of(&[END_TXN, PRODUCE], END_TXN),
-                trouble: Trouble::Hold {
-                    lasting: self.random.millis(2_000, 7_000),
-                },
-            },
+            Kind::Late => self.late(),
             Kind::Leader => Fault::MoveLeader {
                 partition: self.partition(),
                 broker_id: self.broker(),
@@ -314,6 +333,22 @@ impl Draw<'_> {
                 api_key,
                 trouble: Trouble::DelayRequest { by },
             }
+        }
+    }
+
+    /// Longer than anybody waits for an answer: it takes effect when its sender is elsewhere (KAFKA-17754).
+    fn late(&mut self) -> Fault {
+        let lasting = self.random.millis(2_000, 7_000);
+        if self.random.percent(30) {
+            return Fault::Requests {
+                api_key: self.random.one_of(&[END_TXN, PRODUCE], END_TXN),
+                trouble: Trouble::Hold { lasting },
+            };
+        }
+        Fault::Overtake {
+            slot: self.slot(),
+            by: self.times(),
+            at_most: lasting,
         }
     }
 

@@ -1,14 +1,14 @@
 //! Makes the scheduled faults happen, and ends them.
 
-use super::fault::{Fault, Trouble};
-use super::network::{Between, Way};
+use super::fault::{END_TXN, Fault, PRODUCE, Trouble};
+use super::network::{Between, HostId, Way};
 use super::plan::TROUBLE;
-use super::workload::TRANSACTIONAL_ID;
+use super::workload::{TRANSACTIONAL_ID, client_id};
 use super::world::{GROUP, World};
 use milena_broker::{Broker, CoordinatorKind, MoveError, Then, When};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Runs the schedule; returns when nothing is wrong any more.
 pub(super) async fn run(world: Arc<World>) {
@@ -77,7 +77,8 @@ async fn begin(world: &Arc<World>, fault: &Fault) {
             hold(world, *partition, *lasting, Broker::hold_markers);
         }
         Fault::LoadCoordinator { kind, lasting } => {
-            broker.load_coordinator(*kind, key(*kind), *lasting);
+            // What is loading cannot be healed: it is ready when it is ready.
+            broker.load_coordinator(*kind, key(*kind), world.within_trouble(*lasting));
         }
         Fault::MoveCoordinator { kind, broker_id } => {
             let _ = broker.move_coordinator(*kind, key(*kind), *broker_id);
@@ -90,6 +91,7 @@ async fn begin(world: &Arc<World>, fault: &Fault) {
                 let _ = broker.move_leader(partition.topic(), partition.partition(), *broker_id);
             }
         }
+        Fault::Overtake { slot, by, at_most } => overtake(world, *slot, *by, *at_most),
         Fault::PauseBroker { broker_id, lasting } => {
             let broker_id = *broker_id;
             let _ = broker.pause_broker(broker_id);
@@ -173,6 +175,29 @@ fn requests(world: &World, api_key: i16, trouble: &Trouble) {
             scripted.remove();
         });
     }
+}
+
+/// Keeps the next EndTxn of the client in a slot until its sender has gone on.
+fn overtake(world: &Arc<World>, slot: usize, by: u64, at_most: Duration) {
+    let Some(HostId(life)) = world.host(slot) else {
+        return;
+    };
+    let of = move |api_key| When::api(api_key).client(client_id(life));
+    let faults = world.broker.faults();
+    let held = faults.once(of(END_TXN), Then::Hold);
+    let world = Arc::clone(world);
+    tokio::spawn(async move {
+        let overtaken = async {
+            held.applied(1).await;
+            let nothing = Then::DelayRequest(Duration::ZERO);
+            let later = world.broker.faults().times(by, of(PRODUCE), nothing);
+            later.applied(by).await;
+        };
+        // If it is not overtaken it is late all the same.
+        let _ = timeout(at_most, overtaken).await;
+        held.release();
+        held.remove();
+    });
 }
 
 /// Undoes something after a while, if the healing has not.

@@ -28,7 +28,8 @@ pub struct Plan {
     pub partitions: i32,
     /// One-way delays of the network lie between these two.
     pub latency: (Duration, Duration),
-    /// What goes wrong, in order.
+    /// What goes wrong, in order. `transaction.version` goes up and down, but where clients share a transactional id
+    /// it stays at 2 once it was there: Kafka itself breaks its promise otherwise.
     pub schedule: Vec<TimedFault>,
     /// Numbers of faults in the schedule that do not happen after all.
     pub without: BTreeSet<usize>,
@@ -50,6 +51,7 @@ impl Plan {
         let schedule = Draw {
             random: &mut faults,
             workload,
+            transaction_version,
             brokers,
             partitions: workload.topics().len() * usize::try_from(partitions).unwrap_or(1),
             until: TROUBLE.mul_f32(0.8),

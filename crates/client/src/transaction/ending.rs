@@ -213,7 +213,7 @@ impl TransactionMachine {
         let known = (!self.transaction.outcome_unknown).then_some(direction);
         self.push(Event::TransactionEnded(known));
         let is_first_protocol = self.version == TransactionVersion::One;
-        let is_in_doubt = is_first_protocol && self.transaction.is_in_doubt();
+        let is_in_doubt = is_first_protocol && self.transaction.is_in_doubt() && !bug!(KeepEpoch);
         let must_raise = is_in_doubt
             || self.transaction.raise_epoch
             || self.raise_in_doubt

@@ -115,6 +115,11 @@ impl Workload {
         self.roles().len()
     }
 
+    /// Whether several clients use one transactional id, so that one of them may be a zombie.
+    pub(super) fn shares_ids(self) -> bool {
+        matches!(self, Self::Copy | Self::Rivals)
+    }
+
     /// Whether offsets are committed.
     pub(super) fn commits_offsets(self) -> bool {
         self == Self::Copy
@@ -154,6 +159,11 @@ pub(super) async fn act(world: Arc<World>, slot: usize) {
     }
 }
 
+/// What the clients of a life call themselves.
+pub(super) fn client_id(life: Life) -> String {
+    format!("life-{life}")
+}
+
 /// A process in a slot.
 struct Actor<'a> {
     world: &'a Arc<World>,
@@ -178,7 +188,7 @@ impl Actor<'_> {
     /// What the producers of a run have in common.
     fn producer(&self, random: &mut Random) -> ProducerBuilder {
         ProducerBuilder::new(self.world.broker.addresses())
-            .client_id(format!("life-{}", self.life))
+            .client_id(client_id(self.life))
             .request_timeout(Duration::from_secs(2))
             .connect_timeout(Duration::from_secs(1))
             .metadata_max_age(Duration::from_secs(5))

@@ -52,7 +52,7 @@ impl Actor<'_> {
 
     pub(super) fn consumer(&self, random: &mut Random) -> Result<Consumer, Error> {
         let config = ConsumerBuilder::new(self.world.broker.addresses())
-            .client_id(format!("life-{}", self.life))
+            .client_id(super::client_id(self.life))
             .request_timeout(Duration::from_secs(2))
             .connect_timeout(Duration::from_secs(1))
             .metadata_max_age(Duration::from_secs(5))
