@@ -191,7 +191,8 @@ pub enum Error {
 
     /// The operation may or may not have been applied: it was sent, and no answer proves either.
     ///
-    /// A commit or abort may be called again and re-attaches to the same pending operation (T-12).
+    /// A commit or abort goes on, and
+    /// [`TransactionalProducer::outcome`](crate::TransactionalProducer::outcome) tells how it ended (T-12).
     #[error("the outcome of {operation} is unknown: it may or may not have been applied")]
     OutcomeUnknown {
         /// What was attempted, such as `the commit` or `the delivery to orders-3`.

@@ -32,8 +32,8 @@ pub enum Recovery {
     /// This call was refused, and would be refused again.
     GiveUp,
     /// The operation may or may not have been applied. Repeating a write can duplicate it;
-    /// treating it as failed can lose it. A commit or abort may be called again: it re-attaches
-    /// to the operation that is still pending.
+    /// treating it as failed can lose it. A commit or abort goes on:
+    /// [`TransactionalProducer::outcome`](crate::TransactionalProducer::outcome) tells how it ended.
     OutcomeUnknown,
 }
 

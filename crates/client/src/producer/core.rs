@@ -156,10 +156,9 @@ impl Core {
     ) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
         let ended = || self.shared.ended().cloned().unwrap_or_else(closed);
-        self.commands
-            .send(command(answer))
-            .await
-            .map_err(|_| ended())?;
+        // Made when there is a place for it: what is made is handed over.
+        let place = self.commands.reserve().await.map_err(|_| ended())?;
+        place.send(command(answer));
         answered.await.map_err(|_| ended())?
     }
 
@@ -178,6 +177,7 @@ impl Core {
 
     /// Delivers what was sent, for at most `timeout`, and ends the producer.
     pub(crate) async fn close(&self, timeout: Duration) -> Result<(), Error> {
+        let before = self.shared.ended().cloned();
         self.shared.end(closed());
         let flushed = tokio::time::timeout(timeout, self.flush()).await;
         let stop = |done| Command::Stop {
@@ -186,7 +186,10 @@ impl Core {
         };
         // An error here means that the driver has ended already, which is what is wanted.
         drop(self.ask(stop).await);
-        flushed.map_err(|_| late("delivering the records sent before close", timeout))
+        match before {
+            Some(reason) => Err(reason),
+            None => flushed.map_err(|_| late("delivering the records sent before close", timeout)),
+        }
     }
 
     /// Ends the producer after the commit or abort that is under way, waiting for at most `timeout`.

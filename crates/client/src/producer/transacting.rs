@@ -57,7 +57,7 @@ pub(crate) enum Effect {
     End(Error),
 }
 
-/// The commit or abort that is waited for, or whose outcome nobody took.
+/// The commit or abort that is waited for, and how the last one ended.
 #[derive(Debug, Default)]
 struct Ending {
     waiter: Option<Answer<()>>,
@@ -65,8 +65,9 @@ struct Ending {
     commit_error: Option<Error>,
     /// The one who asked for the outcome later.
     late: Option<Answer<Option<TransactionOutcome>>>,
-    /// The outcome came and its waiter had gone.
-    untold: Option<(Operation, Result<(), Error>)>,
+    /// Kept until the next transaction is asked for, whoever was told: a waiter can be gone before it looks at the
+    /// answer that was sent to it.
+    last: Option<(Operation, Result<(), Error>)>,
 }
 
 /// A transactional id, its machine, and those who wait for it.
@@ -136,7 +137,18 @@ impl Transacting {
                 let started = self.machine.init().map(|_| ());
                 wait(&mut self.init, done, started);
             }
-            Request::Begin(done) => self.begin = Some(done),
+            Request::Begin(done) => {
+                self.ending.last = None;
+                if matches!(
+                    self.machine.state(),
+                    State::InTransaction | State::AbortableError
+                ) {
+                    // Only its handle could end it, and whoever has that can't ask for another: it was lost with the
+                    // future that was to return it.
+                    self.abort_unasked();
+                }
+                self.begin = Some(done);
+            }
             Request::Commit(done) => {
                 let started = self.machine.commit().map(|_| ());
                 self.ending.waiter = Some(done);
@@ -285,10 +297,6 @@ impl Transacting {
         let Some(waiter) = self.begin.take_if(|_| !aborting) else {
             return;
         };
-        if self.ending.untold.is_some() {
-            drop(waiter.send(Err(outcome_not_asked())));
-            return;
-        }
         let begun = self.machine.begin();
         let is_open = begun.is_ok();
         if is_open {
@@ -338,18 +346,11 @@ impl Transacting {
             (Some(error), Ok(())) => Err(error),
             (Some(_) | None, _) => outcome.clone(),
         };
-        let heard = self
-            .ending
-            .waiter
-            .take()
-            .is_some_and(|waiter| waiter.send(told).is_ok());
-        if heard {
-            return;
+        answer(&mut self.ending.waiter, told);
+        if let Some(late) = self.ending.late.take() {
+            drop(late.send(outcome_of(operation, outcome.clone())));
         }
-        match self.ending.late.take() {
-            Some(late) => drop(late.send(outcome_of(operation, outcome))),
-            None => self.ending.untold = Some((operation, outcome)),
-        }
+        self.ending.last = Some((operation, outcome));
     }
 
     #[cfg(feature = "two-phase-commit")]
@@ -379,11 +380,9 @@ impl Transacting {
 
     #[cfg(feature = "two-phase-commit")]
     fn ask_prepared(&mut self, done: Answer<Option<PreparedTransaction>>) {
-        let is_in_doubt =
-            self.ending.untold.is_some() || self.machine.pending_operation().is_some();
         let told = if let Some(error) = self.machine.stored_error() {
             Err(error)
-        } else if is_in_doubt {
+        } else if self.machine.pending_operation().is_some() {
             Err(outcome_not_asked())
         } else {
             Ok(self.machine.prepared().map(PreparedTransaction))
@@ -392,8 +391,10 @@ impl Transacting {
     }
 
     fn ask_outcome(&mut self, done: Answer<Option<TransactionOutcome>>) {
-        match self.ending.untold.take() {
-            Some((operation, outcome)) => drop(done.send(outcome_of(operation, outcome))),
+        match &self.ending.last {
+            Some((operation, outcome)) => {
+                drop(done.send(outcome_of(*operation, outcome.clone())));
+            }
             // Of an abort that nobody waits for nothing is in doubt.
             None if self.machine.pending_operation().is_some() => self.ending.late = Some(done),
             None => drop(done.send(self.machine.stored_error().map_or(Ok(None), Err))),
@@ -447,15 +448,16 @@ fn outcome_of(
     })
 }
 
-fn outcome_not_asked() -> Error {
+pub(super) fn outcome_not_asked() -> Error {
     Error::misuse("the outcome of the last transaction was not asked for; call outcome() first")
 }
 
 /// Keeps `done` for later, or tells it at once that nothing was started.
 fn wait(slot: &mut Option<Answer<()>>, done: Answer<()>, started: Result<(), Error>) {
-    *slot = Some(done);
-    if started.is_err() {
-        answer(slot, started);
+    if started.is_ok() {
+        *slot = Some(done);
+    } else {
+        drop(done.send(started));
     }
 }
 
@@ -467,116 +469,4 @@ fn answer(slot: &mut Option<Answer<()>>, outcome: Result<(), Error>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::machine::PartitionAnswer;
-    use super::super::queue::{Placed, Placing, SendLimits};
-    use super::*;
-    use crate::transaction::TransactionVersion;
-    use crate::transaction::tests::Txn;
-    use milena_codec::ErrorCode;
-    use milena_codec::record::RecordToWrite;
-
-    /// A transaction with a record in it, as number 1 of its producer.
-    fn open() -> (Transacting, Shared) {
-        let config = TransactionConfig {
-            transactional_id: "payments".into(),
-            transaction_timeout: Duration::from_secs(60),
-            two_phase: crate::transaction::TwoPhase::Off,
-            retry_backoff: Duration::from_millis(100),
-            retry_backoff_max: Duration::from_secs(1),
-            seed: 1,
-        };
-        let mut transacting = Transacting::new(config, Duration::from_secs(30));
-        transacting.machine = Txn::written(TransactionVersion::Two).machine;
-        let limits = SendLimits {
-            batch_bytes: 1_000,
-            record_bytes_max: 1_000,
-            buffer_memory: 10_000,
-        };
-        let shared = Shared::new(limits, 1);
-        shared.register("orders", 1);
-        transacting.effects(&shared);
-        (transacting, shared)
-    }
-
-    fn send(shared: &Shared, transaction: u64) -> Result<Placed, Error> {
-        let record = RecordToWrite {
-            timestamp: 0,
-            key: None,
-            value: Some(b"late"),
-            headers: &[],
-        };
-        let placing = Placing {
-            topic: "orders",
-            partition: Some(0),
-            ignore_key: false,
-            record,
-            transaction,
-        };
-        shared.place(&placing, &mut None)
-    }
-
-    fn fail(transacting: &mut Transacting, code: ErrorCode) {
-        let failure = Failure::broker(&PartitionAnswer::of(code));
-        let error = Error::broker(code, "Produce", Some(3));
-        transacting.batch_failed(error, &failure);
-    }
-
-    #[test]
-    fn a_send_is_refused_with_the_cause_once_its_transaction_can_only_be_aborted() {
-        let (mut transacting, shared) = open();
-        transacting.show(&shared);
-        send(&shared, 1).unwrap();
-        fail(&mut transacting, ErrorCode::InvalidRecord);
-        transacting.show(&shared);
-        let error = send(&shared, 1).unwrap_err();
-        assert!(error.is_abortable(), "T-11: {error:?}");
-        assert_eq!(error.code(), Some(ErrorCode::InvalidRecord));
-        assert!(
-            transacting
-                .effects(&shared)
-                .iter()
-                .any(|effect| matches!(effect, Effect::FailUndrained(_))),
-            "what was accepted before hears of it by now"
-        );
-    }
-
-    #[test]
-    fn a_send_is_refused_once_another_could_not_be_taken() {
-        let (_, shared) = open();
-        let too_large = Error::RecordTooLarge {
-            bytes: 2_000,
-            bytes_max: 1_000,
-            setting: "record_bytes_max",
-        };
-        shared.spoil(&too_large);
-        let error = send(&shared, 1).unwrap_err();
-        assert!(error.is_abortable(), "T-11, T-15: {error:?}");
-    }
-
-    #[test]
-    fn the_next_transaction_takes_records_again() {
-        let (mut transacting, shared) = open();
-        shared.standing.bar(&Error::TransactionAborted);
-        send(&shared, 1).unwrap_err();
-        transacting.machine = Txn::ready(TransactionVersion::Two).machine;
-        let (done, begun) = oneshot::channel();
-        transacting.obey(Request::Begin(done), ClusterFacts::default());
-        transacting.effects(&shared);
-        begun.blocking_recv().unwrap().unwrap();
-        send(&shared, 2).unwrap();
-    }
-
-    #[test]
-    fn a_send_of_a_fenced_producer_is_refused_as_fenced_before_anyone_is_told() {
-        let (mut transacting, shared) = open();
-        fail(&mut transacting, ErrorCode::ProducerFenced);
-        transacting.show(&shared);
-        let error = send(&shared, 1).unwrap_err();
-        assert!(error.is_fenced(), "T-11, L-8: {error:?}");
-        assert!(
-            matches!(transacting.effects(&shared)[..], [Effect::End(_)]),
-            "told after the state was set"
-        );
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use super::core::Core;
 use super::delivery::Delivery;
 use super::driver::Command;
 use super::record::Record;
-use super::transacting::{Answer, Request, Transacting};
+use super::transacting::{Answer, Request, Transacting, outcome_not_asked};
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
 use crate::runtime;
@@ -52,6 +52,8 @@ pub enum TransactionOutcome {
 pub struct TransactionalProducer {
     pub(super) core: Arc<Core>,
     transaction: u64,
+    /// A commit or abort was asked for, and its outcome has not come back to the caller.
+    is_in_doubt: bool,
 }
 
 impl TransactionalProducer {
@@ -120,6 +122,7 @@ impl TransactionalProducer {
         let producer = Self {
             core: Arc::new(core),
             transaction: 0,
+            is_in_doubt: false,
         };
         producer
             .core
@@ -142,6 +145,7 @@ impl TransactionalProducer {
     ///
     /// Cancel safe.
     pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
+        self.require_outcome()?;
         self.transaction += 1;
         let begin = ask(Request::Begin);
         self.core
@@ -162,11 +166,60 @@ impl TransactionalProducer {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// Cancel safe: whoever asks again is told the same.
     pub async fn outcome(&mut self) -> Result<Option<TransactionOutcome>, Error> {
-        self.core
-            .ask_in_time(ask(Request::Outcome), unknown("the last transaction's end"))
-            .await
+        if !self.is_in_doubt {
+            return self
+                .core
+                .shared
+                .ended()
+                .map_or(Ok(None), |error| Err(error.clone()));
+        }
+        let mut is_late = false;
+        let late = |elapsed| {
+            is_late = true;
+            unknown("the last transaction's end")(elapsed)
+        };
+        let outcome = self.core.ask_in_time(ask(Request::Outcome), late).await;
+        self.is_in_doubt = is_late;
+        outcome
+    }
+
+    /// Whatever comes next, the caller has to know how the last transaction ended (T-12).
+    pub(super) fn require_outcome(&self) -> Result<(), Error> {
+        if !self.is_in_doubt {
+            return Ok(());
+        }
+        let ended = self.core.shared.ended().cloned();
+        Err(ended.unwrap_or_else(outcome_not_asked))
+    }
+
+    /// Asks for a commit or an abort; `is_asked` is set as soon as it is handed over, and from then on it goes on
+    /// whether its outcome is waited for or not.
+    pub(super) async fn end(
+        &mut self,
+        request: impl FnOnce(Answer<()>) -> Request,
+        operation: &'static str,
+        is_asked: &mut bool,
+    ) -> Result<(), Error> {
+        let Self {
+            core, is_in_doubt, ..
+        } = self;
+        let command = |done| {
+            *is_asked = true;
+            *is_in_doubt = true;
+            Command::Transaction(request(done))
+        };
+        let mut is_late = false;
+        let late = |elapsed| {
+            is_late = true;
+            unknown(operation)(elapsed)
+        };
+        let outcome = core.ask_in_time(command, late).await;
+        if !is_late {
+            self.is_in_doubt = false;
+        }
+        outcome
     }
 
     /// Ends the producer. An open transaction was dropped before and is aborted; a running commit is finished.
@@ -265,11 +318,8 @@ impl Transaction<'_> {
     ///
     /// Dropped early, the commit goes on; [`TransactionalProducer::outcome`] tells its end.
     pub async fn commit(mut self) -> Result<(), Error> {
-        self.ended = true;
-        self.producer
-            .core
-            .ask_in_time(ask(Request::Commit), unknown("the commit"))
-            .await
+        let Self { producer, ended } = &mut self;
+        producer.end(Request::Commit, "the commit", ended).await
     }
 
     /// Aborts: what was not sent yet is dropped, what is on the wire is awaited (T-36), nothing becomes visible.
@@ -282,11 +332,8 @@ impl Transaction<'_> {
     ///
     /// Dropped early, the abort goes on.
     pub async fn abort(mut self) -> Result<(), Error> {
-        self.ended = true;
-        self.producer
-            .core
-            .ask_in_time(ask(Request::Abort), unknown("the abort"))
-            .await
+        let Self { producer, ended } = &mut self;
+        producer.end(Request::Abort, "the abort", ended).await
     }
 }
 
@@ -306,7 +353,7 @@ pub(super) fn timeout(operation: &'static str) -> impl FnOnce(Duration) -> Error
     }
 }
 
-pub(super) fn unknown(operation: &'static str) -> impl FnOnce(Duration) -> Error {
+fn unknown(operation: &'static str) -> impl FnOnce(Duration) -> Error {
     move |_| Error::OutcomeUnknown {
         operation: Arc::from(operation),
         cause: None,

@@ -6,9 +6,7 @@ use milena_connection::{Connector, TcpConnector};
 
 use super::prepared::PreparedTransaction;
 use super::transacting::{Answer, Request};
-use super::transactional::{
-    Transaction, TransactionOutcome, TransactionalProducer, ask, timeout, unknown,
-};
+use super::transactional::{Transaction, TransactionOutcome, TransactionalProducer, ask, timeout};
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
 use crate::transaction::TwoPhase;
@@ -168,18 +166,17 @@ impl TransactionalProducer {
     }
 
     async fn prepared(&self) -> Result<Option<PreparedTransaction>, Error> {
+        self.require_outcome()?;
         let late = timeout("looking for a prepared transaction");
         self.core.ask_in_time(ask(Request::Prepared), late).await
     }
 
     async fn end_prepared(
-        &self,
+        &mut self,
         request: impl FnOnce(Answer<()>) -> Request,
         operation: &'static str,
     ) -> Result<(), Error> {
-        self.core
-            .ask_in_time(ask(request), unknown(operation))
-            .await
+        self.end(request, operation, &mut false).await
     }
 }
 
