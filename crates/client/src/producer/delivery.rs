@@ -209,7 +209,7 @@ impl Delivery {
             } => Some(Ok(RecordMetadata {
                 topic: Arc::clone(&completion.topic),
                 partition: completion.partition,
-                offset: base_offset.map(|base| base + i64::from(index)),
+                offset: base_offset.and_then(|base| base.checked_add(i64::from(index))),
                 timestamp: log_append_time.unwrap_or(self.timestamp),
             })),
             BatchOutcome::Failed(error) => Some(Err(error.clone())),
@@ -277,5 +277,16 @@ mod tests {
     #[test]
     fn a_delivery_is_three_words() {
         assert_eq!(size_of::<Delivery>(), 24);
+    }
+
+    #[test]
+    fn an_offset_that_no_log_can_reach_is_not_told() {
+        let completion = Arc::new(BatchCompletion::new(Arc::from("orders"), 0));
+        let delivery = Delivery::new(Arc::clone(&completion), 2, 0);
+        completion.complete(BatchOutcome::Appended {
+            base_offset: Some(i64::MAX),
+            log_append_time: None,
+        });
+        assert_eq!(delivery.try_result().unwrap().unwrap().offset, None);
     }
 }

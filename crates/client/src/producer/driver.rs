@@ -338,3 +338,20 @@ impl Driver {
         }
     }
 }
+
+/// A runtime that shuts down drops its tasks wherever they are, and a panic would end this one: nobody may wait for
+/// what nobody does any more (L-19).
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(transacting) = &mut self.transacting {
+            transacting.close(None, Close::Forced);
+            // Tells those who wait for an operation; the rest follows.
+            drop(transacting.effects(&self.shared));
+        }
+        self.end(&super::core::closed());
+        self.tell(now());
+    }
+}
+
+#[cfg(test)]
+mod tests;

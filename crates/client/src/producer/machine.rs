@@ -194,11 +194,13 @@ impl<B: Sendable> Sender<B> {
     ) -> Work<B> {
         let mut work = Work {
             requests: Vec::new(),
+            batches: 0,
             connect: Vec::new(),
             refresh_metadata: false,
             init_producer_id: false,
             wait_until: None,
         };
+        let mut served = VecDeque::new();
         for _ in 0..self.listed.len() {
             let Some(partition) = self.listed.pop_front() else {
                 break;
@@ -209,15 +211,20 @@ impl<B: Sendable> Sender<B> {
             }
             self.expire(now, partition, source, &mut work);
             self.settle(partition);
+            let sent = work.batches;
             self.drain_partition(now, partition, source, gate, &mut work);
             let idle = self.partitions[partition.0 as usize].in_flight.is_empty()
                 && source.oldest(partition).is_none();
             if idle {
                 self.partitions[partition.0 as usize].listed = false;
+            } else if work.batches > sent {
+                served.push_back(partition);
             } else {
                 self.listed.push_back(partition);
             }
         }
+        // Whoever found no room is first next time: a few that always have something must not starve the rest.
+        self.listed.append(&mut served);
         work.init_producer_id =
             self.identity_wanted && self.fatal.is_none() && !self.listed.is_empty();
         work
@@ -307,6 +314,7 @@ impl<B: Sendable> Sender<B> {
         let tracked = &mut state.in_flight[chosen];
         tracked.flight = Flight::OnWire(request.id);
         request.bytes += tracked.batch.wire_size();
+        work.batches += 1;
         request.batches.push(Outgoing {
             partition,
             batch: tracked.batch.clone(),

@@ -182,14 +182,7 @@ impl Shared {
         placing: &Placing<'_>,
         room: &mut Option<Room>,
     ) -> Result<Placed, Error> {
-        if let Some(error) = self.standing.ended() {
-            return Err(error.clone());
-        }
-        if placing.transaction != 0
-            && let Some(error) = self.standing.barred()
-        {
-            return Err(error);
-        }
+        self.admit(placing.transaction)?;
         let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
         let Some(topic) = topics.get(placing.topic) else {
             return Ok(Placed::UnknownTopic);
@@ -235,6 +228,19 @@ impl Shared {
         }
     }
 
+    /// Whether the producer, and its transaction if there is one, take records.
+    fn admit(&self, transaction: u64) -> Result<(), Error> {
+        if let Some(error) = self.standing.ended() {
+            return Err(error.clone());
+        }
+        if transaction != 0
+            && let Some(error) = self.standing.barred()
+        {
+            return Err(error);
+        }
+        Ok(())
+    }
+
     /// The second value is true when a batch began.
     fn append(
         &self,
@@ -254,6 +260,9 @@ impl Shared {
             self.touch(queue, placing.transaction);
             return Ok((Placed::Queued(delivery), false));
         }
+        // Looked at again now that nobody else can be at this queue: what is put into it after the producer or its
+        // transaction failed what was there would never be told anything (L-19).
+        self.admit(placing.transaction)?;
         let record_bytes = BatchBuilder::new(Vec::new()).size_with(record);
         if record_bytes > self.limits.record_bytes_max.min(self.limits.buffer_memory) {
             return Err(too_large(record_bytes, &self.limits));
@@ -509,5 +518,30 @@ mod tests {
         let again = shared.memory.buffer();
         assert_eq!(again.as_ptr(), body, "the same allocation");
         assert_eq!(again.len(), bytes, "and nothing to zero but the rest");
+    }
+
+    /// L-19: the caller looked, the producer ended and failed what was queued, and then the caller came to append.
+    #[test]
+    fn a_send_that_crosses_with_the_end_of_its_producer_is_refused() {
+        let shared = shared();
+        let queue = shared.queue(PartitionId(0)).unwrap();
+        let mut room = shared.memory.try_room(BATCH_BYTES);
+        shared.end(super::super::core::closed());
+        queue.lock().clear();
+        let record = RecordToWrite {
+            timestamp: 0,
+            key: None,
+            value: Some(b"late"),
+            headers: &[],
+        };
+        let placing = Placing {
+            topic: "orders",
+            partition: Some(0),
+            ignore_key: false,
+            record,
+            transaction: 0,
+        };
+        assert!(shared.append(&queue, &placing, &mut room).is_err());
+        assert_eq!(shared.undrained(), 0);
     }
 }

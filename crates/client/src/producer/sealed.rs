@@ -179,7 +179,12 @@ impl BatchSource<SealedBatch> for Queues<'_> {
         let Some(queue) = self.queue(partition) else {
             return 0;
         };
-        let expired = queue.lock().expire(created_until);
+        let expired = {
+            let mut waiting = queue.lock();
+            let expired = waiting.expire(created_until);
+            queue.note_load(&waiting);
+            expired
+        };
         let count = expired.len();
         self.shared.drained(count);
         let failed = |pending| (partition, pending, Failure::delivery_timeout());

@@ -71,8 +71,14 @@ impl Driver {
 
     /// Fails what has no sequence yet.
     pub(super) fn fail_queued(&mut self, error: &Error) {
-        for queue in &self.queues {
-            let pending = queue.lock().clear();
+        // All of them, those that this task has not heard of yet included.
+        for queue in self.shared.queues() {
+            let pending = {
+                let mut waiting = queue.lock();
+                let pending = waiting.clear();
+                queue.note_load(&waiting);
+                pending
+            };
             self.shared.drained(pending.len());
             for batch in pending {
                 batch

@@ -165,7 +165,9 @@ impl<B: Sendable> Sender<B> {
         };
         self.unresolved_batches -= 1;
         let count = i64::from(tracked.batch.record_count());
-        let last_offset = appended.base_offset.map(|base| base + count - 1);
+        let last_offset = appended
+            .base_offset
+            .and_then(|base| base.checked_add(count - 1));
         state.acknowledge(tracked.end_sequence(), last_offset);
         state.confirmed_connection = Some(connection);
         if !tracked.told {

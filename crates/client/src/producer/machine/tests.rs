@@ -138,6 +138,10 @@ impl Bench {
     }
 
     fn put(&mut self, records: u32) -> u64 {
+        self.put_on(P0, records)
+    }
+
+    fn put_on(&mut self, partition: PartitionId, records: u32) -> u64 {
         self.next_id += 10;
         let batch = TestBatch {
             id: self.next_id,
@@ -145,8 +149,8 @@ impl Bench {
             bytes: 100,
             created: self.now,
         };
-        self.queue.0.entry(P0).or_default().push_back(batch);
-        self.sender.on_records(P0);
+        self.queue.0.entry(partition).or_default().push_back(batch);
+        self.sender.on_records(partition);
         self.next_id
     }
 

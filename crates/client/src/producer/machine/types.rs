@@ -115,6 +115,8 @@ pub(crate) struct ProduceRequest<B> {
 #[derive(Debug)]
 pub(crate) struct Work<B> {
     pub(crate) requests: Vec<ProduceRequest<B>>,
+    /// Batches in all of them.
+    pub(super) batches: usize,
     /// Leaders without a connection.
     pub(crate) connect: Vec<i32>,
     /// Some partition has no known leader.

@@ -533,3 +533,51 @@ fn without_idempotence_a_refusal_over_sequences_acknowledges_nothing() {
         assert_eq!(bench.drain().len(), 1, "and the next one goes on");
     }
 }
+
+/// No partition waits for ever behind others that always have something to send.
+#[test]
+fn partitions_that_fill_every_request_leave_room_for_one_that_came_later() {
+    let mut bench = Bench::new(SenderConfig {
+        in_flight_max: 1,
+        request_bytes_max: 1_100, // room for two batches
+        ..config()
+    });
+    let partitions = [
+        P0,
+        bench.sender.add_partition(),
+        bench.sender.add_partition(),
+    ];
+    for partition in partitions {
+        bench.sender.set_leader(bench.now, partition, Some(LEADER));
+    }
+    let mut rounds_without = 0;
+    for _ in 0..12 {
+        for partition in partitions {
+            bench.put_on(partition, 1);
+        }
+        let sent = bench.send_one();
+        let answered =
+            |b: &Outgoing<TestBatch>| (b.partition, PartitionAnswer::of(ErrorCode::None));
+        let last = sent.batches.iter().any(|b| b.partition == partitions[2]);
+        rounds_without = if last { 0 } else { rounds_without + 1 };
+        assert!(rounds_without < 3, "it starves");
+        let answer = ProduceAnswer::Answered {
+            partitions: sent.batches.iter().map(answered).collect(),
+            throttle: Duration::ZERO,
+        };
+        bench.sender.handle_answer(bench.now, sent.id, answer);
+    }
+}
+
+#[test]
+fn an_offset_beyond_all_offsets_does_not_stop_the_sender() {
+    let mut bench = Bench::new(config());
+    let batch = bench.put(3);
+    let sent = bench.send_one();
+    let answer = PartitionAnswer {
+        base_offset: Some(i64::MAX),
+        ..PartitionAnswer::of(ErrorCode::None)
+    };
+    bench.answer(sent.id, answer);
+    assert_eq!(completed(&bench.events()), [(batch, Ok(Some(i64::MAX)))]);
+}
