@@ -27,7 +27,7 @@ struct Call {
 impl Call {
     fn new(api_key: i16, timeout: Duration) -> Self {
         let started = clock::now();
-        let deadline = started.checked_add(timeout).unwrap_or(started);
+        let deadline = clock::after(started, timeout);
         Self {
             api: api_name(api_key),
             started,
@@ -266,5 +266,16 @@ async fn submit(
             }
             Err(closed) => return Err(closed.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_may_take_for_ever_is_not_over_at_once() {
+        let call = Call::new(3, Duration::MAX);
+        assert!(call.deadline > call.started + Duration::from_secs(3_600));
     }
 }

@@ -189,7 +189,7 @@ impl Driver {
             api_key: request.api_key,
             api_version: request.api_version,
             frame_bytes,
-            deadline: started.checked_add(request.timeout).unwrap_or(started),
+            deadline: clock::after(started, request.timeout),
             expects_answer: request.expects_response,
         };
         for part in request.body {

@@ -218,7 +218,10 @@ impl MetadataMachine {
             let Some(answered) = self.answered else {
                 return Output::Idle;
             };
-            let due = answered + self.settings.max_age;
+            // An age that no clock can count is never reached.
+            let Some(due) = answered.checked_add(self.settings.max_age) else {
+                return Output::Idle;
+            };
             if now < due {
                 return Output::WaitUntil(due);
             }
@@ -469,6 +472,17 @@ mod tests {
         machine.on_answer(now, &answer(&["a", "b"]), 12);
         assert_eq!(machine.poll(now), Output::WaitUntil(now + MAX_AGE));
         assert_eq!(asked(&mut machine, now + MAX_AGE), topics(&["a", "b"]));
+    }
+
+    #[test]
+    fn what_may_get_as_old_as_it_likes_is_not_refreshed() {
+        let mut machine = machine();
+        machine.settings.max_age = Duration::MAX;
+        let now = Instant::now();
+        machine.want(TopicsWanted::named(["a"]));
+        asked(&mut machine, now);
+        machine.on_answer(now, &answer(&["a"]), 12);
+        assert_eq!(machine.poll(now + MAX_AGE), Output::Idle);
     }
 
     #[test]
