@@ -1,7 +1,7 @@
 //! From checked settings to a running cluster handle.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use milena_connection::{Backoff, Cluster, ClusterConfig, ConnectionConfig, Connector};
 
@@ -43,6 +43,13 @@ pub(crate) fn cluster(
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
+
+/// `wait` after `from`; a wait that no clock can count ends in thirty years.
+pub(crate) fn after(from: Instant, wait: Duration) -> Instant {
+    from.checked_add(wait.min(FOR_EVER)).unwrap_or(from)
+}
+
+const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// The runtime that the caller runs in.
 pub(crate) fn runtime() -> Result<tokio::runtime::Handle, Error> {

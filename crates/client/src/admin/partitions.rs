@@ -74,7 +74,7 @@ impl Admin {
     ///
     /// # Errors
     /// [`Error::Broker`], such as OFFSET_OUT_OF_RANGE beyond the high watermark, and errors of the
-    /// request.
+    /// request; [`Error::Misuse`] for an offset below 0.
     ///
     /// # Cancel safety
     /// Dropped early, the records may or may not be deleted; calling it again is harmless.
@@ -84,6 +84,12 @@ impl Admin {
         partition: i32,
         before_offset: Option<i64>,
     ) -> Result<i64, Error> {
+        // On the wire -1 means all there is.
+        if let Some(offset) = before_offset.filter(|offset| *offset < 0) {
+            return Err(Error::misuse(format!(
+                "{offset} is no offset: they begin with 0"
+            )));
+        }
         let mut at = self.leader("DeleteRecords", topic, partition).await?;
         let cut = DeleteRecordsPartition::default()
             .with_partition_index(partition)
@@ -202,5 +208,27 @@ fn active(state: &ProducerState) -> ActiveProducer {
         last_sequence: (state.last_sequence >= 0).then_some(state.last_sequence),
         last_timestamp: state.last_timestamp,
         transaction_start_offset: (start >= 0).then_some(start),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milena_connection::test_support::Network;
+
+    use super::*;
+    use crate::config::ClientBuilder;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_offset_below_zero_deletes_nothing() {
+        // On the wire -1 would delete all there is.
+        let network = Network::new();
+        network.refuse("boot:9092", std::io::ErrorKind::ConnectionRefused);
+        let config = ClientBuilder::new(["boot:9092"]).config().unwrap();
+        let admin = Admin::with_connector(config, network.connector()).unwrap();
+        for offset in [-1, -2, i64::MIN] {
+            let error = admin.delete_records("t", 0, Some(offset)).await;
+            let error = error.unwrap_err();
+            assert!(matches!(error, Error::Misuse { .. }), "{error:?}");
+        }
     }
 }

@@ -160,9 +160,9 @@ impl ClientSettings {
             request_timeout: *self.request_timeout.value(),
             connect_timeout: *self.connect_timeout.value(),
             retry_backoff: *self.retry_backoff.value(),
-            retry_backoff_max: *self.retry_backoff_max.value(),
+            retry_backoff_max: longest(&self.retry_backoff, &self.retry_backoff_max),
             reconnect_backoff: *self.reconnect_backoff.value(),
-            reconnect_backoff_max: *self.reconnect_backoff_max.value(),
+            reconnect_backoff_max: longest(&self.reconnect_backoff, &self.reconnect_backoff_max),
             metadata_max_age: *self.metadata_max_age.value(),
             in_flight_requests_max: *self.in_flight_requests_max.value(),
             limits: self.limits,
@@ -271,6 +271,11 @@ fn pauses(first: &Setting<Duration>, longest: &Setting<Duration>) -> Result<(), 
         ));
     }
     Ok(())
+}
+
+/// The longest pause: a default gives way to a longer first one that was asked for.
+fn longest(first: &Setting<Duration>, longest: &Setting<Duration>) -> Duration {
+    *longest.value().max(first.value())
 }
 
 /// Collects what all clients have in common; `build()` checks it and names the first setting that

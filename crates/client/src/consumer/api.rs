@@ -20,7 +20,7 @@ use super::types::{NextOffset, OffsetAndTimestamp, Position, ResetTarget, TopicP
 use super::unpack::{End, unpack};
 use crate::config::ConsumerConfig;
 use crate::error::Error;
-use crate::runtime::{self, now};
+use crate::runtime::{self, after, now};
 
 /// Reads records from partitions that the application assigns itself.
 ///
@@ -122,7 +122,7 @@ impl Consumer {
     /// [`wait_for_positions`](Self::wait_for_positions).
     ///
     /// # Errors
-    /// [`Error::Misuse`] for a partition that is not assigned, or an offset or epoch below 0.
+    /// [`Error::Misuse`] for a partition that is not assigned, or an offset, epoch or time below 0.
     pub fn seek(&mut self, partition: &TopicPartition, to: Position) -> Result<(), Error> {
         if let Position::Offset(number) | Position::OffsetAndEpoch { offset: number, .. } = to
             && number < 0
@@ -138,12 +138,19 @@ impl Consumer {
                 "{leader_epoch} is no epoch: they begin with 0"
             )));
         }
+        // On the wire -1 is the end of the log and -2 its start, and -1 is also what a record without a
+        // timestamp has.
+        if let Position::Timestamp(time) = to
+            && time < 0
+        {
+            return Err(Error::misuse(format!("{time} ms is before the epoch")));
+        }
         let sought = self.shared.machine().seek(partition, to);
         self.shared.nudge();
         sought.map_err(|NotAssigned| not_assigned(partition))
     }
 
-    /// Waits for records, at most for `timeout`, and takes at most `poll_records_max` of them.
+    /// Waits for records, at most for `timeout` (`Duration::MAX` waits for ever), and takes at most `poll_records_max` of them.
     ///
     /// The result may be empty: after `timeout`, and as soon as a position moved past records that are
     /// not shown (control records, aborted transactions; R-32), which
@@ -164,7 +171,7 @@ impl Consumer {
     /// # Cancel safety
     /// Nothing is taken before the moment it returns: a poll that is dropped has lost nothing.
     pub async fn poll(&mut self, timeout: Duration) -> Result<Records, Error> {
-        let deadline = now() + timeout;
+        let deadline = after(now(), timeout);
         let failures = self.shared.contact().failures();
         // Polls that find something at once must not keep the task from fetching more.
         tokio::task::yield_now().await;
@@ -199,7 +206,7 @@ impl Consumer {
     /// Can be dropped and called again at any time.
     pub async fn wait_for_positions(&mut self, timeout: Duration) -> Result<(), Error> {
         let started = now();
-        let deadline = started + timeout;
+        let deadline = after(started, timeout);
         let failures = self.shared.contact().failures();
         while !self.shared.machine().is_settled() {
             if let Some(error) = self.shared.contact().hopeless(failures) {

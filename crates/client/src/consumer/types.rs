@@ -168,6 +168,14 @@ pub(crate) enum ResetTarget {
     Latest,
     /// Milliseconds since the epoch.
     Timestamp(i64),
+    /// The end, to search for this time afterwards: asked in this order, a record that is written
+    /// between the two questions is found by the second.
+    EndBeforeTime(i64),
+    /// The time, or the end as it was before the search.
+    TimeOrEnd {
+        time: i64,
+        end: i64,
+    },
 }
 
 impl ResetTarget {
@@ -175,8 +183,8 @@ impl ResetTarget {
     pub(crate) const fn timestamp(self) -> i64 {
         match self {
             Self::Earliest => -2,
-            Self::Latest => -1,
-            Self::Timestamp(milliseconds) => milliseconds,
+            Self::Latest | Self::EndBeforeTime(_) => -1,
+            Self::Timestamp(time) | Self::TimeOrEnd { time, .. } => time,
         }
     }
 }

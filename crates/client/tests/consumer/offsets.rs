@@ -183,6 +183,9 @@ async fn what_cannot_be_is_refused_with_a_word_on_it() {
                 leader_epoch: -1,
             },
         ),
+        // On the wire these are the end and the start of the log.
+        consumer.seek(&tp(0), Position::Timestamp(-1)),
+        consumer.seek(&tp(0), Position::Timestamp(-2)),
         consumer.seek(&tp(1), Position::Offset(0)),
         consumer.pause(&[tp(0), tp(1)]),
         consumer.assign(&[tp(-1)]),

@@ -242,3 +242,18 @@ async fn closing_ends_although_no_broker_answers() {
     consumer.close().await;
     assert!(started.elapsed() <= 2 * SECOND, "{:?}", started.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_ever_is_one() {
+    let network = Network::new();
+    network.refuse(BOOTSTRAP, io::ErrorKind::ConnectionRefused);
+    let mut consumer = reading(&network, builder(), 1);
+    consumer.seek(&tp(0), Position::Latest).unwrap();
+    let settled = consumer.wait_for_positions(Duration::MAX).await;
+    assert!(settled.unwrap_err().is_retriable());
+    assert!(consumer.poll(Duration::MAX).await.is_err());
+    // Nothing is assigned, so nothing can come.
+    consumer.assign(&[]).unwrap();
+    let polled = tokio::time::timeout(3_600 * SECOND, consumer.poll(Duration::MAX)).await;
+    assert!(polled.is_err(), "{polled:?}");
+}

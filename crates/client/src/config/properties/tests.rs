@@ -84,6 +84,12 @@ fn java_and_librdkafka_names_set_the_same() {
         (&["retry.backoff.ms"], "3", |c| {
             c.client.retry_backoff.as_millis() == 3
         }),
+        (&["retry.backoff.ms"], "4000", |c| {
+            c.client.retry_backoff_max.as_millis() == 4000
+        }),
+        (&["reconnect.backoff.ms"], "4000", |c| {
+            c.client.reconnect_backoff_max.as_millis() == 4000
+        }),
         (&["reconnect.backoff.max.ms"], "90", |c| {
             c.client.reconnect_backoff_max.as_millis() == 90
         }),

@@ -9,7 +9,7 @@ use super::super::types::TopicPartition;
 use super::batches::Reading;
 use super::errors::{FetchAction, fetch_action};
 use super::fault::{Fault, Request};
-use super::machine::{Exchange, Machine};
+use super::machine::{Asked, Exchange, Machine};
 use super::partition::{PreferredReplica, Retry, Watermarks};
 use super::session::{Answer, Refused};
 
@@ -71,6 +71,7 @@ impl Machine {
             Ok(()) => {
                 self.turn += 1;
                 for (name, partition) in answer.partitions {
+                    self.note_watermarks(&asked, &name, &partition);
                     // Dropped without a word if the partition went elsewhere meanwhile.
                     let is_current = asked.get(&name).is_some_and(|asked| {
                         self.partitions.get(&name).is_some_and(|partition| {
@@ -91,6 +92,18 @@ impl Machine {
         self.pace(now, id, sent_at, progress, answer.throttle);
     }
 
+    /// Where the log ends does not depend on what was asked. In its session the broker tells it
+    /// again only when it changes, so also an answer to an older position counts.
+    fn note_watermarks(&mut self, asked: &Asked, name: &TopicPartition, answer: &PartitionAnswer) {
+        if answer.error.is_none()
+            && let Some(asked) = asked.get(name)
+            && let Some(partition) = self.partitions.get_mut(name)
+            && partition.topic_id == asked.topic_id
+        {
+            partition.watermarks.update(answer.watermarks);
+        }
+    }
+
     fn handle_partition(
         &mut self,
         now: Instant,
@@ -107,7 +120,6 @@ impl Machine {
             self.handle_error(now, broker, name, answer.error);
             return Gain::Nothing;
         }
-        partition.watermarks.update(answer.watermarks);
         partition.retry = Retry::default();
         if let Some(replica) = answer.preferred_replica
             && Some(replica)
@@ -116,12 +128,20 @@ impl Machine {
                     .map(|preferred| preferred.broker)
             && replica != broker
         {
-            // Such an answer carries no records.
-            partition.preferred_replica = Some(PreferredReplica {
+            // Such an answer carries no records. It gains something only if it comes from the
+            // leader and leads somewhere: two brokers that name each other, or a replica that metadata
+            // does not know, would be asked as fast as they answer (R-64, L-26).
+            let is_known = self.alive.contains(&replica) && partition.replicas.contains(&replica);
+            let is_leader = partition.position.leader().broker == Some(broker);
+            self.metadata.wanted |= !is_known;
+            partition.preferred_replica = (is_known && is_leader).then_some(PreferredReplica {
                 broker: replica,
                 until: now + lease,
             });
-            return Gain::Progress;
+            return match partition.preferred_replica {
+                Some(_) => Gain::Progress,
+                None => Gain::Nothing,
+            };
         }
         let gained = partition.append(answer.reading);
         if gained {

@@ -105,21 +105,31 @@ impl Machine {
         taken
     }
 
-    /// Puts back what a poll had no use for: the position returns to `position`, unless it has been
-    /// moved since by other means.
+    /// Puts back what a poll had no use for: the position returns to `position`, unless the application
+    /// has sought elsewhere since, or the log was cut below it.
     pub(crate) fn put_back(
         &mut self,
         name: &TopicPartition,
         generation: u64,
         position: NextOffset,
-        buffered: Buffered,
+        mut buffered: Buffered,
     ) {
-        if let Some(partition) = self.partitions.get_mut(name)
-            && partition.generation == generation
-        {
-            partition.position.retract(position);
-            partition.buffered_bytes += buffered.bytes();
-            partition.buffer.push_front(buffered);
+        let restarted = self.next_generation();
+        if let Some(partition) = self.partitions.get_mut(name) {
+            if partition.generation == generation {
+                // Hidden data that came meanwhile has moved the position on.
+                if let Some(reached) = partition.position.known()
+                    && reached.offset > buffered.next.offset
+                {
+                    buffered.next = reached.into();
+                }
+                partition.advanced = false;
+                partition.position.retract(position);
+                partition.buffered_bytes += buffered.bytes();
+                partition.buffer.push_front(buffered);
+            } else {
+                partition.go_back(generation, position, restarted);
+            }
         }
         self.enqueue(name);
     }
@@ -134,12 +144,15 @@ impl Machine {
         fault: Fault,
     ) {
         let restarted = self.next_generation();
-        if let Some(partition) = self.partitions.get_mut(name)
-            && partition.generation == generation
-        {
-            partition.position.retract(position);
-            partition.restart(restarted);
-            partition.fault = Some(fault);
+        if let Some(partition) = self.partitions.get_mut(name) {
+            if partition.generation == generation {
+                partition.position.retract(position);
+                partition.restart(restarted);
+                partition.fault = Some(fault);
+            } else {
+                // Another leader may have better bytes; if not, the error is met again.
+                partition.go_back(generation, position, restarted);
+            }
         }
         self.enqueue(name);
     }

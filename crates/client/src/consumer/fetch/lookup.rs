@@ -156,21 +156,26 @@ impl Machine {
         if answer.leader_epoch > partition.position.leader().epoch {
             self.metadata.wanted = true;
         }
+        if let ResetTarget::EndBeforeTime(time) = question.target {
+            let search = ResetTarget::TimeOrEnd { time, end: offset };
+            return partition.position.await_reset(search);
+        }
         if partition.position.reset_to(question.target, offset) {
             partition.restart(generation);
         }
     }
 
     /// There is no such offset, which is never a position. A search by time found no record:
-    /// reading starts at the end, where the first such record will appear.
+    /// reading starts where the end was before the search, where the first such record will appear.
     fn nothing_found(&mut self, now: Instant, question: &ResetQuestion) {
-        match question.target {
-            ResetTarget::Timestamp(_) => {
-                if let Some(partition) = self.partitions.get_mut(&question.name) {
-                    partition.position.await_reset(ResetTarget::Latest);
-                }
-            }
-            ResetTarget::Earliest | ResetTarget::Latest => self.look_up_again(now, &question.name),
+        let ResetTarget::TimeOrEnd { end, .. } = question.target else {
+            return self.look_up_again(now, &question.name);
+        };
+        let generation = self.next_generation();
+        if let Some(partition) = self.partitions.get_mut(&question.name)
+            && partition.position.reset_to(question.target, end)
+        {
+            partition.restart(generation);
         }
     }
 

@@ -248,9 +248,10 @@ impl Machine {
             }
             Position::Earliest => position.await_reset(ResetTarget::Earliest),
             Position::Latest => position.await_reset(ResetTarget::Latest),
-            Position::Timestamp(time) => position.await_reset(ResetTarget::Timestamp(time)),
+            Position::Timestamp(time) => position.await_reset(ResetTarget::EndBeforeTime(time)),
         }
         partition.restart(generation);
+        partition.sought = generation;
         Ok(())
     }
 

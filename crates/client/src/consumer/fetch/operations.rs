@@ -1,7 +1,7 @@
 //! Any sequence of operations on the reading of partitions, against logs whose truth is known from how they were made.
 //!
 //! Two bytes are an operation and its argument: the logs grow, transactions end, leaders move; the application seeks,
-//! pauses and polls; brokers answer truly, with any error code, or not at all. What may never happen is asserted
+//! pauses and polls, during which the consumer's task goes on; brokers answer truly, with any error code, or not at all. What may never happen is asserted
 //! after every operation. The property test and the fuzz target are two sources of bytes.
 
 #![expect(
@@ -161,7 +161,7 @@ impl World {
             21 => self.answer_lookups(None),
             22 => self.answer_lookups(Some(argument)),
             23 => self.answer_metadata(argument),
-            24..=26 => self.take(usize::from(argument % 8) + 1),
+            24..=26 => self.take(usize::from(argument % 8) + 1, argument / 8),
             _ => self.now += Duration::from_millis(u64::from(argument) * 10),
         }
     }
@@ -252,10 +252,29 @@ impl World {
         self.fetches.insert(broker, plan);
     }
 
+    /// What the consumer's task does while a poll opens what it took.
+    fn meanwhile(&mut self, what: u8) {
+        for broker in 1..=BROKERS {
+            if what & 1 << (broker - 1) != 0 {
+                self.answer_fetch(broker, 1_000);
+            }
+        }
+        if what & 4 != 0 {
+            self.answer_metadata(u8::MAX);
+        }
+        if what & 8 != 0 {
+            self.poll();
+        }
+        if what & 16 != 0 {
+            self.answer_lookups(None);
+        }
+    }
+
     /// A poll of the application's.
-    fn take(&mut self, records_max: usize) {
+    fn take(&mut self, records_max: usize, meanwhile: u8) {
         self.check();
         let taken = self.machine.take(records_max);
+        self.meanwhile(meanwhile);
         let mut count = 0;
         for batch in taken.batches {
             let at = number(&batch.name);
@@ -344,7 +363,7 @@ impl World {
                 self.begin(broker);
                 self.answer_fetch(broker, 1_000);
             }
-            self.take(usize::MAX);
+            self.take(usize::MAX, 0);
             self.check();
             self.now += WAIT;
             if (0..PARTITIONS).all(|at| self.is_at_end(at)) {

@@ -7,7 +7,7 @@ use milena_codec::ErrorCode;
 use uuid::Uuid;
 
 use super::super::position::{FetchState, Leader, Position};
-use super::super::types::{IsolationLevel, TopicPartition};
+use super::super::types::{IsolationLevel, NextOffset, TopicPartition};
 use super::batches::{Buffered, Reading};
 use super::fault::{Fault, Request};
 use super::machine::AskedPartition;
@@ -63,6 +63,8 @@ pub(crate) struct Partition {
     /// Changes whenever the position changes other than by reading on. An answer to an older
     /// question is dropped.
     pub(crate) generation: u64,
+    /// The generation with which the application last chose the position, or the assignment began.
+    pub(crate) sought: u64,
     pub(crate) fetch_offset: i64,
     pub(crate) buffer: VecDeque<Buffered>,
     pub(crate) buffered_bytes: usize,
@@ -91,6 +93,7 @@ impl Partition {
             replicas: Vec::new(),
             position: Position::new(),
             generation,
+            sought: generation,
             fetch_offset: 0,
             buffer: VecDeque::new(),
             buffered_bytes: 0,
@@ -117,6 +120,23 @@ impl Partition {
         self.retry = Retry::default();
         self.looking_up = false;
         self.fetch_offset = self.position.known().map_or(0, |position| position.offset);
+    }
+
+    /// The position goes back to `to`, in front of what a poll took in generation `taken` and could not
+    /// give out. Brokers had a say while the poll was at it: a new leader, a reset. The position is
+    /// theirs if it lies before `to`, as after a cut of the log, and the application's if it was
+    /// sought; else it was made from what the poll had taken, and what was not given out is fetched
+    /// anew, and validated.
+    pub(crate) fn go_back(&mut self, taken: u64, to: NextOffset, generation: u64) {
+        let is_before = self
+            .position
+            .known()
+            .is_some_and(|position| position.offset <= to.offset);
+        if self.sought > taken || is_before {
+            return;
+        }
+        self.position.seek(to.offset, to.leader_epoch);
+        self.restart(generation);
     }
 
     /// How far the position is behind the end of what may be seen.
@@ -196,7 +216,8 @@ impl Partition {
         let must_validate = matches!(after, FetchState::AwaitValidation(_)) && after != before;
         if must_validate || topic_is_new {
             let advanced = self.advanced;
-            let fault = self.fault.take();
+            // An error stands behind what is buffered: it is met again after that was fetched anew.
+            let fault = self.fault.take().filter(|_| self.buffer.is_empty());
             self.restart(generation);
             self.advanced = advanced;
             self.fault = fault;

@@ -136,8 +136,12 @@ impl World {
             for question in &plan.partitions {
                 let at = number(&question.name);
                 let offset = match question.target {
-                    ResetTarget::Earliest | ResetTarget::Timestamp(_) => 0,
-                    ResetTarget::Latest => self.logs[at].end_offset(self.isolation_level),
+                    ResetTarget::Earliest
+                    | ResetTarget::Timestamp(_)
+                    | ResetTarget::TimeOrEnd { .. } => 0,
+                    ResetTarget::Latest | ResetTarget::EndBeforeTime(_) => {
+                        self.logs[at].end_offset(self.isolation_level)
+                    }
                 };
                 let mut error = code.unwrap_or(ErrorCode::None);
                 if error.is_none() && !self.is_leader(plan.broker, at) {

@@ -201,3 +201,139 @@ fn a_batch_that_cannot_be_opened_leaves_the_position_in_front_of_it() {
     assert_eq!(fixture.taken(), (vec![], Some(fault.clone())));
     assert_eq!(fixture.taken(), (vec![], Some(fault)));
 }
+
+/// Batches `0..3` and `3..5` were fetched, a poll has taken them, and while it opens the second the
+/// leader changes, so that the position has to be validated.
+fn taken_while_the_leader_changes() -> (Fixture, TakenBatch) {
+    let mut fixture = answered(one(), data([batch(0, 3), batch(3, 5)].concat(), 0));
+    let second = fixture.take().batches.remove(1);
+    fixture.metadata(0, known(2, 6));
+    (fixture, second)
+}
+
+#[test]
+fn a_new_leader_does_not_lose_what_a_poll_puts_back() {
+    // the records from 4 on were not given out.
+    let (mut fixture, second) = taken_while_the_leader_changes();
+    let cut = NextOffset {
+        offset: 4,
+        leader_epoch: Some(0),
+    };
+    fixture
+        .machine
+        .put_back(&tp(0), second.generation, cut, second.buffered);
+    assert_eq!(fixture.position(0), Some(cut));
+    let question = fixture.poll().validations.remove(0);
+    assert_eq!(question.partitions[0].position.offset, 4);
+}
+
+#[test]
+fn a_new_leader_does_not_hide_a_batch_that_cannot_be_opened() {
+    // R-39a
+    let (mut fixture, second) = taken_while_the_leader_changes();
+    let fault = Fault::Disordered { offset: 3 };
+    fixture
+        .machine
+        .fail(&tp(0), second.generation, second.before, fault);
+    assert_eq!(fixture.offset(0), Some(3));
+}
+
+#[test]
+fn a_reset_does_not_lose_what_a_poll_puts_back() {
+    // the poll is not done when the broker says that the log ends before the position.
+    let mut fixture = answered(one(), data(batch(0, 3), 0));
+    let plan = fixture.begin(1);
+    let first = fixture.take().batches.remove(0);
+    fixture.answer(&plan, vec![(0, refused(ErrorCode::OffsetOutOfRange))]);
+    let cut = NextOffset {
+        offset: 1,
+        leader_epoch: Some(0),
+    };
+    fixture
+        .machine
+        .put_back(&tp(0), first.generation, cut, first.buffered);
+    assert_eq!(fixture.position(0), Some(cut));
+}
+
+#[test]
+fn a_log_that_was_cut_wins_over_what_is_put_back() {
+    // what is put back is no longer in the log.
+    let (mut fixture, second) = taken_while_the_leader_changes();
+    let plan = fixture.poll().validations.remove(0);
+    let end = EpochEnd {
+        leader_epoch: Some(0),
+        end_offset: Some(2),
+    };
+    let error = ErrorCode::None;
+    fixture.validate(&plan, &[(0, EpochAnswer { error, end })]);
+    let cut = NextOffset {
+        offset: 4,
+        leader_epoch: Some(0),
+    };
+    fixture
+        .machine
+        .put_back(&tp(0), second.generation, cut, second.buffered);
+    assert_eq!(fixture.offset(0), Some(2));
+    assert!(fixture.take().is_empty());
+}
+
+#[test]
+fn hidden_data_behind_what_a_poll_puts_back_is_passed_with_it() {
+    // the answer with the hidden data arrives while the poll opens the batch before it.
+    let mut fixture = answered(one(), data(batch(0, 3), 0));
+    let plan = fixture.begin(1);
+    let first = fixture.take().batches.remove(0);
+    let hidden = RawBatch {
+        last_offset_delta: 6,
+        ..RawBatch::plain(3, &[])
+    };
+    fixture.answer(&plan, vec![(0, data(hidden.encode(), 3))]);
+    let cut = NextOffset {
+        offset: 1,
+        leader_epoch: Some(0),
+    };
+    fixture
+        .machine
+        .put_back(&tp(0), first.generation, cut, first.buffered);
+    assert_eq!(fixture.offset(0), Some(1));
+    assert_eq!(fixture.taken().0, [0]);
+    assert_eq!(fixture.offset(0), Some(10));
+}
+
+#[test]
+fn a_new_leader_does_not_put_an_error_before_the_records_in_front_of_it() {
+    // R-39a, R-50: the records before the damaged batch are dropped and fetched anew, and only then
+    // the error is told.
+    let mut records = batch(0, 3);
+    let mut damaged = batch(3, 5);
+    *damaged.last_mut().unwrap() ^= 1;
+    records.extend(damaged);
+    let mut fixture = one();
+    let from = Position::OffsetAndEpoch {
+        offset: 0,
+        leader_epoch: 0,
+    };
+    fixture.machine.seek(&tp(0), from).unwrap();
+    let valid = |fixture: &mut Fixture| {
+        let plan = fixture.poll().validations.remove(0);
+        let end = EpochEnd {
+            leader_epoch: Some(0),
+            end_offset: Some(9),
+        };
+        let error = ErrorCode::None;
+        fixture.validate(&plan, &[(0, EpochAnswer { error, end })]);
+    };
+    valid(&mut fixture);
+    let plan = fixture.begin(1);
+    fixture.answer(&plan, vec![(0, data(records.clone(), 0))]);
+    fixture.metadata(0, known(2, 6));
+    assert_eq!(fixture.taken(), (vec![], None));
+    valid(&mut fixture);
+    let plan = fixture.begin(2);
+    fixture.answer(&plan, vec![(0, data(records, 0))]);
+    assert_eq!(fixture.taken(), (vec![0], None));
+    assert!(matches!(
+        fixture.taken().1,
+        Some(Fault::Corrupt { offset: 3, .. })
+    ));
+}

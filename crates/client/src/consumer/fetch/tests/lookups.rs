@@ -111,6 +111,10 @@ fn no_record_at_or_after_a_time_means_the_end() {
             .seek(&tp(0), Position::Timestamp(1_000))
             .unwrap();
         let plan = reset_of(&mut fixture);
+        assert_eq!(plan.partitions[0].target.timestamp(), -1);
+        fixture.reset(&plan, &[(0, offset(40))]);
+        assert_eq!(fixture.offset(0), None);
+        let plan = reset_of(&mut fixture);
         assert_eq!(plan.partitions[0].target.timestamp(), 1_000);
         let none = OffsetAnswer {
             error,
@@ -119,9 +123,52 @@ fn no_record_at_or_after_a_time_means_the_end() {
             leader_epoch: None,
         };
         fixture.reset(&plan, &[(0, none)]);
-        let plan = reset_of(&mut fixture);
-        assert_eq!(plan.partitions[0].target, ResetTarget::Latest);
+        assert_eq!(fixture.offset(0), Some(40));
     }
+}
+
+#[test]
+fn a_record_written_during_the_search_for_a_time_is_not_skipped() {
+    // nothing is asked after the search, whose answer may be old by then. The end that
+    // counts is from before it, so a record that the search just missed lies behind it.
+    let mut fixture = Fixture::new(settings(), 1);
+    fixture
+        .machine
+        .seek(&tp(0), Position::Timestamp(1_000))
+        .unwrap();
+    let mut log_end = 40;
+    let mut searched = None;
+    while fixture.offset(0).is_none() {
+        let plan = reset_of(&mut fixture);
+        let question = &plan.partitions[0];
+        let answer = if question.target.timestamp() == 1_000 {
+            // Nobody has written such a record yet; the first comes with the answer on its way.
+            searched = searched.or(Some(log_end));
+            log_end += 1;
+            OffsetAnswer {
+                offset: None,
+                ..offset(0)
+            }
+        } else {
+            offset(log_end)
+        };
+        fixture.reset(&plan, &[(0, answer)]);
+    }
+    assert!(fixture.offset(0) <= searched, "{:?}", fixture.offset(0));
+}
+
+#[test]
+fn a_record_with_the_time_is_where_reading_starts() {
+    let mut fixture = Fixture::new(settings(), 1);
+    fixture
+        .machine
+        .seek(&tp(0), Position::Timestamp(1_000))
+        .unwrap();
+    let plan = reset_of(&mut fixture);
+    fixture.reset(&plan, &[(0, offset(40))]);
+    let plan = reset_of(&mut fixture);
+    fixture.reset(&plan, &[(0, offset(12))]);
+    assert_eq!(fixture.offset(0), Some(12));
 }
 
 /// At 10 after a batch of epoch 0, with a new leader: has to be validated.

@@ -15,8 +15,9 @@ use milena_codec::ErrorCode;
 
 use super::super::position::EpochEnd;
 use super::super::test_log::RawBatch;
-use super::super::types::{NextOffset, OffsetReset, Position, ResetTarget};
+use super::super::types::{IsolationLevel, NextOffset, OffsetReset, Position, ResetTarget};
 use super::answer::{FetchAnswer, PartitionAnswer};
+use super::deliver::TakenBatch;
 use super::fault::{Fault, Request};
 use super::fixture::{
     Fixture, WAIT, data, known, nothing, offset, redirected, refused, settings, tp,
@@ -85,4 +86,28 @@ fn support() -> FetchSupport {
         sessions: true,
         topic_ids: true,
     }
+}
+
+#[test]
+fn ends_of_the_log_are_remembered_also_from_an_answer_to_an_older_position() {
+    // in its session the broker names a partition again only when there is news.
+    let mut fixture = one();
+    let plan = fixture.begin(1);
+    fixture.machine.seek(&tp(0), Position::Offset(9)).unwrap();
+    let watermarks = Watermarks {
+        high_watermark: Some(9),
+        last_stable_offset: Some(9),
+        log_start_offset: Some(0),
+    };
+    let answer = PartitionAnswer {
+        watermarks,
+        ..data(batch(0, 3), 0)
+    };
+    fixture.answer(&plan, vec![(0, answer)]);
+    fixture.advance(SECOND);
+    let plan = fixture.begin(1);
+    fixture.answer(&plan, vec![]);
+    let partition = fixture.machine.partition(&tp(0)).unwrap();
+    assert_eq!(partition.lag(IsolationLevel::ReadCommitted), Some(0));
+    assert_eq!(fixture.offset(0), Some(9));
 }

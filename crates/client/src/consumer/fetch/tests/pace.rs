@@ -92,6 +92,21 @@ fn redirection_round_and_round_is_no_progress_for_ever() {
 }
 
 #[test]
+fn redirection_to_where_nobody_can_go_is_no_progress() {
+    // L-26: to a replica that metadata does not know, and between two brokers.
+    let now = Duration::from_micros(50);
+    let nowhere = requests(now, |fixture, plan| {
+        fixture.answer(plan, vec![(0, redirected(9))]);
+    });
+    let to_and_fro = requests(now, |fixture, plan| {
+        let other = if plan.broker == 1 { 2 } else { 1 };
+        fixture.answer(plan, vec![(0, redirected(other))]);
+    });
+    assert!(nowhere <= 16, "{nowhere}");
+    assert!(to_and_fro <= 40, "{to_and_fro}");
+}
+
+#[test]
 fn a_broker_that_waits_as_told_is_asked_again_at_once() {
     let idle = requests(WAIT, |fixture, plan| fixture.answer(plan, vec![]));
     assert_eq!(idle, 20);
