@@ -422,6 +422,79 @@ async fn a_broker_that_does_not_allow_two_phase_commit_says_so() {
     assert!(!error.is_fatal(), "{error:?}");
 }
 
+/// A database with one row in it: what was transferred, and the transaction of Kafka's that tells of it. Its commits
+/// are atomic, and it outlives everybody.
+#[derive(Clone, Debug, Default)]
+struct Database {
+    transferred: Vec<String>,
+    prepared: Option<String>,
+}
+
+/// After which step a process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dies {
+    Writing,
+    Prepared,
+    Decided,
+    Ended,
+}
+
+/// A process of the application: recovers, transfers `values` one by one, and dies at one of them.
+async fn process(embedded: &Embedded, database: &mut Database, values: &[&str], dies: Dies) {
+    let (mut producer, _) = embedded.keeping().await;
+    let stored = database.prepared.as_deref();
+    let stored: Option<PreparedTransaction> = stored.map(|name| name.parse().unwrap());
+    producer.complete(stored.as_ref()).await.unwrap();
+    for (number, value) in values.iter().enumerate() {
+        let dies = (number + 1 == values.len()).then_some(dies);
+        let transaction = producer.begin().await.unwrap();
+        let record = Record::to("t").value(value.as_bytes());
+        transaction.send(record).await.unwrap();
+        if dies == Some(Dies::Writing) {
+            transaction.flush().await;
+            std::mem::forget(transaction);
+            // Nothing of the process runs on: not even the drop of the producer.
+            std::mem::forget(producer);
+            return;
+        }
+        let prepared = transaction.prepare().await.unwrap();
+        if dies == Some(Dies::Prepared) {
+            return;
+        }
+        let mut changed = database.clone();
+        changed.transferred.push((*value).to_owned());
+        changed.prepared = Some(prepared.to_string());
+        *database = changed;
+        if dies == Some(Dies::Decided) {
+            return;
+        }
+        producer.commit_prepared().await.unwrap();
+    }
+    assert_eq!(dies, Dies::Ended);
+}
+
+/// T-45: the point of it all. Wherever a process dies, and wherever the next one does, Kafka shows what the database
+/// holds, once and in order.
+#[tokio::test(start_paused = true)]
+async fn a_database_and_kafka_agree_wherever_a_process_dies() {
+    let deaths = [Dies::Writing, Dies::Prepared, Dies::Decided, Dies::Ended];
+    for first in deaths {
+        for second in deaths {
+            let embedded = Embedded::start(two_phase()).await;
+            let mut database = Database::default();
+            process(&embedded, &mut database, &["a", "b"], first).await;
+            process(&embedded, &mut database, &["c"], second).await;
+            process(&embedded, &mut database, &["d"], Dies::Ended).await;
+            let mut expected = vec!["a"];
+            expected.extend((first as u8 >= Dies::Decided as u8).then_some("b"));
+            expected.extend((second as u8 >= Dies::Decided as u8).then_some("c"));
+            expected.push("d");
+            assert_eq!(database.transferred, expected, "{first:?} {second:?}");
+            assert_eq!(embedded.committed().await, expected, "{first:?} {second:?}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn keeping_needs_two_phase_commit() {
     let embedded = Embedded::start(two_phase()).await;

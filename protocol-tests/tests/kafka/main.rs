@@ -18,3 +18,6 @@ mod served_versions;
 mod support;
 #[cfg(test)]
 mod transactions;
+#[cfg(feature = "two-phase-commit")]
+#[cfg(test)]
+mod two_phase;
