@@ -229,12 +229,55 @@ mod tests {
         for codec in CODECS {
             for plain in plains() {
                 let bytes = compressed(codec, &plain);
-                assert!(
-                    inflated(codec, &bytes, &Limits::default()).unwrap() == plain,
-                    "{codec}"
-                );
+                for believed_ratio in [0, 8, usize::MAX] {
+                    let limits = Limits {
+                        believed_ratio,
+                        ..Limits::default()
+                    };
+                    let same = inflated(codec, &bytes, &limits).unwrap() == plain;
+                    assert!(same, "{codec} {believed_ratio}");
+                }
             }
         }
+    }
+
+    /// Whatever may be made of the bytes: who believes nothing has the same records in the end.
+    #[test]
+    fn going_through_a_batch_first_changes_nothing_but_the_cost() {
+        let text: String = (0..3_000).map(|i| format!("{{\"id\":{i}}}\n")).collect();
+        let plains = [
+            text.into_bytes(),
+            vec![7; 300_000],
+            b"a bomb of copies ".repeat(9_000),
+        ];
+        for codec in CODECS {
+            for plain in &plains {
+                let whole = compressed(codec, plain);
+                assert_eq!(same_either_way(codec, &whole), Some(plain.len()), "{codec}");
+                let step = whole.len() / 150 + 1;
+                for at in (0..whole.len()).step_by(step) {
+                    same_either_way(codec, &whole[..at]);
+                    for flip in [1, 0x10, 0x80, 0xff] {
+                        let mut broken = whole.clone();
+                        broken[at] ^= flip;
+                        same_either_way(codec, &broken);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How much comes out of it, `None` if it is broken.
+    fn same_either_way(codec: Compression, bytes: &[u8]) -> Option<usize> {
+        let limits = |believed_ratio| Limits {
+            believed_ratio,
+            decompressed_bytes: 2 << 20,
+            ..Limits::default()
+        };
+        let believed = inflated(codec, bytes, &limits(usize::MAX)).ok();
+        let checked = inflated(codec, bytes, &limits(0)).ok();
+        assert!(believed == checked, "{codec} {bytes:?}");
+        believed.map(|plain| plain.len())
     }
 
     #[test]
