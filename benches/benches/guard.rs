@@ -21,6 +21,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
+/// What `benches/table` divides by.
+const TEN_THOUSAND: &str = "10000 partitions";
+
 fn metadata(topics: i32, partitions: i32) -> MetadataResponse {
     let brokers = (0..3).map(|id| {
         MetadataResponseBroker::default()
@@ -73,7 +76,7 @@ fn guard_beside_decode(criterion: &mut Criterion) {
     shape(
         criterion,
         &limits,
-        "metadata_v12_100x100",
+        ("metadata_v12_100x100", TEN_THOUSAND),
         3,
         12,
         &many_topics,
@@ -81,7 +84,7 @@ fn guard_beside_decode(criterion: &mut Criterion) {
     shape(
         criterion,
         &limits,
-        "metadata_v12_1x10000",
+        ("metadata_v12_1x10000", TEN_THOUSAND),
         3,
         12,
         &one_topic,
@@ -89,18 +92,25 @@ fn guard_beside_decode(criterion: &mut Criterion) {
     shape(
         criterion,
         &limits,
-        "metadata_v8_100x100",
+        ("metadata_v8_100x100", TEN_THOUSAND),
         3,
         8,
         &many_topics,
     );
-    shape(criterion, &limits, "fetch_v16_1000", 1, 16, &fetch(1_000));
+    shape(
+        criterion,
+        &limits,
+        ("fetch_v16", "1000 partitions"),
+        1,
+        16,
+        &fetch(1_000),
+    );
 }
 
 fn shape<M: Encodable + Decodable>(
     criterion: &mut Criterion,
     limits: &Limits,
-    name: &str,
+    (name, partitions): (&str, &str),
     api_key: i16,
     version: i16,
     message: &M,
@@ -113,7 +123,7 @@ fn shape<M: Encodable + Decodable>(
     let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_with_input(
-        BenchmarkId::from_parameter("guard"),
+        BenchmarkId::new(partitions, "guard"),
         &body,
         |bencher, body| {
             bencher.iter(|| {
@@ -128,7 +138,7 @@ fn shape<M: Encodable + Decodable>(
         },
     );
     group.bench_with_input(
-        BenchmarkId::from_parameter("typed_decode"),
+        BenchmarkId::new(partitions, "typed decode"),
         &body,
         |bencher, body| {
             bencher.iter_custom(|times| {

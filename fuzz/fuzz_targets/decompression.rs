@@ -49,10 +49,20 @@ fn around(codec: Compression, body: &[u8]) -> Bytes {
     wire.into()
 }
 
-/// The value of the only record.
+/// The value of the only record. What passes when nothing is believed is the same when all is.
 fn read(wire: Bytes, count: u32) -> Result<Vec<u8>, BatchError> {
+    let believed = read_with(usize::MAX, wire.clone(), count);
+    let checked = read_with(0, wire, count);
+    if checked.is_ok() {
+        assert_eq!(believed, checked);
+    }
+    believed
+}
+
+fn read_with(believed_ratio: usize, wire: Bytes, count: u32) -> Result<Vec<u8>, BatchError> {
     let mut limits = Limits::default();
     limits.decompressed_bytes = DECOMPRESSED_BYTES;
+    limits.believed_ratio = believed_ratio;
     let batch = Batches::new(wire).next().expect("a whole batch")?;
     let records = batch.records(&limits)?;
     let compressed = batch.compression()? != Compression::None;
@@ -77,5 +87,6 @@ fn there_and_back(codec: Compression, level: u8, value: &[u8]) -> Vec<u8> {
         .unwrap_or_else(|_| Compressor::from(codec));
     let wire = builder.close(compressor).unwrap().to_vec(&BatchStamp::NONE);
     assert_eq!(read(wire.clone().into(), 1).unwrap(), value);
+    assert_eq!(read_with(0, wire.clone().into(), 1).unwrap(), value);
     wire
 }
