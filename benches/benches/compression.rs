@@ -98,7 +98,6 @@ fn codecs(c: &mut Criterion) {
             .next()
             .expect("a batch")
             .expect("a whole one");
-        let limits = Limits::default();
         inflate(&mut group, codec, &batch);
     }
     group.finish();
