@@ -111,7 +111,7 @@ pub enum Error {
         partition: i32,
         /// The age of the batch, from its first record.
         elapsed: Duration,
-        /// Whether the batch was written to a connection at least once.
+        /// Whether an attempt may have been appended: written to a connection, and not refused since by its leader.
         reached_the_wire: bool,
         /// Why the last attempt did not succeed, where there was one.
         #[source]
@@ -503,9 +503,9 @@ mod display {
 
     pub(super) fn written(reached_the_wire: bool) -> &'static str {
         if reached_the_wire {
-            "after it was sent: it may have been written"
+            "and it may have been written"
         } else {
-            "before it was sent: it was not written"
+            "and it was not written"
         }
     }
 

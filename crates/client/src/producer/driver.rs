@@ -152,11 +152,14 @@ impl Driver {
     /// Runs until it is stopped, or until nobody holds a handle and nothing is left to do.
     pub(crate) async fn run(mut self) {
         let mut abandoned = false;
+        let mut give_up_at = None;
         loop {
-            let wait_until = self.pump(now());
+            self.give_up_if_due(give_up_at);
+            let pumped = self.pump(now());
             if abandoned && self.is_done() {
                 return;
             }
+            let wait_until = [pumped, give_up_at].into_iter().flatten().min();
             let timer = async {
                 match wait_until {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -174,6 +177,7 @@ impl Driver {
                         self.look(now());
                         if let Some(transacting) = &mut self.transacting {
                             transacting.close(None, Close::Graceful);
+                            give_up_at = Some(now() + transacting.patience());
                         }
                     }
                 },
@@ -193,6 +197,15 @@ impl Driver {
                 () = self.shared.woken() => {}
                 () = timer => {}
             }
+        }
+    }
+
+    /// Nobody holds a handle, and no broker was to be had for so long.
+    fn give_up_if_due(&mut self, at: Option<Instant>) {
+        if let Some(transacting) = &mut self.transacting
+            && at.is_some_and(|at| at <= now())
+        {
+            transacting.close(None, Close::Forced);
         }
     }
 

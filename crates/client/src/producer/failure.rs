@@ -38,6 +38,8 @@ pub(crate) enum Cause {
 pub(crate) struct Failure {
     pub(crate) cause: Cause,
     pub(crate) outcome: Outcome,
+    /// What a leader said before the time or the retries ran out.
+    last: Option<ErrorCode>,
 }
 
 impl Failure {
@@ -45,6 +47,7 @@ impl Failure {
         Self {
             cause,
             outcome: Outcome::Refused,
+            last: None,
         }
     }
 
@@ -80,6 +83,12 @@ impl Failure {
         self.outcome == Outcome::Unknown
     }
 
+    /// With the code that the last attempt was answered with.
+    pub(crate) fn after(mut self, last: Option<ErrorCode>) -> Self {
+        self.last = last;
+        self
+    }
+
     pub(crate) fn with_outcome(mut self, outcome: Outcome) -> Self {
         self.outcome = outcome;
         self
@@ -105,12 +114,16 @@ impl Failure {
                 message: message.map(Arc::from),
             },
             Cause::DeliveryTimeout | Cause::RetriesExhausted => {
+                let said = |code| {
+                    let topic = Arc::clone(&topic);
+                    Arc::new(Error::partition(code, "Produce", None, topic, partition))
+                };
                 return Error::DeliveryTimeout {
+                    cause: self.last.map(said),
                     topic,
                     partition,
                     elapsed: age,
                     reached_the_wire: unknown,
-                    cause: None,
                 };
             }
             Cause::EarlierBatchFailed => Error::TransactionAborted,

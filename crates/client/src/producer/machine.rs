@@ -413,12 +413,13 @@ impl<B: Sendable> Sender<B> {
             } else if tracked.is_on_wire() {
                 tracked.told = true;
                 tracked.ambiguous = true;
+                let failure = Failure::delivery_timeout().after(tracked.refusal);
                 let end = tracked.end_sequence();
                 let batch = tracked.batch.clone();
                 if self.config.idempotent {
                     state.note_unresolved(end);
                 }
-                let result = Err(Failure::delivery_timeout().with_outcome(Outcome::Unknown));
+                let result = Err(failure.with_outcome(Outcome::Unknown));
                 self.events.push_back(Event::Completed {
                     partition,
                     batch,
@@ -531,6 +532,7 @@ fn stamp<B: Sendable>(
         flight: Flight::Waiting(now),
         attempts: 0,
         ambiguous: false,
+        refusal: None,
         told: false,
     });
     state.in_flight.len() - 1

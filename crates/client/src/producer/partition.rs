@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use milena_codec::{ProducerIdentity, Sequence};
+use milena_codec::{ErrorCode, ProducerIdentity, Sequence};
 
 use super::machine::{Leader, RequestId, Sendable};
 
@@ -30,6 +30,8 @@ pub(crate) struct Tracked<B> {
     pub(crate) attempts: u32,
     /// Some attempt may have been appended (P-52).
     pub(crate) ambiguous: bool,
+    /// Why the last attempt that was answered did not succeed.
+    pub(crate) refusal: Option<ErrorCode>,
     /// The caller was already told an outcome (P-45); kept only until the wire has answered.
     pub(crate) told: bool,
 }

@@ -76,6 +76,7 @@ pub(crate) struct Transacting {
     machine: TransactionMachine,
     transactional_id: Arc<str>,
     coordinator_timeout: Duration,
+    transaction_timeout: Duration,
     /// By [`PartitionId`].
     partitions: Vec<TopicPartition>,
     init: Option<Answer<()>>,
@@ -91,6 +92,7 @@ impl Transacting {
     pub(crate) fn new(config: TransactionConfig, coordinator_timeout: Duration) -> Self {
         Self {
             transactional_id: Arc::clone(&config.transactional_id),
+            transaction_timeout: config.transaction_timeout,
             machine: TransactionMachine::new(config),
             coordinator_timeout,
             partitions: Vec::new(),
@@ -101,6 +103,23 @@ impl Transacting {
             prepare: None,
             ending: Ending::default(),
             stopped: None,
+        }
+    }
+
+    /// Over a machine that has come some way.
+    #[cfg(test)]
+    pub(crate) fn over(machine: TransactionMachine) -> Self {
+        let config = TransactionConfig {
+            transactional_id: "payments".into(),
+            transaction_timeout: Duration::from_secs(60),
+            two_phase: crate::transaction::TwoPhase::Off,
+            retry_backoff: Duration::from_millis(100),
+            retry_backoff_max: Duration::from_secs(1),
+            seed: 1,
+        };
+        Self {
+            machine,
+            ..Self::new(config, Duration::from_secs(30))
         }
     }
 
@@ -121,6 +140,11 @@ impl Transacting {
     /// The moment before which the open transaction should send nothing, if it is still to come (L-23).
     pub(crate) fn pause_until(&self, now: Instant) -> Option<Instant> {
         self.machine.pause_until(now)
+    }
+
+    /// How long it is of use to try to end a transaction that nobody holds any more: after that its coordinator does.
+    pub(crate) fn patience(&self) -> Duration {
+        self.transaction_timeout
     }
 
     pub(crate) fn is_over(&self) -> bool {

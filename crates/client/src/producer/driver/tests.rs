@@ -7,14 +7,17 @@ use super::*;
 use crate::config::ProducerBuilder;
 use crate::error::Error;
 use crate::runtime;
+use crate::transaction::TransactionVersion;
+use crate::transaction::tests::Txn;
 use milena_connection::TcpConnector;
 use std::time::Duration;
 
 /// The two ends of a producer that knows a topic and reaches nobody.
-fn producer() -> (Core, Driver) {
+fn producer(transacting: Option<Transacting>) -> (Core, Driver) {
     let config = ProducerBuilder::new(["localhost:1"]).build().unwrap();
     let cluster = runtime::cluster(&config.client, Arc::new(TcpConnector::new())).unwrap();
-    let (core, driver) = start(config, None, cluster, 1);
+    let transactional = transacting.map(|transacting| (Arc::from("payments"), transacting));
+    let (core, driver) = start(config, transactional, cluster, 1);
     core.shared.register("orders", 1);
     (core, driver)
 }
@@ -22,7 +25,7 @@ fn producer() -> (Core, Driver) {
 /// L-19: a runtime that is shut down drops its tasks wherever they are.
 #[tokio::test]
 async fn records_do_not_outlive_the_task_that_delivers_them() {
-    let (core, driver) = producer();
+    let (core, driver) = producer(None);
     let sent = core.send(&Record::to("orders").value(b"1"), 0).await;
     let delivery = sent.unwrap();
     drop(driver);
@@ -34,7 +37,7 @@ async fn records_do_not_outlive_the_task_that_delivers_them() {
 
 #[tokio::test]
 async fn closing_a_producer_that_had_failed_tells_why() {
-    let (core, driver) = producer();
+    let (core, driver) = producer(None);
     let reason = Error::broker(
         ErrorCode::ClusterAuthorizationFailed,
         "InitProducerId",
@@ -44,4 +47,15 @@ async fn closing_a_producer_that_had_failed_tells_why() {
     tokio::spawn(driver.run());
     let closed = core.close(Duration::from_secs(1)).await;
     assert!(matches!(closed, Err(Error::Fatal { .. })), "{closed:?}");
+}
+
+/// T-76: by then the coordinator has aborted the transaction by itself.
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_nobody_holds_and_no_broker_ends_is_given_up_at_its_timeout() {
+    let open = Txn::written(TransactionVersion::Two).machine;
+    let (core, driver) = producer(Some(Transacting::over(open)));
+    drop(core);
+    let within = Duration::from_secs(120);
+    let ended = tokio::time::timeout(within, driver.run()).await;
+    ended.expect("its task ends");
 }

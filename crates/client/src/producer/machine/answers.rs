@@ -108,6 +108,8 @@ impl<B: Sendable> Sender<B> {
                 self.appended(partition, index, connection, appended);
             }
             Verdict::Retry { refresh, ambiguous } => {
+                let state = &mut self.partitions[partition.0 as usize];
+                state.in_flight[index].refusal = Some(answer.code);
                 if refresh {
                     self.partitions[partition.0 as usize].leader_stale = true;
                 }
@@ -250,6 +252,7 @@ impl<B: Sendable> Sender<B> {
             }
         }
         if !tracked.told {
+            let failure = failure.after(tracked.refusal);
             let result = Err(failure.with_outcome(outcome));
             self.events.push_back(Event::Completed {
                 partition,
@@ -310,6 +313,7 @@ impl<B: Sendable> Sender<B> {
                 flight: Flight::Waiting(now),
                 attempts: parent.attempts,
                 ambiguous: false,
+                refusal: parent.refusal,
                 told: false,
             };
             state.in_flight.insert(index + offset, tracked);

@@ -10,16 +10,7 @@ use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
 
 /// A transaction with a record in it, as number 1 of its producer.
 fn open() -> (Transacting, Shared) {
-    let config = TransactionConfig {
-        transactional_id: "payments".into(),
-        transaction_timeout: Duration::from_secs(60),
-        two_phase: crate::transaction::TwoPhase::Off,
-        retry_backoff: Duration::from_millis(100),
-        retry_backoff_max: Duration::from_secs(1),
-        seed: 1,
-    };
-    let mut transacting = Transacting::new(config, Duration::from_secs(30));
-    transacting.machine = Txn::written(TransactionVersion::Two).machine;
+    let mut transacting = Transacting::over(Txn::written(TransactionVersion::Two).machine);
     let limits = SendLimits {
         batch_bytes: 1_000,
         record_bytes_max: 1_000,

@@ -581,3 +581,27 @@ fn an_offset_beyond_all_offsets_does_not_stop_the_sender() {
     bench.answer(sent.id, answer);
     assert_eq!(completed(&bench.events()), [(batch, Ok(Some(i64::MAX)))]);
 }
+
+/// P-54: whoever hears that the time ran out hears what stood in the way.
+#[test]
+fn a_batch_that_ran_out_of_time_tells_what_its_leader_said_last() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(1);
+    let sent = bench.send_one();
+    bench.refuse(sent.id, ErrorCode::NotEnoughReplicas);
+    bench.wait(120_000);
+    bench.drain();
+    let failures = bench.events().into_iter().filter_map(|event| match event {
+        Event::Completed { result, .. } => result.err(),
+        Event::Split { .. } | Event::DataLossSuspected { .. } | Event::Fatal(_) => None,
+    });
+    let told: Vec<_> = failures
+        .map(|failure| failure.into_delivery_error("orders".into(), 0, Duration::from_secs(120)))
+        .collect();
+    let [error] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(error.code(), Some(ErrorCode::NotEnoughReplicas));
+    assert!(!error.is_outcome_unknown());
+    assert!(!error.to_string().contains("before it was sent"), "{error}");
+}
