@@ -71,6 +71,13 @@ impl Default for ConsumerSettings {
     }
 }
 
+/// What an answer has besides records, at least.
+const ANSWER_OVERHEAD: usize = 512;
+
+fn bytes(number: i32) -> usize {
+    usize::try_from(number).unwrap_or(0)
+}
+
 impl Shown for IsolationLevel {
     fn shown(&self) -> String {
         match self {
@@ -87,6 +94,15 @@ impl ConsumerSettings {
         in_range(&self.fetch_bytes_min, 1, i32::MAX)?;
         in_range(&self.fetch_bytes_max, 1, i32::MAX)?;
         in_range(&self.partition_fetch_bytes_max, 1, i32::MAX)?;
+        let frame_bytes = client.limits.frame_bytes;
+        if self.fetch_bytes_max.is_explicit()
+            && bytes(*self.fetch_bytes_max.value()).saturating_add(ANSWER_OVERHEAD) > frame_bytes
+        {
+            return Err(self.fetch_bytes_max.refuse(
+                format!("an answer of that size is no frame: limits.frame_bytes is {frame_bytes}"),
+                "lower it, or raise limits.frame_bytes (receive.message.max.bytes)",
+            ));
+        }
         in_range(&self.poll_records_max, 1, 10_000_000)?;
         countable(&self.fetch_wait_max)?;
         if self.fetch_wait_max.value() >= client.request_timeout.value() {
@@ -116,6 +132,17 @@ impl ConsumerSettings {
             ));
         }
         Ok(())
+    }
+
+    /// What was asked for; the default gives way to a smaller bound on frames. An answer that is refused
+    /// as a frame is asked for again, and would be for ever.
+    fn fetch_bytes_that_fit(&self, frame_bytes: usize) -> i32 {
+        let wanted = *self.fetch_bytes_max.value();
+        if self.fetch_bytes_max.is_explicit() {
+            return wanted;
+        }
+        let fit = frame_bytes - frame_bytes / 8;
+        i32::try_from(fit).map_or(wanted, |fit| fit.min(wanted))
     }
 
     fn check_guarantee(&self) -> Result<(), ConfigError> {
@@ -187,7 +214,7 @@ impl ConsumerBuilder {
     }
 
     /// Bytes in one answer, all partitions together; a single batch that is larger comes all the
-    /// same. From 1, default 50 MiB.
+    /// same. From 1, default 50 MiB, or what fits into `limits.frame_bytes` if that is less.
     pub fn fetch_bytes_max(mut self, bytes: i32) -> Self {
         self.settings.fetch_bytes_max.set(bytes);
         self
@@ -250,12 +277,13 @@ impl ConsumerBuilder {
         let client = self.client.build()?;
         let settings = self.settings;
         settings.check(&self.client)?;
+        let fetch_bytes_max = settings.fetch_bytes_that_fit(client.limits.frame_bytes);
         Ok(ConsumerConfig {
             client,
             isolation_level: settings.isolation_level.into_value(),
             offset_reset: settings.offset_reset.into_value(),
             fetch_bytes_min: settings.fetch_bytes_min.into_value(),
-            fetch_bytes_max: settings.fetch_bytes_max.into_value(),
+            fetch_bytes_max,
             fetch_wait_max: settings.fetch_wait_max.into_value(),
             partition_fetch_bytes_max: settings.partition_fetch_bytes_max.into_value(),
             prefetch_bytes_max: settings.prefetch_bytes_max.into_value(),

@@ -381,3 +381,26 @@ fn a_consumers_build_names_the_setting_that_cannot_work() {
         ConsumerBuilder::new(HERE).delivery_guarantee(DeliveryGuarantee::ExactlyOnce);
     assert!(exactly_once.build().is_ok());
 }
+
+#[test]
+fn answers_that_are_asked_for_fit_into_a_frame() {
+    // A broker's answer beyond the limit ends the connection, and the same is asked for again.
+    let limited = |frame_bytes| {
+        let mut limits = milena_codec::Limits::default();
+        limits.frame_bytes = frame_bytes;
+        ConsumerBuilder::new(["localhost:9092"]).limits(limits)
+    };
+    let config = limited(1 << 20).build().unwrap();
+    assert_eq!(config.fetch_bytes_max, 7 << 17);
+    let config = limited(100 << 20).build().unwrap();
+    assert_eq!(config.fetch_bytes_max, 50 << 20);
+    let config = limited(1 << 20).fetch_bytes_max(1000).build().unwrap();
+    assert_eq!(config.fetch_bytes_max, 1000);
+    let error = limited(1 << 20).fetch_bytes_max(1 << 20).build();
+    assert_eq!(error.unwrap_err().setting(), "fetch_bytes_max");
+    let unlike = ConsumerBuilder::from_properties([
+        ("bootstrap.servers", "localhost:9092"),
+        ("fetch.max.bytes", "200000000"),
+    ]);
+    assert_eq!(unlike.unwrap_err().setting(), "fetch.max.bytes");
+}

@@ -1,8 +1,9 @@
 //! Any sequence of operations on the reading of partitions, against logs whose truth is known from how they were made.
 //!
 //! Two bytes are an operation and its argument: the logs grow, transactions end, leaders move; the application seeks,
-//! pauses and polls, during which the consumer's task goes on; brokers answer truly, with any error code, or not at all. What may never happen is asserted
-//! after every operation. The property test and the fuzz target are two sources of bytes.
+//! pauses and polls, during which the consumer's task goes on; brokers answer truly, with any error code, or not at
+//! all. What may never happen is asserted after every operation. The property test and the fuzz target are two sources
+//! of bytes.
 
 #![expect(
     clippy::panic,
