@@ -55,6 +55,9 @@ mod handlers;
 mod history;
 mod log;
 mod network;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod operations;
 mod pattern;
 mod producer_state;
 mod server;

@@ -21,6 +21,8 @@ mod end;
 mod init;
 mod keep;
 mod markers;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod operations;
 
 #[cfg(test)]
 mod tests;

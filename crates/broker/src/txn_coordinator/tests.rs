@@ -5,6 +5,7 @@ mod two_phase;
 use super::*;
 use milena_codec::record::Marker;
 use milena_codec::record::Marker::{Abort, Commit};
+use proptest::prelude::*;
 
 const SETTINGS: TxnSettings = TxnSettings {
     timeout_max: Duration::from_secs(900),
@@ -457,4 +458,18 @@ fn membership_of_partitions_is_verified_for_the_owner_only() {
     );
     lab.end_v1((0, 0), Commit).unwrap();
     assert_eq!(verify(&lab, (0, 0)), Err(ErrorCode::ConcurrentTransactions));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// T-40, T-44, T-64, T-72, L-2: with partitions beside it, whoever asks, in either protocol.
+    #[test]
+    fn no_request_tears_a_transaction_or_lets_a_zombie_in(
+        mode: u8,
+        epoch: u8,
+        operations in prop::collection::vec(any::<[u8; 2]>(), 1..200),
+    ) {
+        operations::run(&[vec![mode, epoch], operations.concat()].concat());
+    }
 }
