@@ -144,14 +144,15 @@ impl World {
             12..=16 => self.poll(),
             17..=19 => self.answer(false, argument),
             20 => self.answer(true, argument),
-            21 | 22 => self.refuse(false, argument),
-            23 => self.refuse(true, argument),
+            21 | 22 => self.refuse_as_usual(argument),
+            23 => self.refuse(argument % 8 < 6, argument),
             24 => self.lose(argument),
             25 => self.answer_unasked(argument),
             26 | 27 => self.drain(),
             28 | 29 => self.batch_answered(argument),
             30 => self.pass(Duration::from_millis(u64::from(argument) * 10)),
-            _ if argument < 64 => self.machine.observe(facts(argument)),
+            _ if argument < 128 => self.go_on(),
+            _ if argument < 192 => self.machine.observe(facts(argument)),
             _ => {
                 self.machine.disown_abort();
                 self.seen.disowned();
@@ -405,15 +406,20 @@ impl World {
 
     fn carry_on(&mut self) {
         for _ in 0..60 {
-            self.drain();
-            while !self.sent.is_empty() {
-                self.batch_answered(0);
-            }
-            self.poll();
+            self.go_on();
             self.answer(false, 0);
             self.answer(true, 0);
             self.listen();
-            self.pass(Duration::from_millis(700));
         }
+    }
+
+    /// Whatever is to be sent is, and batches are acknowledged.
+    fn go_on(&mut self) {
+        self.pass(Duration::from_millis(700));
+        self.drain();
+        while !self.sent.is_empty() {
+            self.batch_answered(0);
+        }
+        self.poll();
     }
 }

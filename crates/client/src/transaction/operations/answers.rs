@@ -55,6 +55,23 @@ const STATES: [DescribedState; 7] = [
     DescribedState::Other,
 ];
 
+const USUAL: [ErrorCode; 14] = [
+    ErrorCode::CoordinatorLoadInProgress,
+    ErrorCode::CoordinatorNotAvailable,
+    ErrorCode::NotCoordinator,
+    ErrorCode::InvalidProducerEpoch,
+    ErrorCode::InvalidTxnState,
+    ErrorCode::InvalidProducerIdMapping,
+    ErrorCode::ConcurrentTransactions,
+    ErrorCode::TransactionalIdAuthorizationFailed,
+    ErrorCode::OperationNotAttempted,
+    ErrorCode::UnknownProducerId,
+    ErrorCode::ProducerFenced,
+    ErrorCode::TransactionAbortable,
+    ErrorCode::RequestTimedOut,
+    ErrorCode::UnknownServerError,
+];
+
 impl World {
     fn waiting(&mut self, group: bool) -> Option<Request> {
         if group {
@@ -68,6 +85,14 @@ impl World {
     pub(super) fn answer(&mut self, group: bool, argument: u8) {
         if let Some(request) = self.waiting(group) {
             self.reply(&request, Fate::Answered, argument);
+        }
+    }
+
+    /// A code that coordinators do answer.
+    pub(super) fn refuse_as_usual(&mut self, argument: u8) {
+        if let Some(request) = self.waiting(false) {
+            let code = USUAL[usize::from(argument) % USUAL.len()];
+            self.reply(&request, Fate::Refused(code), argument);
         }
     }
 
