@@ -43,7 +43,7 @@ pub use metadata::{
     BrokerNode, LeaderHint, MetadataSnapshot, PartitionMetadata, TopicMetadata, TopicsWanted,
 };
 pub use milena_codec::message::Request;
-pub use transport::{BoxTransport, ConnectFuture, Connector, TcpConnector, Transport};
+pub use transport::{BoxTransport, ConnectFuture, Connector, PauseFuture, TcpConnector, Transport};
 pub use versions::{ApiVersionRange, ApiVersions, FinalizedFeatures};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -20,12 +20,25 @@ pub type BoxTransport = Box<dyn Transport>;
 /// What a [`Connector`] returns: a transport, or why there is none.
 pub type ConnectFuture<'a> = Pin<Box<dyn Future<Output = io::Result<BoxTransport>> + Send + 'a>>;
 
+/// What [`Connector::pause`] returns.
+pub type PauseFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Opens transports. TCP is one; TLS, an in-memory pipe to an embedded broker and a simulated
 /// network are others, and nothing above knows which it has.
 pub trait Connector: Debug + Send + Sync + 'static {
     /// Opens a transport to `address`. The caller gives up after its connect timeout by dropping the
     /// future, so an implementation needs no timeout of its own.
     fn connect<'a>(&'a self, address: &'a BrokerAddress) -> ConnectFuture<'a>;
+
+    /// Waits for so long, which may be less than the runtime's timers can measure: they tick in milliseconds.
+    ///
+    /// The default lets a thread of the runtime's pool sleep, and needs a tokio runtime; it ends early when that shuts
+    /// down. On a simulated network time is the simulation's: there it is the runtime's own timer that has to
+    /// wait, since a thread takes part in no simulation, and would make runs of one seed differ.
+    fn pause(&self, length: Duration) -> PauseFuture {
+        let slept = tokio::task::spawn_blocking(move || std::thread::sleep(length));
+        Box::pin(async move { drop(slept.await) })
+    }
 }
 
 /// Connects over TCP, without Nagle's delay: the driver already writes whole requests at once, and an

@@ -7,7 +7,7 @@
 use super::random::Random;
 use bytes::{Bytes, BytesMut};
 use milena_broker::Broker;
-use milena_connection::{BoxTransport, BrokerAddress, ConnectFuture, Connector};
+use milena_connection::{BoxTransport, BrokerAddress, ConnectFuture, Connector, PauseFuture};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -248,6 +248,11 @@ impl fmt::Debug for Dialler {
 impl Connector for Dialler {
     fn connect<'a>(&'a self, address: &'a BrokerAddress) -> ConnectFuture<'a> {
         Box::pin(self.network.connect(self.host, address))
+    }
+
+    /// No thread may take part: when it ends is nothing that the seed decides.
+    fn pause(&self, length: Duration) -> PauseFuture {
+        Box::pin(tokio::time::sleep(length))
     }
 }
 

@@ -10,6 +10,7 @@ use super::world::{GROUP, World};
 use milena_broker::{Broker, Entry, Time};
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
@@ -43,14 +44,26 @@ pub struct Outcome {
 pub fn run(plan: &Plan) -> Outcome {
     // Clients draw their own seeds from this thread's source.
     fastrand::seed(plan.seed);
+    let threads = Arc::new(AtomicUsize::new(0));
+    let started = Arc::clone(&threads);
     let runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
+        .on_thread_start(move || {
+            started.fetch_add(1, Ordering::Relaxed);
+        })
         .build();
-    match runtime {
+    let mut outcome = match runtime {
         Ok(runtime) => runtime.block_on(simulate(plan)),
-        Err(error) => Outcome::failed(format!("no runtime: {error}")),
+        Err(error) => return Outcome::failed(format!("no runtime: {error}")),
+    };
+    if threads.load(Ordering::Relaxed) > 0 {
+        // When it is done no seed decides: the next run may differ.
+        let evidence = "a thread took part in the simulation".to_owned();
+        let violation = Violation::new(Kind::Protocol, evidence);
+        outcome.violations.push(violation);
     }
+    outcome
 }
 
 impl Outcome {

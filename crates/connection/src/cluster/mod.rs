@@ -13,7 +13,7 @@ use crate::link::handshake::Handshake;
 use crate::metadata::{
     LeaderHint, MetadataSnapshot, TopicMetadata, TopicsWanted, machine::VERSION_MIN,
 };
-use crate::transport::Connector;
+use crate::transport::{Connector, PauseFuture};
 use crate::versions::{ApiVersionRange, ApiVersions, FinalizedFeatures};
 use crate::{BrokerAddress, clock, coordinator, lock};
 use inner::Inner;
@@ -139,6 +139,11 @@ impl Cluster {
             inner,
             _guard: guard,
         })
+    }
+
+    /// Waits for so long, on the clock that this cluster's network lives by; see [`Connector::pause`].
+    pub fn pause(&self, length: Duration) -> PauseFuture {
+        self.inner.connector.pause(length)
     }
 
     /// What is known about the cluster now; version 0 if nothing is. Never waits.

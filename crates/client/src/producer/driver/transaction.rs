@@ -39,10 +39,9 @@ impl Driver {
             return;
         }
         let pause = until.saturating_duration_since(now);
-        let slept = tokio::task::spawn_blocking(move || std::thread::sleep(pause));
+        let over = self.cluster.pause(pause);
         self.happenings.push(Box::pin(async move {
-            // It fails if the runtime is shutting down.
-            drop(slept.await);
+            over.await;
             Happening::PauseOver
         }));
     }
