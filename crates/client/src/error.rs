@@ -192,7 +192,8 @@ pub enum Error {
     /// The operation may or may not have been applied: it was sent, and no answer proves either.
     ///
     /// A commit or abort goes on, and
-    /// [`TransactionalProducer::outcome`](crate::TransactionalProducer::outcome) tells how it ended (T-12).
+    /// [`TransactionalProducer::outcome`](crate::TransactionalProducer::outcome) tells how it ended (T-12). So do
+    /// offsets on their way into a transaction: its commit includes them or fails, its abort drops them.
     #[error("the outcome of {operation} is unknown: it may or may not have been applied")]
     OutcomeUnknown {
         /// What was attempted, such as `the commit` or `the delivery to orders-3`.

@@ -273,6 +273,11 @@ impl Transaction<'_> {
     /// [`Error::TransactionAbortable`] if the offsets were refused, for example because the member is no longer
     /// in its group (T-56); the reason of the producer's end.
     ///
+    /// [`Error::OutcomeUnknown`] if there is no answer within `max_block`: the request goes on, and the same call
+    /// made again is refused as misuse. Nothing is lost by it: [`commit`](Self::commit) waits for the offsets and
+    /// commits them too or fails, and [`abort`](Self::abort) drops them. [`Error::Timeout`] if it could not even be
+    /// handed over, which changed nothing.
+    ///
     /// # Cancel safety
     ///
     /// Dropped early, the offsets may or may not be part of the transaction; a commit waits for them all the same.
@@ -281,17 +286,26 @@ impl Transaction<'_> {
         offsets: Vec<OffsetToCommit>,
         group: GroupMetadata,
     ) -> Result<(), Error> {
+        const OPERATION: &str = "adding offsets to the transaction";
+        let mut is_asked = false;
+        let mut is_late = None;
         let command = |done| {
+            is_asked = true;
             Command::Transaction(Request::SendOffsets {
                 offsets,
                 group,
                 done,
             })
         };
-        self.producer
-            .core
-            .ask_in_time(command, timeout("adding offsets to the transaction"))
-            .await
+        let late = |elapsed| {
+            is_late = Some(elapsed);
+            timeout(OPERATION)(elapsed)
+        };
+        let outcome = self.producer.core.ask_in_time(command, late).await;
+        match is_late {
+            Some(elapsed) if is_asked => Err(unknown(OPERATION)(elapsed)),
+            Some(_) | None => outcome,
+        }
     }
 
     /// Waits until every record sent before was answered, without ending the transaction.
@@ -366,3 +380,6 @@ pub(super) fn ask<T>(
 ) -> impl FnOnce(Answer<T>) -> Command {
     |done| Command::Transaction(request(done))
 }
+
+#[cfg(test)]
+mod tests;
