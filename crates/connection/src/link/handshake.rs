@@ -138,6 +138,10 @@ impl Progress {
 }
 
 #[cfg(test)]
+#[path = "handshake_table_tests.rs"]
+mod table;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

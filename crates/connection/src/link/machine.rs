@@ -259,6 +259,10 @@ impl<T> Link<T> {
 }
 
 #[cfg(test)]
+#[path = "table_tests.rs"]
+mod table;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
