@@ -139,7 +139,8 @@ pub enum Error {
     },
 
     /// The log was truncated below the position of the reader: records it has read are no longer
-    /// there, and others may have taken their offsets (KIP-320).
+    /// there, and others may have taken their offsets (KIP-320). Also said of a topic that was deleted and
+    /// created again.
     #[error(
         "{topic}-{partition} was truncated below the position {position}{}", display::parting(*diverging_offset)
     )]

@@ -182,7 +182,8 @@ impl Position {
     /// term. Returns whether anything changed.
     ///
     /// An older term than the known one is not believed, unless `topic_is_new`: the topic was
-    /// deleted and created again, and its terms begin anew.
+    /// deleted and created again, and its terms begin anew; a position with an epoch is then validated
+    /// against the same leader and term too.
     pub(crate) fn on_leader(&mut self, leader: Leader, topic_is_new: bool) -> bool {
         if !topic_is_new && leader.epoch.is_some() && leader.epoch < self.leader.epoch {
             return false;
@@ -194,7 +195,7 @@ impl Position {
             return changed;
         }
         if let Some(position) = self.known()
-            && position.leader != leader
+            && (position.leader != leader || topic_is_new)
         {
             self.enter(FetchPosition { leader, ..position });
             return true;

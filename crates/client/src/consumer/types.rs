@@ -78,6 +78,10 @@ impl IsolationLevel {
 }
 
 /// Where to go on when a position is unknown or the log no longer holds it.
+///
+/// A topic that was deleted and created again has another log: what was read from, or looked up in, the
+/// old one is no position in it, whatever its number. An offset that was sought and not yet read from
+/// stays. Brokers before 2.8 do not tell that a topic was created again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OffsetReset {
     /// At the first record that the log still has.
@@ -185,6 +189,14 @@ impl ResetTarget {
             Self::Earliest => -2,
             Self::Latest | Self::EndBeforeTime(_) => -1,
             Self::Timestamp(time) | Self::TimeOrEnd { time, .. } => time,
+        }
+    }
+
+    /// The target before anything of it was found.
+    pub(crate) const fn anew(self) -> Self {
+        match self {
+            Self::TimeOrEnd { time, .. } => Self::EndBeforeTime(time),
+            Self::Earliest | Self::Latest | Self::Timestamp(_) | Self::EndBeforeTime(_) => self,
         }
     }
 }

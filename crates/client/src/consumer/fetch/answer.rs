@@ -10,7 +10,7 @@ use super::batches::Reading;
 use super::errors::{FetchAction, fetch_action};
 use super::fault::{Fault, Request};
 use super::machine::{Asked, Exchange, Machine};
-use super::partition::{PreferredReplica, Retry, Watermarks};
+use super::partition::{Origin, PreferredReplica, Retry, Watermarks};
 use super::session::{Answer, Refused};
 
 /// A Fetch answer, its records already read.
@@ -121,6 +121,7 @@ impl Machine {
             return Gain::Nothing;
         }
         partition.retry = Retry::default();
+        partition.origin = Origin::Read;
         if let Some(replica) = answer.preferred_replica
             && Some(replica)
                 != partition

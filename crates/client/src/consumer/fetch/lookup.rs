@@ -10,7 +10,7 @@ use super::super::types::{ResetTarget, TopicPartition};
 use super::errors::{LookupAction, epoch_end_action, list_offsets_action};
 use super::fault::{Fault, Request};
 use super::machine::{Machine, Work};
-use super::partition::Retry;
+use super::partition::{Origin, Retry};
 
 /// A ListOffsets to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,6 +162,7 @@ impl Machine {
         }
         if partition.position.reset_to(question.target, offset) {
             partition.restart(generation);
+            partition.origin = Origin::LookedUp(question.target);
         }
     }
 
@@ -176,6 +177,7 @@ impl Machine {
             && partition.position.reset_to(question.target, end)
         {
             partition.restart(generation);
+            partition.origin = Origin::LookedUp(question.target);
         }
     }
 

@@ -27,7 +27,7 @@ use super::super::types::{IsolationLevel, OffsetReset, Position, ResetTarget, To
 use super::backoff::Backoff;
 use super::fault::Fault;
 use super::lookup::{ResetPlan, ValidationPlan};
-use super::partition::{Partition, Retry};
+use super::partition::{Origin, Partition, Retry};
 use super::session::{Plan, Session, Want};
 
 /// The settings that decide anything here.
@@ -251,6 +251,7 @@ impl Machine {
             Position::Timestamp(time) => position.await_reset(ResetTarget::EndBeforeTime(time)),
         }
         partition.restart(generation);
+        partition.origin = Origin::Sought;
         partition.sought = generation;
         Ok(())
     }
@@ -407,7 +408,10 @@ impl Machine {
                     partition.unknown_since = None;
                     partition.replicas.clone_from(replicas);
                     complete &= leader.broker.is_some();
-                    partition.on_leader(*topic_id, *leader, generation);
+                    let policy = self.settings.offset_reset.target();
+                    if partition.on_leader(*topic_id, *leader, generation, policy) {
+                        self.enqueue(&name);
+                    }
                 }
                 Some(PartitionView::Refused(code)) => {
                     complete = false;

@@ -7,7 +7,7 @@ use milena_codec::ErrorCode;
 use uuid::Uuid;
 
 use super::super::position::{FetchState, Leader, Position};
-use super::super::types::{IsolationLevel, NextOffset, TopicPartition};
+use super::super::types::{IsolationLevel, NextOffset, ResetTarget, TopicPartition};
 use super::batches::{Buffered, Reading};
 use super::fault::{Fault, Request};
 use super::machine::AskedPartition;
@@ -50,6 +50,17 @@ impl Retry {
     }
 }
 
+/// Where a position comes from: what it is worth once the topic turns out to be another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The application chose the offset, and no broker has told what is there.
+    Sought,
+    /// A broker told the offset of this target.
+    LookedUp(ResetTarget),
+    /// A broker has answered a fetch from there: it speaks of the topic with that id.
+    Read,
+}
+
 /// One assigned partition.
 ///
 /// `position` is what the application has been given; `fetch_offset` is the end of what is buffered
@@ -58,12 +69,16 @@ impl Retry {
 pub(crate) struct Partition {
     pub(crate) name: TopicPartition,
     pub(crate) topic_id: Option<Uuid>,
+    /// The id that the topic had before it was deleted and created again.
+    pub(crate) topic_id_before: Option<Uuid>,
     pub(crate) replicas: Vec<i32>,
     pub(crate) position: Position,
+    pub(crate) origin: Origin,
     /// Changes whenever the position changes other than by reading on. An answer to an older
     /// question is dropped.
     pub(crate) generation: u64,
-    /// The generation with which the application last chose the position, or the assignment began.
+    /// The generation with which the application last chose the position, or the assignment or a new
+    /// topic of this name began. What was taken before is not gone back to.
     pub(crate) sought: u64,
     pub(crate) fetch_offset: i64,
     pub(crate) buffer: VecDeque<Buffered>,
@@ -90,8 +105,10 @@ impl Partition {
         Self {
             name,
             topic_id: None,
+            topic_id_before: None,
             replicas: Vec::new(),
             position: Position::new(),
+            origin: Origin::Sought,
             generation,
             sought: generation,
             fetch_offset: 0,
@@ -204,17 +221,38 @@ impl Partition {
 
     /// Metadata named topic id and leader. A new leader or term ends the preference for a follower
     /// and what was read from the old leader is dropped if the position has to be validated.
-    pub(crate) fn on_leader(&mut self, topic_id: Option<Uuid>, leader: Leader, generation: u64) {
-        let topic_is_new = self.topic_id.is_some() && self.topic_id != topic_id;
-        self.topic_id = topic_id;
+    ///
+    /// Under a new id it is another topic, in which the old offsets mean nothing; `policy` is where to
+    /// go then, `None` if the application wants to be told. Whether anything came that a poll waits for.
+    pub(crate) fn on_leader(
+        &mut self,
+        topic_id: Option<Uuid>,
+        leader: Leader,
+        generation: u64,
+        policy: Option<ResetTarget>,
+    ) -> bool {
+        // An id never comes back: this broker has not heard of the new topic yet.
+        if topic_id.is_some() && topic_id == self.topic_id_before {
+            return false;
+        }
+        // An answer without an id comes from an old broker, and tells nothing about the id.
+        let topic_is_new =
+            topic_id.is_some() && self.topic_id.is_some_and(|id| Some(id) != topic_id);
+        if topic_is_new {
+            self.topic_id_before = self.topic_id;
+        }
+        self.topic_id = topic_id.or(self.topic_id);
         let before = self.position.state();
-        if !self.position.on_leader(leader, topic_is_new) {
-            return;
+        if !self.position.on_leader(leader, topic_is_new) && !topic_is_new {
+            return false;
         }
         self.preferred_replica = None;
+        if topic_is_new {
+            self.begin_again(generation, policy);
+            return self.fault.is_some();
+        }
         let after = self.position.state();
-        let must_validate = matches!(after, FetchState::AwaitValidation(_)) && after != before;
-        if must_validate || topic_is_new {
+        if matches!(after, FetchState::AwaitValidation(_)) && after != before {
             let advanced = self.advanced;
             // An error stands behind what is buffered: it is met again after that was fetched anew.
             let fault = self.fault.take().filter(|_| self.buffer.is_empty());
@@ -225,6 +263,36 @@ impl Partition {
             // A new leader is asked at once, whatever the old one last said.
             self.retry = Retry::default();
         }
+        false
+    }
+
+    /// The topic was deleted and created again, maybe with the same leader and term, so that nothing
+    /// else would tell: to go on at an offset of the old topic would skip the beginning of the new one.
+    /// It is a cut of unknown extent, except where the position is no more than the
+    /// application's wish, which stands.
+    fn begin_again(&mut self, generation: u64, policy: Option<ResetTarget>) {
+        let known = self.position.known();
+        let mut fault = None;
+        match (self.position.state(), self.origin, known) {
+            // Found in the old topic, as far as anybody knows.
+            (FetchState::AwaitReset(target), ..) | (_, Origin::LookedUp(target), Some(_)) => {
+                self.position.await_reset(target.anew());
+            }
+            (_, Origin::Read, Some(position)) => match policy {
+                Some(target) => self.position.await_reset(target),
+                None => {
+                    fault = Some(Fault::Truncated {
+                        offset: position.offset,
+                        divergent_offset: None,
+                    });
+                }
+            },
+            (_, Origin::Sought, Some(_)) | (_, _, None) => {}
+        }
+        self.restart(generation);
+        self.sought = generation;
+        self.watermarks = Watermarks::default();
+        self.fault = fault;
     }
 
     /// Metadata refused or does not know the partition. Becomes an error for the application at once

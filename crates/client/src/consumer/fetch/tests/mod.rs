@@ -5,6 +5,7 @@ mod delivering;
 mod errors;
 mod lookups;
 mod pace;
+mod recreated;
 mod replicas;
 mod table;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use milena_codec::ErrorCode;
+use uuid::Uuid;
 
 use super::super::position::EpochEnd;
 use super::super::test_log::RawBatch;
