@@ -20,7 +20,7 @@ pub(super) fn code(code: i16) -> Answer {
     }
 }
 
-fn name(code: i16) -> String {
+pub(super) fn name(code: i16) -> String {
     ErrorCode::from(code).name().to_owned()
 }
 

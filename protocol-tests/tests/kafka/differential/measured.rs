@@ -1,5 +1,10 @@
 //! Tables of answers that were measured on Kafka 4.3.1: it still gives them, and so does the embedded broker.
 
+mod classic_groups;
+mod committed_reads;
+mod consumer_groups;
+mod group;
+
 use super::player::{Place, Player};
 use super::step::{Id, Partition, Produce, Step, Who};
 use milena_protocol_tests::raw::{Coordinator, find_coordinator};

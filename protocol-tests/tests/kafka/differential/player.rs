@@ -63,11 +63,11 @@ impl Place {
         }
     }
 
-    fn topic(&self) -> TopicName {
+    pub(super) fn topic(&self) -> TopicName {
         topic_name(&self.topic)
     }
 
-    fn id(&self, id: Id) -> TransactionalId {
+    pub(super) fn id(&self, id: Id) -> TransactionalId {
         TransactionalId(text(&format!("{}-{}", self.name, id.0)))
     }
 
@@ -155,7 +155,7 @@ impl Player {
         Ok(answer)
     }
 
-    fn identity(&self, who: Option<Who>) -> (ProducerId, i16) {
+    pub(super) fn identity(&self, who: Option<Who>) -> (ProducerId, i16) {
         let Some(who) = who else {
             return (ProducerId(-1), -1);
         };
@@ -180,7 +180,7 @@ impl Player {
     }
 
     /// Sends a request again for as long as `code` of its answer says to come again.
-    fn settled<R: Request>(
+    pub(super) fn settled<R: Request>(
         &mut self,
         version: i16,
         request: &R,
@@ -210,7 +210,7 @@ impl Player {
     /// transaction is INVALID_TXN_STATE to old versions and TRANSACTION_ABORTABLE to new ones (P-92), but a
     /// broker that asks its coordinator for several clients at once spells the answers to all as it does for
     /// the first of them.
-    fn spelled_right<T>(
+    pub(super) fn spelled_right<T>(
         &mut self,
         old: bool,
         mut ask: impl FnMut(&mut Self) -> Result<(T, i16), Failure>,
