@@ -9,10 +9,13 @@ use crate::transport::Connector;
 use crate::versions::ApiVersions;
 use crate::{BrokerAddress, clock};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use kafka_protocol::messages::ApiVersionsRequest;
 use milena_codec::message::{Request, encode_request};
 use std::fmt;
 use std::future::Future;
+use std::io;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -145,7 +148,14 @@ impl Connection {
             CallError::NotSent { site, cause }
         };
         let timeout = config.connect_timeout;
-        let transport = match tokio::time::timeout(timeout, connector.connect(&address)).await {
+        // The connector is not ours. That it panicked is one more way to fail: it must not take the task
+        // along that others wait for.
+        let connecting = AssertUnwindSafe(async { connector.connect(&address).await })
+            .catch_unwind()
+            .map(|caught| {
+                caught.unwrap_or_else(|_panic| Err(io::Error::other("the connector panicked")))
+            });
+        let transport = match tokio::time::timeout(timeout, connecting).await {
             Ok(Ok(transport)) => transport,
             Ok(Err(error)) => {
                 return Err(failed(NotSentCause::ConnectFailed {

@@ -3,8 +3,12 @@
 use crate::*;
 use kafka_protocol::messages::InitProducerIdResponse;
 use milena_connection::test_support::api_versions;
-use milena_connection::{CallError, CallOptions, CoordinatorKind, Lane, NotSentCause, Target};
+use milena_connection::{
+    CallError, CallOptions, ConnectFuture, Connector, CoordinatorKind, Lane, NotSentCause, Target,
+};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 const GROUP: CoordinatorKind = CoordinatorKind::Group;
 
@@ -149,6 +153,47 @@ async fn a_lost_connection_is_dialled_again_and_a_broker_that_is_down_ever_more_
     let dials = network.dials().iter().filter(|dial| *dial == K1).count() - before;
     // This lane, and the coordination lane on which metadata is looked for.
     assert!((12..35).contains(&dials), "{dials} dials in 10 s");
+}
+
+/// A connector of the user's that panics while it is told to.
+#[derive(Debug)]
+struct Panicking {
+    network: Network,
+    panics: AtomicBool,
+}
+
+impl Connector for Panicking {
+    fn connect<'a>(&'a self, address: &'a BrokerAddress) -> ConnectFuture<'a> {
+        assert!(!self.panics.load(Relaxed), "as the test wants it");
+        self.network.connect(address)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_that_panicked_is_tried_again_after_a_pause() {
+    let network = Network::new();
+    let connector = Arc::new(Panicking {
+        network: network.clone(),
+        panics: AtomicBool::new(true),
+    });
+    let user: Arc<dyn Connector> = Arc::<Panicking>::clone(&connector);
+    let cluster = Cluster::new(config(), user).unwrap();
+    let wanted = || cluster.refresh(TopicsWanted::named(["t"]));
+    for _ in 0..2 {
+        let error = format!("{:?}", wanted().await.unwrap_err());
+        assert!(error.contains("the connector panicked"), "{error}");
+    }
+    connector.panics.store(false, Relaxed);
+    let started = Instant::now();
+    let script = async {
+        let mut broker = greeted(&network, BOOTSTRAP).await;
+        let asked = broker.expect::<MetadataRequest>().await;
+        broker.answer(&asked, metadata(&["t"])).await;
+        broker
+    };
+    let (snapshot, _broker) = tokio::join!(wanted(), script);
+    assert!(snapshot.unwrap().topic("t").is_some());
+    assert!(started.elapsed() > Duration::ZERO, "no pause");
 }
 
 #[tokio::test(start_paused = true)]
