@@ -28,7 +28,7 @@ impl TransactionMachine {
             CoordinatorKind::Group => &mut self.group_coordinator,
             CoordinatorKind::Transaction => &mut self.coordinator,
         };
-        if lane.answered(Api::FindCoordinator).is_none() {
+        if lane.answered(Api::FindCoordinator).is_none() || self.phase.is_terminal() {
             return;
         }
         let (verdict, cause) = match reply {

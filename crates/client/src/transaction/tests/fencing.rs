@@ -252,3 +252,25 @@ fn a_fence_after_the_timeout_says_that_it_may_have_been_the_timeout() {
         );
     }
 }
+
+/// L-8: a look-up that was on its way when the producer was fenced does not make something else of it.
+#[test]
+fn a_late_answer_about_a_coordinator_changes_no_terminal_state() {
+    for late in [
+        Reply::Refused(ErrorCode::TransactionalIdAuthorizationFailed),
+        Reply::NotSent(NotSent::VersionUnsupported),
+    ] {
+        let mut txn = Txn::written(TransactionVersion::Two);
+        let offsets = vec![offset(0, 5)];
+        txn.machine.send_offsets(group("g", true), offsets).unwrap();
+        txn.asks(Api::FindCoordinator);
+        let fenced = broker_error(ErrorCode::ProducerFenced);
+        txn.machine.batch_failed(fenced, BatchOutcome::NotAppended);
+        assert_eq!(txn.state(), State::Fenced);
+        txn.events();
+        txn.machine
+            .handle_find_coordinator(CoordinatorKind::Group, late, txn.now);
+        assert_eq!(txn.state(), State::Fenced);
+        assert!(txn.events().is_empty());
+    }
+}
