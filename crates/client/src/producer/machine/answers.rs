@@ -361,10 +361,20 @@ impl<B: Sendable> Sender<B> {
         // Without a doubt in between, what is missing was acknowledged, if anything was (P-82).
         let lost = state.unresolved.is_none() && state.acknowledged_end != Sequence::ZERO;
         state.note_gap(base);
+        let flight = state.in_flight[index].flight;
         if self.config.transactional || ambiguous {
             self.give_up(partition, index, Failure::broker(answer)); // P-53, P-56, P-57
-        } else {
-            state.in_flight[index].flight = Flight::Waiting(now);
+        } else if let Flight::OnWire(id) = flight {
+            // The next attempt comes later: a broker that always answers so must not be asked as fast as it can,
+            // with an epoch spent on each (L-26). Behind a doubtful batch it is not this one's fault (P-36, P-57).
+            let counts = state.unresolved.is_none();
+            state.in_flight[index].refusal = Some(answer.code);
+            let retry = Retry {
+                ambiguous: false,
+                counts,
+                delay: None,
+            };
+            self.retry(now, partition, id, retry);
         }
         if lost {
             self.events

@@ -308,6 +308,7 @@ fn a_head_out_of_order_raises_the_epoch_and_numbers_from_zero() {
         matches!(events[..], [Event::DataLossSuspected { .. }]),
         "P-56: {events:?}"
     );
+    bench.wait(200);
     let again = bench.send_one();
     assert_eq!(sequences(std::slice::from_ref(&again)), [(1, 0)], "P-60");
     bench.acknowledge(again.id);
@@ -507,6 +508,7 @@ fn a_batch_may_straddle_the_end_of_the_sequence_space() {
     assert_eq!(sequences(&sent), [(0, i32::MAX - 1), (0, 1)], "P-22");
     bench.acknowledge(sent[0].id);
     bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
+    bench.wait(200);
     assert_eq!(
         sequences(&bench.drain()),
         [(1, 0)],

@@ -221,10 +221,29 @@ fn out_of_order_right_behind_a_doubtful_batch_raises_the_epoch_or_fails_the_tran
         let expected = if transactional { &refused[..] } else { &[] };
         assert_eq!(completed(&events), expected, "{events:?}");
         assert_eq!(events.len(), expected.len(), "no further loss: {events:?}");
+        bench.wait(200);
         let sent = bench.drain();
         let expected: &[_] = if transactional { &[] } else { &[(1, 0)] };
         assert_eq!(sequences(&sent), expected);
     }
+}
+
+/// L-26, P-41: each attempt raises the epoch, so it must not be made as fast as the broker answers.
+#[test]
+fn a_broker_that_always_answers_out_of_order_is_asked_ever_more_slowly_and_given_up() {
+    let mut bench = Bench::confirmed(retries(3));
+    let batch = bench.put(1);
+    for millis in [100, 200, 400] {
+        let sent = bench.send_one();
+        bench.refuse(sent.id, ErrorCode::OutOfOrderSequenceNumber);
+        bench.wait(millis * 3 / 4);
+        assert!(bench.drain().is_empty(), "within {millis} ms");
+        bench.wait(millis * 2 / 4);
+    }
+    assert!(completed(&bench.events()).is_empty());
+    let sent = bench.send_one();
+    bench.refuse(sent.id, ErrorCode::OutOfOrderSequenceNumber);
+    assert_eq!(completed(&bench.events()), [(batch, Err(Outcome::Refused))]);
 }
 
 /// P-58.
@@ -294,6 +313,7 @@ fn an_unknown_producer_with_its_records_in_the_log_raises_the_epoch_or_fails_the
             },
         );
         let told = completed(&bench.events());
+        bench.wait(200);
         let sent = bench.drain();
         if transactional {
             assert_eq!(told, [(batch, Err(Outcome::Refused))]);
