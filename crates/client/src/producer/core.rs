@@ -135,8 +135,14 @@ impl Core {
                 }
                 // It may have been added since; the next look decides.
                 let wanted = TopicsWanted::named([placing.topic]);
-                self.cluster.refresh(wanted).await?;
-                Ok(())
+                let refresh = self.cluster.refresh(wanted);
+                match tokio::time::timeout_at(deadline.into(), refresh).await {
+                    Ok(refreshed) => refreshed.map(drop).map_err(Error::from),
+                    Err(_) => {
+                        let operation = "asking for the topic's partitions";
+                        Err(late(operation, self.config.max_block))
+                    }
+                }
             }
             _ => Ok(()),
         }
@@ -235,3 +241,6 @@ fn now_millis() -> i64 {
         .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
