@@ -32,7 +32,7 @@ use super::transacting::{self, Answer, Request, Transacting};
 use crate::config::ProducerConfig;
 use crate::runtime::now;
 use crate::transaction::Close;
-use crate::transaction::calls::Answered;
+use crate::transaction::calls::Performed;
 
 /// What a handle asks of the driver.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ enum Happening {
         broker: i32,
         result: Result<Connection, CallError>,
     },
-    Coordinated(Answered),
+    Coordinated(Performed),
     MetadataRefreshed,
     /// The first batch of a transaction may go.
     PauseOver,
@@ -286,11 +286,15 @@ impl Driver {
                 // The leader may have moved because this broker is gone.
                 self.refresh();
             }
-            Happening::Coordinated(answered) => {
+            Happening::Coordinated(Performed { answered, trouble }) => {
                 let facts = transacting::facts(&self.cluster);
                 if let Some(transacting) = &mut self.transacting {
                     transacting.deliver(answered, facts, now);
+                    if let Some(trouble) = &trouble {
+                        transacting.heard(trouble);
+                    }
                 }
+                self.shared.standing.note_trouble(trouble);
             }
             Happening::PauseOver => {}
             Happening::MetadataRefreshed => {

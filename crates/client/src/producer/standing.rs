@@ -1,7 +1,7 @@
 //! How the producer and its open transaction stand, as callers and the driver tell each other. Pure.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::error::Error;
 
@@ -16,6 +16,8 @@ pub(crate) struct Standing {
     is_barred: AtomicBool,
     /// A transaction was dropped; its abort is wanted.
     abort_requested: AtomicBool,
+    /// Why the last request to a coordinator did not succeed (L-30).
+    trouble: Mutex<Option<Arc<Error>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -58,6 +60,15 @@ impl Standing {
 
     pub(crate) fn take_spoiled(&self) -> Option<Error> {
         lock(&self.spoiled).take()
+    }
+
+    /// What became of the last request to a coordinator: `None` if it succeeded.
+    pub(crate) fn note_trouble(&self, trouble: Option<Error>) {
+        *lock(&self.trouble) = trouble.map(Arc::new);
+    }
+
+    pub(crate) fn trouble(&self) -> Option<Arc<Error>> {
+        lock(&self.trouble).clone()
     }
 
     /// Asks for the abort of the open transaction; never waits.

@@ -15,7 +15,7 @@ use super::queue::{PartitionQueue, Shared};
 use super::transactional::TransactionOutcome;
 use crate::consumer::TopicPartition;
 use crate::error::Error;
-use crate::transaction::calls::{self, Answered};
+use crate::transaction::calls::{self, Answered, Performed};
 use crate::transaction::{
     BatchOutcome, Call, Close, ClusterFacts, Event, GroupMetadata, MaySend, OffsetToCommit,
     Operation, Output, SenderStatus, State, TransactionConfig, TransactionMachine,
@@ -268,6 +268,14 @@ impl Transacting {
         answered.deliver(&mut self.machine, now);
     }
 
+    /// Why a request did not succeed. What listens there is no broker: whoever waits for the start need not wait out
+    /// its time for that (L-30).
+    pub(crate) fn heard(&mut self, trouble: &Error) {
+        if matches!(trouble, Error::WrongListener { .. }) {
+            answer(&mut self.init, Err(trouble.clone()));
+        }
+    }
+
     /// What to ask the coordinators now, and when there will be more without anything happening.
     pub(crate) fn poll(
         &mut self,
@@ -444,7 +452,7 @@ pub(crate) fn perform(
     transacting: &Transacting,
     cluster: &Cluster,
     call: Call,
-) -> impl Future<Output = Answered> + Send + use<> {
+) -> impl Future<Output = Performed> + Send + use<> {
     let id = Arc::clone(&transacting.transactional_id);
     calls::perform(cluster.clone(), id, call, transacting.coordinator_timeout)
 }

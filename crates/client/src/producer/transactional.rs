@@ -62,7 +62,8 @@ impl TransactionalProducer {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`]; [`Error::Timeout`] if no coordinator could be had within `max_block`; a fatal
+    /// [`Error::Configuration`]; [`Error::WrongListener`] at once if something else than a broker listens there;
+    /// [`Error::Timeout`] if no coordinator could be had within `max_block`, caused by what went wrong last; a fatal
     /// [`Error::Broker`], such as TRANSACTIONAL_ID_AUTHORIZATION_FAILED.
     ///
     /// # Cancel safety
@@ -124,13 +125,9 @@ impl TransactionalProducer {
             transaction: 0,
             is_in_doubt: false,
         };
-        producer
-            .core
-            .ask_in_time(
-                ask(Request::Init),
-                timeout("taking over the transactional id"),
-            )
-            .await?;
+        let core = &producer.core;
+        let late = timeout_with_cause("taking over the transactional id", core);
+        core.ask_in_time(ask(Request::Init), late).await?;
         Ok(producer)
     }
 
@@ -147,10 +144,8 @@ impl TransactionalProducer {
     pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
         self.require_outcome()?;
         self.transaction += 1;
-        let begin = ask(Request::Begin);
-        self.core
-            .ask_in_time(begin, timeout("the end of the last transaction"))
-            .await?;
+        let late = timeout_with_cause("the end of the last transaction", &self.core);
+        self.core.ask_in_time(ask(Request::Begin), late).await?;
         Ok(Transaction {
             producer: self,
             ended: false,
@@ -364,6 +359,15 @@ pub(super) fn timeout(operation: &'static str) -> impl FnOnce(Duration) -> Error
         operation: Arc::from(operation),
         elapsed,
         cause: None,
+    }
+}
+
+/// The same, caused by what the coordinator was last heard of, or why it was not (L-30).
+fn timeout_with_cause(operation: &'static str, core: &Core) -> impl FnOnce(Duration) -> Error {
+    move |elapsed| Error::Timeout {
+        operation: Arc::from(operation),
+        elapsed,
+        cause: core.shared.standing.trouble(),
     }
 }
 

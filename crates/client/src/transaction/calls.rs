@@ -22,10 +22,11 @@ use milena_connection::{
 };
 
 use crate::consumer::TopicPartition;
+use crate::error::Error;
 use crate::runtime::now;
 
 use super::{
-    Call, CoordinatorKind, DescribedState, DescribedTransaction, Direction, GroupMetadata,
+    Api, Call, CoordinatorKind, DescribedState, DescribedTransaction, Direction, GroupMetadata,
     Initialized, NotSent, OffsetToCommit, Reply, Request, TransactionMachine, TwoPhase,
 };
 
@@ -56,17 +57,28 @@ impl Answered {
     }
 }
 
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) struct Performed {
+    /// For the machine.
+    pub(crate) answered: Answered,
+    /// Why it did not succeed, for people: whoever waits in vain is told (L-30).
+    pub(crate) trouble: Option<Error>,
+}
+
 /// Sends one request of the machine's and waits for what becomes of it.
 pub(crate) async fn perform(
     cluster: Cluster,
     transactional_id: Arc<str>,
     call: Call,
     coordinator_timeout: Duration,
-) -> Answered {
-    let caller = Caller {
+) -> Performed {
+    let mut caller = Caller {
         cluster,
         transactional_id,
         coordinator_timeout,
+        api: call.request.api(),
+        trouble: None,
     };
     let Call {
         broker,
@@ -79,7 +91,7 @@ pub(crate) async fn perform(
         version_max: Some(*versions.end()),
         ..CallOptions::default()
     };
-    match request {
+    let answered = match request {
         Request::AddOffsetsToTxn { producer, group_id } => Answered::AddOffsetsToTxn(
             caller
                 .add_offsets(broker, options, producer, &group_id)
@@ -121,6 +133,10 @@ pub(crate) async fn perform(
                 .commit_offsets(broker, options, producer, &group, &offsets)
                 .await,
         ),
+    };
+    Performed {
+        answered,
+        trouble: caller.trouble,
     }
 }
 
@@ -128,6 +144,8 @@ struct Caller {
     cluster: Cluster,
     transactional_id: Arc<str>,
     coordinator_timeout: Duration,
+    api: Api,
+    trouble: Option<Error>,
 }
 
 impl Caller {
@@ -137,7 +155,7 @@ impl Caller {
 
     /// One attempt; `read` takes the code and the value out of the answer.
     async fn ask<M: Message, T>(
-        &self,
+        &mut self,
         target: Target,
         options: CallOptions,
         message: M,
@@ -146,16 +164,19 @@ impl Caller {
         match self.cluster.call(target, message, options).await {
             Ok(answer) => match read(answer.response) {
                 Ok(value) => Reply::Answered(value),
-                Err(code) => Reply::Refused(code),
+                Err(code) => {
+                    self.trouble = Some(Error::broker(code, self.api.name(), answer.broker_id));
+                    Reply::Refused(code)
+                }
             },
             Err(cause) => {
                 tracing::debug!(%cause, "a transactional request got no answer");
-                unanswered(&cause)
+                self.unanswered(cause)
             }
         }
     }
 
-    async fn find(&self, kind: CoordinatorKind, key: &str) -> Reply<i32> {
+    async fn find(&mut self, kind: CoordinatorKind, key: &str) -> Reply<i32> {
         let kind = match kind {
             CoordinatorKind::Group => Kind::Group,
             CoordinatorKind::Transaction => Kind::Transaction,
@@ -164,12 +185,18 @@ impl Caller {
         let deadline = now() + self.coordinator_timeout;
         match self.cluster.coordinator(kind, key, deadline).await {
             Ok(broker) => Reply::Answered(broker),
-            Err(cause) => unanswered(&cause),
+            Err(cause) => self.unanswered(cause),
         }
     }
 
+    fn unanswered<T>(&mut self, cause: CallError) -> Reply<T> {
+        let reply = unanswered(&cause);
+        self.trouble = Some(cause.into());
+        reply
+    }
+
     async fn init(
-        &self,
+        &mut self,
         target: Target,
         options: CallOptions,
         producer: ProducerIdentity,
@@ -200,7 +227,7 @@ impl Caller {
     }
 
     async fn add_partitions(
-        &self,
+        &mut self,
         target: Target,
         options: CallOptions,
         producer: ProducerIdentity,
@@ -239,7 +266,7 @@ impl Caller {
     }
 
     async fn add_offsets(
-        &self,
+        &mut self,
         target: Target,
         options: CallOptions,
         producer: ProducerIdentity,
@@ -257,7 +284,7 @@ impl Caller {
     }
 
     async fn commit_offsets(
-        &self,
+        &mut self,
         target: Target,
         options: CallOptions,
         producer: ProducerIdentity,
@@ -294,7 +321,7 @@ impl Caller {
     }
 
     async fn end(
-        &self,
+        &mut self,
         target: Target,
         options: CallOptions,
         producer: ProducerIdentity,
@@ -312,7 +339,11 @@ impl Caller {
         .await
     }
 
-    async fn describe(&self, target: Target, options: CallOptions) -> Reply<DescribedTransaction> {
+    async fn describe(
+        &mut self,
+        target: Target,
+        options: CallOptions,
+    ) -> Reply<DescribedTransaction> {
         let message =
             DescribeTransactionsRequest::default().with_transactional_ids(vec![self.id()]);
         self.ask(target, options, message, |answer| {

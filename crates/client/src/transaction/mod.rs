@@ -92,11 +92,9 @@ mod two_phase;
 mod version;
 
 pub(crate) use machine::{TransactionConfig, TransactionMachine};
-#[cfg(test)]
-pub(crate) use request::Api;
 pub(crate) use request::{
-    BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event, Initialized,
-    MaySend, NotSent, Output, Reply, Request, SenderStatus,
+    Api, BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event,
+    Initialized, MaySend, NotSent, Output, Reply, Request, SenderStatus,
 };
 pub use request::{GroupMember, GroupMetadata, OffsetToCommit};
 #[cfg(test)]

@@ -137,7 +137,7 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    #[cfg(test)]
+    /// Which request it is.
     pub(crate) const fn api(&self) -> Api {
         match self {
             Self::AddOffsetsToTxn { .. } => Api::AddOffsetsToTxn,

@@ -1,6 +1,10 @@
 //! What the handles tell when nobody answers.
 
+use std::error::Error as _;
+use std::io;
+
 use milena_connection::TcpConnector;
+use milena_connection::test_support::Network;
 
 use super::super::driver::Driver;
 use super::*;
@@ -69,4 +73,46 @@ async fn offsets_that_could_not_be_handed_over_in_time_may_be_sent_again() {
     let late = late.unwrap_err();
     assert!(late.is_retriable(), "{late:?}");
     drop(driver);
+}
+
+fn config() -> TransactionalProducerConfig {
+    let builder = ProducerBuilder::new(["boot:9092"]).transactional_id("payments");
+    builder.max_block(Duration::from_secs(5)).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_reaches_nobody_in_time_tells_why() {
+    let network = Network::new();
+    network.refuse("boot:9092", io::ErrorKind::ConnectionRefused);
+    let started = TransactionalProducer::start_with_connector(config(), network.connector()).await;
+    let error = started.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        causes.push(one.to_string());
+        cause = one.source();
+    }
+    let told = causes.iter().any(|cause| cause.contains("boot:9092"));
+    assert!(told, "L-30: {causes:?}");
+}
+
+/// L-30: the cause, at once.
+#[tokio::test(start_paused = true)]
+async fn a_start_on_a_port_that_speaks_tls_fails_at_once_and_says_so() {
+    let network = Network::new();
+    let asked = tokio::time::Instant::now();
+    let start = TransactionalProducer::start_with_connector(config(), network.connector());
+    let tls = async {
+        loop {
+            let mut peer = network.accept("boot:9092").await;
+            peer.send(&[0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x46]).await;
+        }
+    };
+    let error = tokio::select! {
+        started = start => started.unwrap_err(),
+        () = tls => unreachable!(),
+    };
+    assert!(matches!(error, Error::WrongListener { .. }), "{error:?}");
+    assert!(asked.elapsed() < Duration::from_secs(1));
 }
