@@ -313,7 +313,9 @@ impl CoordinatorMachine {
         });
     }
 
-    /// The answer to the lookup of this kind arrived. Keys that it leaves out are asked for again.
+    /// The answer to the lookup of this kind arrived. Keys that it leaves out are asked for again: at once
+    /// if it told of others, after a back-off if it told of none that was asked for. The first answer for
+    /// a key counts.
     pub fn on_answer(
         &mut self,
         now: Instant,
@@ -324,13 +326,15 @@ impl CoordinatorMachine {
         let asked = self.in_flight.remove(&kind);
         for (key, answer) in answers {
             let at = (kind, Arc::clone(&key));
-            let Some(entry) = self.entries.get_mut(&at) else {
+            let entry = self.entries.get_mut(&at);
+            let Some(entry) = entry.filter(|entry| entry.state == State::Asked) else {
                 continue;
             };
             match answer {
                 Ok(broker_id) => {
                     entry.state = State::Known { broker_id };
                     entry.attempt = 0;
+                    entry.last = None;
                 }
                 Err(code) if is_retriable(code) => {
                     entry.last = Some(code);
@@ -346,12 +350,22 @@ impl CoordinatorMachine {
                 }
             }
         }
-        // A version without batches answers one key only; the others wait for no back-off.
-        for key in asked.into_iter().flat_map(|query| query.keys) {
-            if let Some(entry) = self.entries.get_mut(&(kind, key))
-                && entry.state == State::Asked
-            {
-                entry.state = State::Wanted { not_before: None };
+        let mut left_out = asked.map(|query| query.keys).unwrap_or_default();
+        let keys = left_out.len();
+        left_out.retain(|key| {
+            let entry = self.entries.get(&(kind, Arc::clone(key)));
+            entry.is_some_and(|entry| entry.state == State::Asked)
+        });
+        // A version without batches answers one key only; the others wait for no back-off. An answer
+        // that tells nothing must not be asked for again and again without a pause (L-26).
+        let told_something = left_out.len() < keys;
+        for key in left_out {
+            if let Some(entry) = self.entries.get_mut(&(kind, key)) {
+                if told_something {
+                    entry.state = State::Wanted { not_before: None };
+                } else {
+                    back_off(entry, now, &self.settings.backoff, &mut self.random);
+                }
             }
         }
     }
@@ -404,6 +418,10 @@ fn back_off(entry: &mut Entry, now: Instant, backoff: &Backoff, random: &mut fas
         not_before: Some(now + wait),
     };
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod table;
 
 #[cfg(test)]
 mod tests {
@@ -496,6 +514,35 @@ mod tests {
         assert_eq!(poll(&mut machine, now), sent(Group, &["a", "b"]));
         answer(&mut machine, now, Group, &[("a", Ok(1))]);
         assert_eq!(poll(&mut machine, now), sent(Group, &["b"]));
+    }
+
+    #[test]
+    fn an_answer_that_tells_of_no_key_is_followed_by_a_back_off() {
+        // L-26: a broker that answers so for ever is asked with growing pauses.
+        for useless in [&[][..], &[("nobody asked", Ok(1))]] {
+            let mut machine = machine();
+            let mut now = Instant::now();
+            machine.want(Group, &"a".into(), now + SECOND);
+            for wait in [100, 200, 400] {
+                assert_eq!(poll(&mut machine, now), sent(Group, &["a"]));
+                assert_eq!(answer(&mut machine, now, Group, useless), []);
+                now += Duration::from_millis(wait);
+                let early = now - Duration::from_millis(1);
+                assert_eq!(poll(&mut machine, early), Output::WaitUntil(now));
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_first_answer_for_a_key_counts() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(Group, &"a".into(), now + SECOND);
+        poll(&mut machine, now);
+        let refused = Err(ErrorCode::GroupAuthorizationFailed);
+        let answers = [("a", Ok(1)), ("a", Ok(2)), ("a", refused)];
+        assert_eq!(answer(&mut machine, now, Group, &answers), []);
+        assert_eq!(machine.known(Group, &"a".into()), Some(1));
     }
 
     #[test]
