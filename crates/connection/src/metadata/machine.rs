@@ -336,6 +336,10 @@ impl MetadataMachine {
 }
 
 #[cfg(test)]
+#[path = "table_tests.rs"]
+mod table;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use kafka_protocol::messages::BrokerId;
