@@ -364,7 +364,7 @@ impl RawBatch {
 /// A record without headers whose lengths all fit one varint byte.
 fn put_record(out: &mut Vec<u8>, offset_delta: i64, key: &[u8], value: &[u8]) {
     let mut body = vec![0, 0];
-    let mut zigzag = u64::try_from(offset_delta * 2).unwrap();
+    let mut zigzag = ((offset_delta << 1) ^ (offset_delta >> 63)).cast_unsigned();
     while zigzag >= 0x80 {
         body.push(u8::try_from(zigzag & 0x7f).unwrap() | 0x80);
         zigzag >>= 7;

@@ -51,6 +51,7 @@ pub(crate) fn unpack(
         Ok(records) => records,
         Err(cause) => return Err((next, corrupt(next, cause))),
     };
+    let base_offset = buffered.batch.base_offset();
     let end_offset = buffered.batch.next_offset();
     let leader_epoch = leader_epoch(&buffered.batch);
     let mut iter = records.iter();
@@ -77,7 +78,11 @@ pub(crate) fn unpack(
                     fault: corrupt(next, cause),
                 };
             }
-            Some(Ok(record)) if record.offset < next.offset && count == 0 => start = iter.clone(),
+            Some(Ok(record))
+                if record.offset < next.offset && record.offset >= base_offset && count == 0 =>
+            {
+                start = iter.clone();
+            }
             Some(Ok(record)) if record.offset < next.offset || record.offset >= end_offset => {
                 break End::Broken {
                     next,
@@ -228,6 +233,17 @@ mod tests {
             }
         );
         assert!(matches!(fault, Fault::Corrupt { offset: 2, .. }));
+    }
+
+    #[test]
+    fn an_offset_in_front_of_the_batch_is_an_error() {
+        // R-39a: not a record that was delivered before.
+        let unpacked = open(&RawBatch::plain(10, &[-1, 0, 1]), 10, usize::MAX).unwrap();
+        assert!(offsets(&unpacked).is_empty());
+        let fault = Fault::Disordered { offset: 10 };
+        assert!(
+            matches!(unpacked.end, End::Broken { next, fault: told } if next.offset == 10 && told == fault)
+        );
     }
 
     #[test]

@@ -71,6 +71,11 @@ pub(crate) fn read(
     for batch in &mut batches {
         any_whole = true;
         match batch.and_then(|batch| judge(batch, &mut filter, check_crcs)) {
+            // It would move nothing, and be fetched again for ever.
+            Ok((batch, _)) if batch.last_offset_delta() < 0 => {
+                reading.fault = Some(Fault::Disordered { offset });
+                return reading;
+            }
             Ok((batch, verdict)) => offset = reading.push(batch, verdict, offset),
             Err(cause) => {
                 reading.fault = Some(Fault::Corrupt { offset, cause });
@@ -301,6 +306,20 @@ mod tests {
             ));
             assert_eq!(at(reading.next()), None);
         }
+    }
+
+    #[test]
+    fn a_batch_that_ends_before_it_begins_is_an_error() {
+        //
+        let mut records = RawBatch::plain(0, &[0, 1]).encode();
+        let backwards = RawBatch {
+            last_offset_delta: -1,
+            ..RawBatch::plain(2, &[0])
+        };
+        records.extend(backwards.encode());
+        let reading = read_committed(records, 0);
+        assert_eq!((reading.batches.len(), at(reading.next())), (1, Some(2)));
+        assert_eq!(reading.fault, Some(Fault::Disordered { offset: 2 }));
     }
 
     #[test]
