@@ -66,16 +66,18 @@ pub(crate) fn list_offsets_action(code: ErrorCode) -> LookupAction {
     }
 }
 
-/// The action for a code of OffsetForLeaderEpoch other than `NONE` (R-74). An unexpected code is
-/// asked again: taking it for an answer could move the position.
+/// The action for a code of OffsetForLeaderEpoch other than `NONE` (R-74). None is taken for an answer,
+/// which could move the position; what does not pass by itself is told, or the partition would stand
+/// still in silence (L-30).
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "R-74 retries every code but the one that only the user can do something about"
+    reason = "every code that the rules do not name is unexpected, new ones too: the user is told"
 )]
 pub(crate) fn epoch_end_action(code: ErrorCode) -> LookupAction {
     match code {
-        ErrorCode::TopicAuthorizationFailed => LookupAction::Report,
-        _ => LookupAction::Refresh,
+        code if is_transient(code) => LookupAction::Refresh,
+        ErrorCode::UnknownTopicId | ErrorCode::InconsistentTopicId => LookupAction::Refresh,
+        _ => LookupAction::Report,
     }
 }
 
@@ -100,8 +102,7 @@ mod tests {
     use super::*;
     use std::fmt::Write as _;
 
-    /// Every code with its action in all three requests, except those that are only reported or
-    /// asked again everywhere: the table of §3.6, R-45 and R-74 as one readable snapshot.
+    /// Every code with its action in all three requests, except those that are only reported: the table of §3.6, R-45 and R-74 as one readable snapshot.
     #[test]
     fn the_action_of_every_code() {
         let mut table = String::new();
@@ -116,7 +117,7 @@ mod tests {
                 == (
                     FetchAction::Report,
                     LookupAction::Report,
-                    LookupAction::Refresh,
+                    LookupAction::Report,
                 )
             {
                 others += 1;
@@ -132,24 +133,23 @@ mod tests {
                 .unwrap();
             }
         }
-        writeln!(table, "{others} others: Report, Report, Refresh").unwrap();
+        writeln!(table, "{others} others: only Report").unwrap();
         insta::assert_snapshot!(table, @r"
         UNKNOWN_SERVER_ERROR           | Retry                      | Refresh | Refresh
-        OFFSET_OUT_OF_RANGE            | OutOfRange                 | Report  | Refresh
+        OFFSET_OUT_OF_RANGE            | OutOfRange                 | Report  | Report
         UNKNOWN_TOPIC_OR_PARTITION     | Refresh { replica: false } | Refresh | Refresh
         LEADER_NOT_AVAILABLE           | Report                     | Refresh | Refresh
         NOT_LEADER_OR_FOLLOWER         | Refresh { replica: true }  | Refresh | Refresh
         REQUEST_TIMED_OUT              | Report                     | Refresh | Refresh
         REPLICA_NOT_AVAILABLE          | Refresh { replica: true }  | Refresh | Refresh
-        TOPIC_AUTHORIZATION_FAILED     | Report                     | Report  | Report
-        UNSUPPORTED_FOR_MESSAGE_FORMAT | Report                     | Nothing | Refresh
+        UNSUPPORTED_FOR_MESSAGE_FORMAT | Report                     | Nothing | Report
         KAFKA_STORAGE_ERROR            | Refresh { replica: true }  | Refresh | Refresh
         FENCED_LEADER_EPOCH            | Refresh { replica: true }  | Refresh | Refresh
         UNKNOWN_LEADER_EPOCH           | Retry                      | Refresh | Refresh
         OFFSET_NOT_AVAILABLE           | Refresh { replica: true }  | Refresh | Refresh
         UNKNOWN_TOPIC_ID               | Refresh { replica: false } | Report  | Refresh
         INCONSISTENT_TOPIC_ID          | Refresh { replica: false } | Report  | Refresh
-        120 others: Report, Report, Refresh
+        121 others: only Report
         ");
     }
 }

@@ -1,3 +1,4 @@
+use super::super::errors::{LookupAction, epoch_end_action};
 use super::*;
 
 fn reset_of(fixture: &mut Fixture) -> ResetPlan {
@@ -274,7 +275,9 @@ fn an_error_never_moves_a_position_that_is_being_validated() {
         fixture.validate(&plan, &[(0, answer)]);
         assert_eq!(fixture.offset(0), Some(10), "{code}");
         let told = fixture.taken().1.is_some();
-        assert_eq!(told, code == ErrorCode::TopicAuthorizationFailed, "{code}");
+        // L-30: what does not pass by itself is told.
+        let is_told = epoch_end_action(code) == LookupAction::Report;
+        assert_eq!(told, is_told, "{code}");
         fixture.advance(SECOND);
         let work = fixture.poll();
         assert_eq!(
@@ -283,6 +286,25 @@ fn an_error_never_moves_a_position_that_is_being_validated() {
             "{code}"
         );
     }
+}
+
+#[test]
+fn a_validation_that_is_not_allowed_is_told_each_time_it_is_refused() {
+    // R-74, L-30
+    let (mut fixture, plan) = moved(settings());
+    let code = ErrorCode::ClusterAuthorizationFailed;
+    let answer = EpochAnswer {
+        error: code,
+        ..ends(0, 3)
+    };
+    let request = Request::OffsetForLeaderEpoch;
+    fixture.validate(&plan, &[(0, answer)]);
+    assert_eq!(fixture.taken().1, Some(Fault::Refused { request, code }));
+    assert_eq!(fixture.taken().1, None);
+    fixture.advance(SECOND);
+    let plan = fixture.poll().validations.remove(0);
+    fixture.validate(&plan, &[(0, ends(0, 10))]);
+    assert_eq!(fixture.fetches(), [2]);
 }
 
 #[test]
