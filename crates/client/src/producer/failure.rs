@@ -31,6 +31,8 @@ pub(crate) enum Cause {
     EarlierBatchFailed,
     /// The producer has ended: closed (P-76), fenced or failed for good.
     Ended(Error),
+    /// The codec refused the batch.
+    Unencodable(Error),
 }
 
 /// A failed batch.
@@ -77,6 +79,10 @@ impl Failure {
 
     pub(crate) fn ended(by: Error) -> Self {
         Self::new(Cause::Ended(by))
+    }
+
+    pub(crate) fn unencodable(error: Error) -> Self {
+        Self::new(Cause::Unencodable(error))
     }
 
     pub(crate) fn is_unknown(&self) -> bool {
@@ -127,7 +133,7 @@ impl Failure {
                 };
             }
             Cause::EarlierBatchFailed => Error::TransactionAborted,
-            Cause::Ended(error) => error,
+            Cause::Ended(error) | Cause::Unencodable(error) => error,
         };
         if unknown {
             let operation = Arc::from(format!("the delivery to {topic}-{partition}"));

@@ -103,8 +103,17 @@ pub(crate) struct Queues<'a> {
     pub(crate) queues: &'a [Arc<PartitionQueue>],
     pub(crate) compressor: Compressor,
     pub(crate) linger: Duration,
-    /// Batches that were closed without being sent, to be told.
-    pub(crate) unsent: Vec<(PartitionId, PendingBatch<Room>, Failure)>,
+    /// Batches that will not be sent, to be told.
+    pub(crate) unsent: Vec<Unsent>,
+}
+
+/// A batch that never got a sequence. Its callers hear of it after its transaction (L-8, T-15).
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    pub(crate) partition: PartitionId,
+    pub(crate) completion: Arc<BatchCompletion>,
+    pub(crate) created: Instant,
+    pub(crate) failure: Failure,
 }
 
 impl Queues<'_> {
@@ -113,7 +122,11 @@ impl Queues<'_> {
     }
 
     /// Compresses in the driver's time, not the caller's.
-    fn seal(&self, pending: PendingBatch<Room>) -> Result<SealedBatch, Error> {
+    fn seal(
+        &self,
+        partition: PartitionId,
+        pending: PendingBatch<Room>,
+    ) -> Result<SealedBatch, Unsent> {
         let PendingBatch {
             builder,
             completion,
@@ -125,13 +138,18 @@ impl Queues<'_> {
         } else {
             self.shared.memory.buffer()
         };
-        let (closed, spare) = builder
-            .close_into(self.compressor, output)
-            .map_err(|cause| {
+        let (closed, spare) = match builder.close_into(self.compressor, output) {
+            Ok(closed) => closed,
+            Err(cause) => {
                 let error = super::core::unencodable(completion.topic(), cause);
-                completion.complete(BatchOutcome::Failed(error.clone()));
-                error
-            })?;
+                return Err(Unsent {
+                    partition,
+                    completion,
+                    created,
+                    failure: Failure::unencodable(error),
+                });
+            }
+        };
         if spare.capacity() > 0 {
             self.shared.memory.recycle(spare);
         }
@@ -146,7 +164,7 @@ impl Queues<'_> {
 
 impl BatchSource<SealedBatch> for Queues<'_> {
     fn take(&mut self, partition: PartitionId, now: Instant) -> Take<SealedBatch> {
-        let Some(queue) = self.queue(partition) else {
+        let Some(queue) = self.queue(partition).cloned() else {
             return Take::Empty;
         };
         loop {
@@ -160,11 +178,12 @@ impl BatchSource<SealedBatch> for Queues<'_> {
                 Take::Empty => return Take::Empty,
                 Take::NotBefore(at) => return Take::NotBefore(at),
                 Take::Batch(pending) => {
-                    let sealed = self.seal(pending);
+                    let sealed = self.seal(partition, pending);
                     self.shared.drained(1);
-                    // One that can't be compressed was told so; the next may do.
-                    if let Ok(sealed) = sealed {
-                        return Take::Batch(sealed);
+                    match sealed {
+                        Ok(sealed) => return Take::Batch(sealed),
+                        // The next may do.
+                        Err(unsent) => self.unsent.push(unsent),
                     }
                 }
             }
@@ -187,7 +206,12 @@ impl BatchSource<SealedBatch> for Queues<'_> {
         };
         let count = expired.len();
         self.shared.drained(count);
-        let failed = |pending| (partition, pending, Failure::delivery_timeout());
+        let failed = |pending: PendingBatch<Room>| Unsent {
+            partition,
+            completion: pending.completion,
+            created: pending.created,
+            failure: Failure::delivery_timeout(),
+        };
         self.unsent.extend(expired.into_iter().map(failed));
         count
     }

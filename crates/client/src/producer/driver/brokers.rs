@@ -12,7 +12,7 @@ use super::super::exchange::{self, Expected};
 use super::super::identity::InitVerdict;
 use super::super::machine::{Leader, Open, ProduceAnswer, ProduceRequest, Work};
 use super::super::queue::PartitionQueue;
-use super::super::sealed::{Queues, SealedBatch};
+use super::super::sealed::{Queues, SealedBatch, Unsent};
 use super::super::transacting::Transacting;
 use super::{Driver, Happening, Link};
 use crate::config::Acks;
@@ -31,11 +31,24 @@ impl Driver {
             Some(transacting) => self.sender.drain(now, &mut queues, transacting),
             None => self.sender.drain(now, &mut queues, &Open),
         };
-        for (partition, pending, failure) in queues.unsent {
-            let error = self.fail(partition, failure, now - pending.created);
-            pending.completion.complete(BatchOutcome::Failed(error));
-        }
+        let unsent = queues.unsent;
+        self.tell_unsent(now, unsent);
         work
+    }
+
+    /// Tells of batches that will not be sent: their transaction first, so that no commit omits them (T-15).
+    pub(super) fn tell_unsent(&mut self, now: Instant, unsent: Vec<Unsent>) {
+        for Unsent {
+            partition,
+            completion,
+            created,
+            failure,
+        } in unsent
+        {
+            let age = now.saturating_duration_since(created);
+            let error = self.fail(partition, failure, age);
+            completion.complete(BatchOutcome::Failed(error));
+        }
     }
 
     /// Sees to what the sender lacks.

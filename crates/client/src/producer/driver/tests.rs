@@ -2,7 +2,10 @@
 
 use super::super::api::start;
 use super::super::core::Core;
+use super::super::failure::Failure;
+use super::super::machine::PartitionId;
 use super::super::record::Record;
+use super::super::sealed::Unsent;
 use super::*;
 use crate::config::ProducerBuilder;
 use crate::error::Error;
@@ -58,4 +61,33 @@ async fn a_transaction_that_nobody_holds_and_no_broker_ends_is_given_up_at_its_t
     let within = Duration::from_secs(120);
     let ended = tokio::time::timeout(within, driver.run()).await;
     ended.expect("its task ends");
+}
+
+/// T-15: its callers hear that it failed, and a commit must not go on without it.
+#[tokio::test]
+async fn a_batch_that_can_not_be_compressed_leaves_its_transaction_with_the_abort_only() {
+    let open = Txn::written(TransactionVersion::Two).machine;
+    let (core, mut driver) = producer(Some(Transacting::over(open)));
+    driver.look(now());
+    let sent = core.send(&Record::to("orders").value(b"1"), 1).await;
+    let delivery = sent.unwrap();
+    let pending = driver.queues[0].lock().clear().remove(0);
+    let cause = milena_codec::EncodeError::Compression {
+        codec: "lz4",
+        reason: "no".to_owned(),
+    };
+    let error = super::super::core::unencodable("orders", cause);
+    let unsent = Unsent {
+        partition: PartitionId(0),
+        completion: pending.completion,
+        created: pending.created,
+        failure: Failure::unencodable(error),
+    };
+    driver.tell_unsent(now(), vec![unsent]);
+    assert!(matches!(
+        delivery.try_result(),
+        Some(Err(Error::Misuse { .. }))
+    ));
+    let late = core.send(&Record::to("orders").value(b"2"), 1).await;
+    assert!(late.unwrap_err().is_abortable());
 }
