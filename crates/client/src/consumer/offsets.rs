@@ -41,7 +41,12 @@ impl Lookup {
         answers: &HashMap<TopicPartition, OffsetAnswer>,
     ) -> Result<(), Error> {
         for (name, answer) in answers {
-            if !self.open.contains_key(name) {
+            let Some(target) = self.open.get(name) else {
+                continue;
+            };
+            // Every log has a beginning and an end: without one the broker does not know it yet.
+            let always = matches!(target, ResetTarget::Earliest | ResetTarget::Latest);
+            if always && answer.error.is_none() && answer.offset.is_none() {
                 continue;
             }
             let found = if answer.error.is_none() {
@@ -200,6 +205,21 @@ mod tests {
         lookup.handle(1, &answers).unwrap();
         assert_eq!(lookup.open.keys().collect::<Vec<_>>(), [&tp(1), &tp(3)]);
         assert_eq!(lookup.found[&tp(0)].map(|found| found.offset), Some(5));
+        assert_eq!(lookup.found[&tp(2)], None);
+    }
+
+    #[test]
+    fn a_beginning_or_an_end_that_a_broker_does_not_know_stays_open() {
+        // only a search by time may find nothing.
+        let targets = [
+            ResetTarget::Earliest,
+            ResetTarget::Latest,
+            ResetTarget::Timestamp(7),
+        ];
+        let mut lookup = Lookup::new((0..).map(tp).zip(targets));
+        let answers = (0..3).map(|n| (tp(n), answer(ErrorCode::None, None)));
+        lookup.handle(1, &answers.collect()).unwrap();
+        assert_eq!(lookup.open.keys().collect::<Vec<_>>(), [&tp(0), &tp(1)]);
         assert_eq!(lookup.found[&tp(2)], None);
     }
 
