@@ -37,8 +37,8 @@ impl Backoff {
         let Some(doublings) = attempt.checked_sub(1) else {
             return Duration::ZERO;
         };
-        // The exponent is capped where any growth has long reached the maximum.
-        let exponent = i32::try_from(doublings.min(64)).unwrap_or(64);
+        // What grows beyond all numbers is cut to the maximum below.
+        let exponent = i32::try_from(doublings).unwrap_or(i32::MAX);
         let grown = self.initial.as_secs_f64() * self.multiplier.max(1.0).powi(exponent);
         let middle = grown.min(self.max.as_secs_f64());
         let jitter = self.jitter.clamp(0.0, 1.0);
@@ -63,6 +63,18 @@ mod tests {
             .collect();
         assert_eq!(waits, [0, 50, 100, 200, 400, 800, 1000, 1000]);
         assert_eq!(backoff.delay(u32::MAX, &mut random), backoff.max);
+    }
+
+    #[test]
+    fn waits_that_grow_slowly_reach_the_maximum_too() {
+        let backoff = Backoff {
+            multiplier: 1.01,
+            jitter: 0.0,
+            ..Backoff::default()
+        };
+        let mut random = fastrand::Rng::with_seed(1);
+        assert!(backoff.delay(300, &mut random) < backoff.max);
+        assert_eq!(backoff.delay(303, &mut random), backoff.max);
     }
 
     #[test]

@@ -274,11 +274,15 @@ impl CoordinatorMachine {
                 return Output::Send(query);
             }
         }
-        let next = self.entries.values().filter_map(|entry| match entry.state {
-            State::Wanted { not_before } => {
-                Some(not_before.unwrap_or(entry.deadline).min(entry.deadline))
-            }
-            State::Asked | State::Known { .. } => None,
+        // While a lookup of its kind is under way, the end of a key's back-off changes nothing: to wait
+        // for that, once it has passed, would be not to wait at all.
+        let in_flight = &self.in_flight;
+        let next = self.entries.iter().filter_map(|((kind, _), entry)| {
+            let State::Wanted { not_before } = entry.state else {
+                return None;
+            };
+            let due = not_before.filter(|_| !in_flight.contains_key(kind));
+            Some(due.map_or(entry.deadline, |at| at.min(entry.deadline)))
         });
         next.min().map_or(Output::Idle, Output::WaitUntil)
     }
@@ -420,6 +424,10 @@ fn back_off(entry: &mut Entry, now: Instant, backoff: &Backoff, random: &mut fas
 }
 
 #[cfg(test)]
+#[path = "operations_tests.rs"]
+mod operations;
+
+#[cfg(test)]
 #[path = "table_tests.rs"]
 mod table;
 
@@ -531,6 +539,22 @@ mod tests {
                 assert_eq!(poll(&mut machine, early), Output::WaitUntil(now));
             }
         }
+    }
+
+    #[test]
+    fn a_back_off_that_ends_during_a_lookup_is_not_waited_for() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want(Group, &"a".into(), now + SECOND);
+        poll(&mut machine, now);
+        let busy = Err(ErrorCode::CoordinatorNotAvailable);
+        answer(&mut machine, now, Group, &[("a", busy)]);
+        machine.want(Group, &"b".into(), now + SECOND);
+        assert_eq!(poll(&mut machine, now), sent(Group, &["b"]));
+        let later = now + 2 * INITIAL;
+        assert_eq!(poll(&mut machine, later), Output::WaitUntil(now + SECOND));
+        answer(&mut machine, later, Group, &[("b", Ok(1))]);
+        assert_eq!(poll(&mut machine, later), sent(Group, &["a"]));
     }
 
     #[test]
