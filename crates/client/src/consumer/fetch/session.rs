@@ -135,8 +135,15 @@ impl Session {
         if !answer.error.is_none() {
             return Err(self.refused(answer.error));
         }
-        if answer.names_strangers || answer.session_id < 0 {
+        if answer.session_id < 0 {
             return Err(self.malformed());
+        }
+        if answer.names_strangers {
+            return Err(if self.asked_full {
+                self.malformed_new(answer.session_id)
+            } else {
+                self.malformed()
+            });
         }
         if self.asked_full {
             self.full_answered(answer)

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[path = "session_table_tests.rs"]
+mod table;
+
 fn tp(partition: i32) -> TopicPartition {
     TopicPartition::new("t", partition)
 }
@@ -184,6 +187,23 @@ fn a_full_answer_tells_of_every_partition() {
         );
         assert_eq!(numbers(&plan(&mut session, wanted(&[0, 0]))), (7, 0));
     }
+}
+
+#[test]
+fn a_session_that_came_with_a_useless_answer_is_closed() {
+    let mut session = Session::new();
+    plan(&mut session, wanted(&[0]));
+    let partitions = HashSet::from([tp(0)]);
+    let strangers = Answer {
+        error: ErrorCode::None,
+        session_id: 7,
+        throttled: false,
+        partitions: &partitions,
+        names_strangers: true,
+    };
+    assert_eq!(session.answered(&strangers), Err(Refused::Malformed));
+    assert_eq!(session.id_to_close(), Some(7));
+    assert_eq!(numbers(&plan(&mut session, wanted(&[0]))), (7, 0));
 }
 
 #[test]
