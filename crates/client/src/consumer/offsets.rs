@@ -88,21 +88,34 @@ pub(super) async fn look_up(
     let started = now();
     let deadline = started + LOOKUP_MAX;
     let mut lookup = Lookup::new(questions);
+    let mut trouble = None;
+    let asking = ask_until_answered(shared, &mut lookup, &mut trouble, deadline);
+    // Around all of it: a round may be as long as its leaders are many, each with its own time for an answer.
+    match tokio::time::timeout_at(deadline.into(), asking).await {
+        Ok(answered) => answered.map(|()| lookup.found),
+        Err(_) => Err(Error::Timeout {
+            operation: "looking up offsets".into(),
+            elapsed: now().saturating_duration_since(started),
+            cause: trouble.map(Arc::new),
+        }),
+    }
+}
+
+/// Round after round; `trouble` is what stood in the way of the last one that was finished.
+async fn ask_until_answered(
+    shared: &Shared,
+    lookup: &mut Lookup,
+    trouble: &mut Option<Error>,
+    deadline: Instant,
+) -> Result<(), Error> {
     let mut attempts = 0;
     loop {
-        let trouble = ask_leaders(shared, &mut lookup, deadline).await?;
+        *trouble = ask_leaders(shared, lookup, deadline).await?;
         if lookup.open.is_empty() {
-            return Ok(lookup.found);
+            return Ok(());
         }
         let delay = shared.machine().delay(attempts);
         attempts += 1;
-        if now() + delay >= deadline {
-            return Err(Error::Timeout {
-                operation: "looking up offsets".into(),
-                elapsed: now().saturating_duration_since(started),
-                cause: trouble.map(Arc::new),
-            });
-        }
         tokio::time::sleep(delay).await;
         let topics: BTreeSet<_> = lookup
             .open

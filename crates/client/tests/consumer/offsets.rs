@@ -132,6 +132,24 @@ async fn ends_and_times_are_asked_of_the_leaders_now() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_for_ends_takes_a_minute_at_most_however_slow_its_leaders_are() {
+    let network = Network::new();
+    let config = builder().request_timeout(50 * SECOND).build().unwrap();
+    let consumer = Consumer::with_connector(config, network.connector()).unwrap();
+    let _bootstrap = Anyone::at(&network, BOOTSTRAP, &metadata(1, 1, 5));
+    // It never answers a question, so that a second one would be over after 100 s.
+    let _broker = Anyone::at(&network, K1, &metadata(1, 1, 5));
+    let asked_at = tokio::time::Instant::now();
+    let error = consumer.end_offsets(&[tp(0)]).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Timeout { cause: Some(_), .. }),
+        "{error:?}"
+    );
+    let took = asked_at.elapsed();
+    assert!((59 * SECOND..61 * SECOND).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_seek_with_an_epoch_asks_the_leader_first_and_a_cut_log_is_told() {
     //
     let network = Network::new();
