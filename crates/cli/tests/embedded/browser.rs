@@ -24,27 +24,32 @@ static RUNS: AtomicU32 = AtomicU32::new(0);
 
 /// Asks the browser itself where it drew what, and writes that into the page it is about.
 const PROBE: &str = r#"<script>
-const inside = (frame) => (box) => box.width > 0 && box.height > 0 && box.left >= frame.left - 1
-  && box.right <= frame.right + 1 && box.top >= frame.top - 1 && box.bottom <= frame.bottom + 1;
-const texts = (of, what) => [...of.querySelectorAll(what)].map((one) => one.textContent);
-const sections = [...document.querySelectorAll("section")].map((section) => {
-  const frame = section.querySelector("svg").getBoundingClientRect();
-  const boxes = (what) => [...section.querySelectorAll(what)].map((one) => one.getBoundingClientRect());
-  return {
-    heading: section.querySelector("h2").innerText,
-    left: boxes("rect").map((bar) => bar.left),
-    drawn: boxes("rect").filter(inside(frame)).length,
-    labels: boxes("svg text").length,
-    readable: boxes("svg text").filter(inside(frame)).length,
-    told: texts(section, "title"),
-    rows: [...section.querySelectorAll("tr")].slice(1).map((row) => texts(row, "td")),
-  };
+// Once all that the page asked for has come or failed.
+addEventListener("load", () => {
+  const inside = (frame) => (box) => box.width > 0 && box.height > 0 && box.left >= frame.left - 1
+    && box.right <= frame.right + 1 && box.top >= frame.top - 1 && box.bottom <= frame.bottom + 1;
+  const texts = (of, what) => [...of.querySelectorAll(what)].map((one) => one.textContent);
+  const sections = [...document.querySelectorAll("section")].map((section) => {
+    const frame = section.querySelector("svg").getBoundingClientRect();
+    const boxes = (what) => [...section.querySelectorAll(what)].map((one) => one.getBoundingClientRect());
+    return {
+      heading: section.querySelector("h2").innerText,
+      left: boxes("rect").map((bar) => bar.left),
+      drawn: boxes("rect").filter(inside(frame)).length,
+      labels: boxes("svg text").length,
+      readable: boxes("svg text").filter(inside(frame)).length,
+      told: texts(section, "title"),
+      rows: [...section.querySelectorAll("tr")].slice(1).map((row) => texts(row, "td")),
+    };
+  });
+  const asked = performance.getEntriesByType("resource").map((entry) => entry.name);
+  const named = [...document.querySelectorAll("[src], link[href]")].map((one) => one.src || one.href);
+  const loaded = [...new Set([...asked, ...named])];
+  const answer = document.createElement("pre");
+  answer.id = "probe";
+  answer.textContent = JSON.stringify({ sections, loaded, width: document.documentElement.scrollWidth - innerWidth });
+  document.body.append(answer);
 });
-const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
-const answer = document.createElement("pre");
-answer.id = "probe";
-answer.textContent = JSON.stringify({ sections, loaded, width: document.documentElement.scrollWidth - innerWidth });
-document.body.append(answer);
 </script></body>"#;
 
 /// The first browser that is there; without one, `claim` is skipped loudly.
