@@ -302,6 +302,15 @@ impl World {
         }
     }
 
+    /// All batches that may go, however many there are.
+    fn drain_all(&mut self) {
+        let mut before = usize::MAX;
+        while self.queued.len() < before {
+            before = self.queued.len();
+            self.drain();
+        }
+    }
+
     /// A batch is appended, held up, refused with any code, or given up.
     fn batch_answered(&mut self, argument: u8) {
         if self.sent.is_empty() {
@@ -406,6 +415,7 @@ impl World {
 
     fn carry_on(&mut self) {
         for _ in 0..60 {
+            self.drain_all();
             self.go_on();
             self.answer(false, 0);
             self.answer(true, 0);

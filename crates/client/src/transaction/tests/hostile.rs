@@ -18,3 +18,14 @@ proptest! {
         operations::run(&data, Instant::now());
     }
 }
+
+/// Found by fuzzing, a mistake of the operations and not of the machine: a hundred batches that wait are drained
+/// before the commit behind them is asked for its outcome.
+#[test]
+fn a_commit_behind_a_hundred_waiting_batches_ends() {
+    let begin = [1, 0];
+    let queue = [3, 0].repeat(100);
+    let commit = [6, 0];
+    let data = [&[0, 0], &begin[..], &queue, &commit].concat();
+    operations::run(&data, Instant::now());
+}
