@@ -646,6 +646,17 @@ fn a_moved_leader_is_asked_at_once_when_its_epoch_is_newer() {
     assert_eq!(bench.send_one().broker, 2, "P-41: no back-off");
 }
 
+/// Epochs have run out, and the batch that was given up as unknown is of a producer id that nobody fences: it may
+/// come late, and the model of the cluster has to know that.
+#[test]
+fn what_comes_late_of_an_older_producer_id_is_no_fault_of_the_sender() {
+    let operations = [
+        19, 181, 0, 190, 0, 26, 19, 229, 2, 0, 10, 18, 16, 21, 2, 0, 13, 145, 2, 0, 17, 0, 16, 98,
+        21, 0, 0, 163, 15, 100, 2, 0, 5, 83,
+    ];
+    operations::run(&[&[64, 0], &operations[..]].concat(), Instant::now());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -149,6 +149,11 @@ impl Seen {
         self.told.get(&record) == Some(&Told::Acknowledged)
     }
 
+    /// Whether the fate of any of its records was told.
+    pub(super) fn is_told(&self, batch: &Batch) -> bool {
+        batch.ids().any(|id| self.told.contains_key(&id))
+    }
+
     pub(super) fn are_all_told(&self, records: u64) -> bool {
         self.told.len() as u64 == records
     }
