@@ -178,8 +178,11 @@ impl TransactionMachine {
         }
         let cause = self.timed_out();
         // What was aborted is this transaction - unless its commit was applied before, and a late copy of
-        // a registration then opened another one for the coordinator to abort.
-        if self.transaction.end_in_doubt && self.transaction.registration_in_doubt {
+        // a registration then opened another one for the coordinator to abort, or the transactional id was
+        // forgotten since and nobody knows any more.
+        let is_forgotten = identity.producer_id != self.identity.producer_id;
+        if self.transaction.end_in_doubt && (self.transaction.registration_in_doubt || is_forgotten)
+        {
             self.transaction.outcome_unknown = true;
             self.phase = Phase::Ending(Direction::Abort, Step::Settling);
             self.end_operation(Operation::Commit, Err(outcome_unknown(cause)));

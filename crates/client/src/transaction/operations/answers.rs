@@ -188,6 +188,10 @@ impl World {
                     producer: identity,
                     ongoing,
                 };
+                let is_ours = identity.producer_id == self.machine.identity().producer_id;
+                if matches!(fate, Fate::Answered) && is_ours {
+                    self.seen.confirmed();
+                }
                 self.machine
                     .handle_init_producer_id(fate.with(initialized), now);
                 if self.machine.state() == State::Prepared {

@@ -139,6 +139,12 @@ impl Seen {
         self.doubt = Some((producer, direction));
     }
 
+    /// InitProducerId took the epoch that EndTxn had refused, so nobody else has the id: the coordinator aborted the
+    /// transaction at its timeout, whatever was in doubt (T-71).
+    pub(super) fn confirmed(&mut self) {
+        self.doubt = None;
+    }
+
     /// Whatever it says, the coordinator has been asked.
     pub(super) fn described(&mut self, state: DescribedState) {
         match state {

@@ -29,3 +29,17 @@ fn a_commit_behind_a_hundred_waiting_batches_ends() {
     let data = [&[0, 0], &begin[..], &queue, &commit].concat();
     operations::run(&data, Instant::now());
 }
+
+/// L-2: the commit is in doubt, another producer is said to have the id, and then InitProducerId gives a new one, as
+/// after the id has expired: what became of the commit is unknown.
+#[test]
+fn a_commit_in_doubt_whose_transactional_id_was_forgotten_is_unknown() {
+    let operations = [
+        1, 0, 3, 0, 12, 0, 6, 0, 17, 0, 31, 0, 24, 104, 31, 0, 17, 0, 12, 0, 21, 50, 12, 0, 17, 158,
+    ];
+    operations::run(&[&[30, 0], &operations[..]].concat(), Instant::now());
+    operations::run(
+        &[&[30, 0], &operations[..], &[12, 0, 17, 5, 10, 0]].concat(),
+        Instant::now(),
+    );
+}
