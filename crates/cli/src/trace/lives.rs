@@ -2,8 +2,10 @@
 //!
 //! Pure. A transaction begins with the first request that names its transactional id after the last one
 //! ended, and ends with an EndTxn that went through, or with an InitProducerId that puts an end to it.
+//! What was asked before that end belongs to it, whenever its answer is told: connections race each other.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::exchange::Exchange;
 
@@ -42,6 +44,7 @@ pub(crate) struct Life {
     pub(crate) transactional_id: String,
     /// Counts from 1 for each transactional id.
     pub(crate) number: u64,
+    /// As they were asked.
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) more_exchanges: usize,
     pub(crate) end: End,
@@ -51,36 +54,57 @@ pub(crate) struct Life {
 #[derive(Debug, Default)]
 pub(crate) struct Lives {
     lives: Vec<Life>,
-    /// By transactional id: where its open transaction is, and how many it had.
-    current: BTreeMap<String, (Option<usize>, u64)>,
+    by_id: BTreeMap<String, OfId>,
     /// Transactions beyond those that are kept.
     pub(crate) more: u64,
 }
 
+/// Of one transactional id; places are in the list of all.
+#[derive(Debug, Default)]
+struct OfId {
+    open: Option<usize>,
+    /// The last that ended, and when its end was asked for.
+    ended: Option<(usize, Duration)>,
+    /// How many began.
+    count: u64,
+}
+
+impl OfId {
+    fn end(&mut self, asked: Duration) -> Option<usize> {
+        let place = self.open.take()?;
+        self.ended = Some((place, asked));
+        Some(place)
+    }
+}
+
 impl Lives {
-    /// Something went by, in the order of the answers.
+    /// Something went by: in the order of the answers, as far as that is known.
     pub(crate) fn note(&mut self, exchange: &Exchange) {
-        let Some(id) = exchange.asked.transactional_id.clone() else {
+        let Some(id) = exchange.asked.transactional_id.as_deref() else {
             return;
         };
-        if exchange.api_key == FIND_COORDINATOR {
-            return;
-        }
-        if exchange.api_key == INIT_PRODUCER_ID {
-            if exchange.is_done()
-                && let Some((open, _)) = self.current.get_mut(&id)
-                && let Some(life) = open.take().and_then(|place| self.lives.get_mut(place))
-            {
-                life.exchanges.push(exchange.clone());
-                life.end = End::Overtaken;
+        match exchange.api_key {
+            FIND_COORDINATOR => return,
+            INIT_PRODUCER_ID => {
+                if exchange.is_done()
+                    && let Some(of_id) = self.by_id.get_mut(id)
+                    && let Some(place) = of_id.end(exchange.at)
+                    && let Some(life) = self.lives.get_mut(place)
+                {
+                    life.exchanges.push(exchange.clone());
+                    life.end = End::Overtaken;
+                }
+                return;
             }
-            return;
+            _ => {}
         }
-        let Some(life) = self.life(id.clone()) else {
+        let Some(life) = self.life(id, exchange.at) else {
             return;
         };
         if life.exchanges.len() < EXCHANGES_MAX {
-            life.exchanges.push(exchange.clone());
+            let asked_before = |other: &Exchange| other.at <= exchange.at;
+            let place = life.exchanges.partition_point(asked_before);
+            life.exchanges.insert(place, exchange.clone());
         } else {
             life.more_exchanges += 1;
         }
@@ -89,8 +113,8 @@ impl Lives {
                 Some(true) => End::Committed,
                 Some(false) | None => End::Aborted,
             };
-            if let Some((open, _)) = self.current.get_mut(&id) {
-                *open = None;
+            if let Some(of_id) = self.by_id.get_mut(id) {
+                of_id.end(exchange.at);
             }
         }
     }
@@ -100,30 +124,32 @@ impl Lives {
         &self.lives
     }
 
-    /// The open transaction of an id, or a new one if there is room.
-    fn life(&mut self, id: String) -> Option<&mut Life> {
-        if self.current.len() >= TRANSACTIONS_MAX && !self.current.contains_key(&id) {
+    /// The transaction that a request of this time belongs to: the last that ended, the open one, or a new
+    /// one if there is room.
+    fn life(&mut self, id: &str, asked: Duration) -> Option<&mut Life> {
+        if self.by_id.len() >= TRANSACTIONS_MAX && !self.by_id.contains_key(id) {
             self.more += 1;
             return None;
         }
-        let (open, count) = self.current.entry(id.clone()).or_default();
-        let place = match *open {
-            Some(place) => place,
-            None if self.lives.len() >= TRANSACTIONS_MAX => {
+        let of_id = self.by_id.entry(id.to_owned()).or_default();
+        let place = match (of_id.ended, of_id.open) {
+            (Some((place, end)), _) if asked < end => place,
+            (_, Some(place)) => place,
+            (_, None) if self.lives.len() >= TRANSACTIONS_MAX => {
                 self.more += 1;
                 return None;
             }
-            None => {
-                *count += 1;
+            (_, None) => {
+                of_id.count += 1;
                 self.lives.push(Life {
-                    transactional_id: id,
-                    number: *count,
+                    transactional_id: id.to_owned(),
+                    number: of_id.count,
                     exchanges: Vec::new(),
                     more_exchanges: 0,
                     end: End::Open,
                 });
                 let place = self.lives.len() - 1;
-                *open = Some(place);
+                of_id.open = Some(place);
                 place
             }
         };
@@ -200,6 +226,36 @@ pub(super) mod tests {
             ("a".to_owned(), 2, "open", 1),
         ];
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn what_was_asked_before_the_end_belongs_to_it_even_if_told_after() {
+        let at = |millis, exchange| Exchange {
+            at: Duration::from_millis(millis),
+            ..exchange
+        };
+        let exchanges = [
+            at(1, exchange(24, "a", None, Some(0))),
+            at(3, exchange(26, "a", Some(true), Some(0))),
+            at(2, exchange(0, "a", None, Some(0))),
+            at(4, exchange(0, "a", None, Some(0))),
+            at(2, exchange(0, "a", None, None)),
+            at(6, exchange(22, "a", None, Some(0))),
+            at(5, exchange(0, "a", None, None)),
+        ];
+        let expected = [
+            ("a".to_owned(), 1, "committed", 4),
+            ("a".to_owned(), 2, "overtaken", 3),
+        ];
+        assert_eq!(ends(&exchanges), expected);
+        let mut lives = Lives::default();
+        for exchange in &exchanges {
+            lives.note(exchange);
+        }
+        let [first, _] = lives.all() else {
+            panic!("{lives:?}");
+        };
+        assert!(first.exchanges.is_sorted_by_key(|exchange| exchange.at));
     }
 
     #[test]

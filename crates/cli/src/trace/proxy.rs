@@ -213,10 +213,10 @@ impl Connection {
         // Frames are written whole; if it cannot be set, they are slower.
         let _ = client.set_nodelay(true);
         let _ = broker.set_nodelay(true);
-        let (from_client, to_client) = client.into_split();
+        let (from_client, mut to_client) = client.into_split();
         let (from_broker, to_broker) = broker.into_split();
         let up = self.requests(from_client, to_broker);
-        let down = self.answers(from_broker, to_client);
+        let down = self.answers(from_broker, &mut to_client);
         tokio::pin!(up, down);
         let ended = tokio::select! {
             // A client that has said all may still wait for answers.
@@ -229,6 +229,7 @@ impl Connection {
         if let Err(error) = ended {
             tracing::info!(connection = self.number, "closed: {}", chain(&error));
         }
+        // Before the client learns that the connection ended, which is when to_client goes.
         let unanswered = std::mem::replace(&mut *locked(&self.pending), Pending::new());
         for asked in unanswered.into_unanswered() {
             self.tell(asked.exchange).await;
@@ -278,10 +279,11 @@ impl Connection {
         Ok(locked(&self.pending).ask(header.correlation_id, asked))
     }
 
+    /// Until the broker has said all; `to` stays open.
     async fn answers(
         &self,
         mut from: OwnedReadHalf,
-        mut to: OwnedWriteHalf,
+        to: &mut OwnedWriteHalf,
     ) -> Result<(), ConnectionError> {
         let mut decoder = FrameDecoder::new(self.proxy.shared.limits.frame_bytes);
         loop {
@@ -289,18 +291,18 @@ impl Connection {
                 let id = response_correlation_id(&frame);
                 let asked = id.and_then(|id| locked(&self.pending).answered(id));
                 let Some(asked) = asked else {
-                    write(&mut to, &[], frame).await?;
+                    write(to, &[], frame).await?;
                     continue;
                 };
-                self.answer(asked, frame, &mut to).await?;
+                self.answer(asked, frame, to).await?;
             }
             if from.read_buf(decoder.buffer_mut()).await? == 0 {
-                to.shutdown().await?;
                 return Ok(());
             }
         }
     }
 
+    /// Tells the exchange and passes the answer on, in this order: what the client does next is told after it.
     async fn answer(
         &self,
         asked: Asked,
@@ -312,21 +314,20 @@ impl Connection {
         let (api_key, version) = (exchange.api_key, exchange.api_version);
         let mut body = frame.clone();
         take_response_header(&mut body, api_key, version, &self.proxy.shared.limits)?;
-        match self.proxy.rewritten(api_key, version, &body).await {
-            Ok(Some(new)) => {
-                let header = frame.get(..frame.len().saturating_sub(body.len()));
-                write(to, header.unwrap_or_default(), new.into()).await?;
-            }
-            Ok(None) => write(to, &[], frame).await?,
+        let new = match self.proxy.rewritten(api_key, version, &body).await {
+            Ok(new) => new,
             Err(error) => {
                 let api = exchange.api();
                 tracing::warn!(api, version, "passed on as it is: {}", chain(&error));
-                write(to, &[], frame).await?;
+                None
             }
-        }
+        };
         exchange.took = Some(took);
         exchange.answered = Some(self.proxy.facts(schema::response(api_key), version, &body));
         self.tell(exchange).await;
+        let header = frame.get(..frame.len().saturating_sub(body.len()));
+        let body = new.map_or(body, Bytes::from);
+        write(to, header.unwrap_or_default(), body).await?;
         Ok(())
     }
 
@@ -356,4 +357,69 @@ async fn write(to: &mut OwnedWriteHalf, head: &[u8], rest: Bytes) -> io::Result<
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes a frame and gives it back without its length.
+    async fn frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
+        let length = stream.read_u32().await.ok()?;
+        let mut frame = vec![0; usize::try_from(length).unwrap()];
+        stream.read_exact(&mut frame).await.ok()?;
+        Some(frame)
+    }
+
+    /// Answers each Heartbeat without an error; then closes at once when it hears a LeaveGroup.
+    async fn broker(listener: TcpListener) {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            while let Some(request) = frame(&mut stream).await {
+                if request[..2] != [0, 12] {
+                    break;
+                }
+                let length = [0, 0, 0, 6];
+                let answer = [&length, &request[4..8], &[0, 0]].concat();
+                stream.write_all(&answer).await.unwrap();
+            }
+        }
+    }
+
+    /// A request of this API in version 0: correlation id 7, client "c", group "g", generation 0, member "m".
+    fn request(api_key: u8) -> Vec<u8> {
+        let mut request = vec![0, 0, 0, 21, 0, api_key, 0, 0, 0, 0, 0, 7, 0, 1, b'c'];
+        request.extend([0, 1, b'g', 0, 0, 0, 0, 0, 1, b'm']);
+        request
+    }
+
+    #[tokio::test]
+    async fn an_exchange_is_told_before_the_client_can_go_on() {
+        let behind = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = behind.local_addr().unwrap();
+        let behind = tokio::spawn(broker(behind));
+        // Room for one: whoever tells the second waits until the first is taken.
+        let (exchanges, mut told) = mpsc::channel(1);
+        let proxy = Proxy::new(address.ip(), exchanges);
+        let broker = (address.ip().to_string(), address.port());
+        let port = proxy.open(broker, 0).await.unwrap();
+        let mut client = TcpStream::connect((address.ip(), port)).await.unwrap();
+        let two = [request(12), request(12)].concat();
+        client.write_all(&two).await.unwrap();
+        let answer = Some(vec![0, 0, 0, 7, 0, 0]);
+        assert_eq!(frame(&mut client).await, answer);
+        let early = tokio::time::timeout(Duration::from_millis(100), client.peek(&mut [0])).await;
+        assert!(early.is_err(), "answered before it was told");
+        assert!(told.recv().await.unwrap().is_done());
+        assert_eq!(frame(&mut client).await, answer);
+
+        // The second is in its place; now to a connection's end.
+        client.write_all(&request(13)).await.unwrap();
+        let early = tokio::time::timeout(Duration::from_millis(100), client.peek(&mut [0])).await;
+        assert!(early.is_err(), "ended before it was told");
+        assert!(told.recv().await.unwrap().is_done());
+        assert_eq!(frame(&mut client).await, None);
+        assert_eq!(told.recv().await.unwrap().answer(), "no answer");
+        proxy.close().await;
+        behind.abort();
+    }
 }
