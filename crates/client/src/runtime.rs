@@ -1,8 +1,8 @@
 //! From checked settings to a running cluster handle.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+pub(crate) use milena_connection::clock::{after, now};
 use milena_connection::{Backoff, Cluster, ClusterConfig, ConnectionConfig, Connector};
 
 use crate::config::ClientConfig;
@@ -38,18 +38,6 @@ pub(crate) fn cluster(
     };
     Ok(Cluster::new(cluster, connector)?)
 }
-
-/// What time it is for drivers: tokio's clock, so that a paused runtime drives everything of a client.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-/// `wait` after `from`; a wait that no clock can count ends in thirty years.
-pub(crate) fn after(from: Instant, wait: Duration) -> Instant {
-    from.checked_add(wait.min(FOR_EVER)).unwrap_or(from)
-}
-
-const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// The runtime that the caller runs in.
 pub(crate) fn runtime() -> Result<tokio::runtime::Handle, Error> {

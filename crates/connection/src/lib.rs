@@ -18,7 +18,7 @@
 pub mod address;
 mod api;
 pub mod backoff;
-mod clock;
+pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod coordinator;
