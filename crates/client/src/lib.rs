@@ -55,6 +55,7 @@ mod error;
 pub mod operations;
 pub mod producer;
 mod runtime;
+mod sync;
 mod transaction;
 
 pub use admin::Admin;

@@ -5,7 +5,7 @@
 //! they are decompressed and decoded in the application's poll.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -28,6 +28,7 @@ use super::types::TopicPartition;
 use crate::config::ConsumerConfig;
 use crate::error::Error;
 use crate::runtime::now;
+use crate::sync::lock;
 
 /// How long the sessions at the brokers get to be closed.
 const SESSION_CLOSE_MAX: Duration = Duration::from_secs(1);
@@ -61,11 +62,11 @@ impl Shared {
 
     /// The machine. Never held across an await, nor while records are decoded.
     pub(crate) fn machine(&self) -> MutexGuard<'_, Machine> {
-        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.machine)
     }
 
     pub(crate) fn contact(&self) -> MutexGuard<'_, Contact> {
-        self.contact.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.contact)
     }
 
     /// Tells the task that there may be something to do.

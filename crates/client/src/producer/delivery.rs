@@ -4,10 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use crate::error::Error;
+use crate::sync::lock;
 
 /// Where an acknowledged record is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,10 +69,7 @@ impl BatchCompletion {
         if self.outcome.set(outcome).is_err() {
             return;
         }
-        let wakers = {
-            let mut waiting = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *waiting)
-        };
+        let wakers = std::mem::take(&mut *lock(&self.wakers));
         for waker in wakers {
             waker.wake();
         }
@@ -91,7 +89,7 @@ impl BatchCompletion {
         if let Some(outcome) = self.outcome.get() {
             return Some(outcome);
         }
-        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wakers = lock(&self.wakers);
         if let Some(outcome) = self.outcome.get() {
             return Some(outcome);
         }

@@ -1,9 +1,11 @@
 //! The producer's memory: room that batches take of it, and allocations that are used again.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::sync::lock;
 
 /// Bytes of the producer's memory that a batch takes, given back on drop.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ impl Memory {
 
     /// An allocation for a batch; what is in it means nothing.
     pub(crate) fn buffer(&self) -> Vec<u8> {
-        let pooled = self.buffers().pop();
+        let pooled = lock(&self.buffers).pop();
         pooled.unwrap_or_else(|| Vec::with_capacity(self.batch_bytes))
     }
 
@@ -75,14 +77,10 @@ impl Memory {
     /// a buffer without any would have to be zeroed again.
     pub(crate) fn recycle(&self, buffer: Vec<u8>) {
         let bound = (self.bytes / self.batch_bytes.max(1)).clamp(1, 64);
-        let mut buffers = self.buffers();
+        let mut buffers = lock(&self.buffers);
         if buffers.len() < bound && buffer.capacity() <= 2 * self.batch_bytes {
             buffers.push(buffer);
         }
-    }
-
-    fn buffers(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use milena_codec::record::{BatchBuilder, RecordToWrite};
 use tokio::sync::Notify;
@@ -19,6 +19,7 @@ use super::partitioner::{self, Sticky};
 use super::standing::Standing;
 use crate::error::Error;
 use crate::runtime::now;
+use crate::sync::{lock, read, write};
 
 /// One partition's queue.
 #[derive(Debug)]
@@ -38,9 +39,7 @@ pub(crate) struct PartitionQueue {
 
 impl PartitionQueue {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Accumulator<Room>> {
-        self.accumulator
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.accumulator)
     }
 
     pub(crate) fn set_has_leader(&self, has_leader: bool) {
@@ -117,10 +116,6 @@ pub(crate) struct Shared {
     seed: u64,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Shared {
     pub(crate) fn new(limits: SendLimits, seed: u64) -> Self {
         Self {
@@ -183,7 +178,7 @@ impl Shared {
         room: &mut Option<Room>,
     ) -> Result<Placed, Error> {
         self.admit(placing.transaction)?;
-        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        let topics = read(&self.topics);
         let Some(topic) = topics.get(placing.topic) else {
             return Ok(Placed::UnknownTopic);
         };
@@ -331,34 +326,27 @@ impl Shared {
     }
 
     pub(crate) fn queue(&self, id: PartitionId) -> Option<Arc<PartitionQueue>> {
-        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
-        queues.get(id.0 as usize).cloned()
+        read(&self.queues).get(id.0 as usize).cloned()
     }
 
     pub(crate) fn queues(&self) -> Vec<Arc<PartitionQueue>> {
-        self.queues
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        read(&self.queues).clone()
     }
 
     pub(crate) fn partition_count(&self) -> usize {
-        self.queues
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        read(&self.queues).len()
     }
 
     /// Makes `partitions` partitions of `topic` known; a topic never shrinks (P-83).
     pub(crate) fn register(&self, topic: &str, partitions: usize) {
-        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = write(&self.topics);
         if topics
             .get(topic)
             .is_some_and(|topic| topic.partitions.len() >= partitions)
         {
             return;
         }
-        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = write(&self.queues);
         let seed = self.seed ^ (queues.len() as u64);
         let name: Arc<str> = Arc::from(topic);
         let entry = topics.entry(Arc::clone(&name)).or_insert_with(|| Topic {
@@ -384,7 +372,7 @@ impl Shared {
 
     /// The names of all topics in use, sorted: a request with them is the same in every run.
     pub(crate) fn topic_names(&self) -> Vec<Arc<str>> {
-        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        let topics = read(&self.topics);
         let mut names: Vec<_> = topics.keys().cloned().collect();
         names.sort_unstable();
         names

@@ -1,9 +1,10 @@
 //! How the producer and its open transaction stand, as callers and the driver tell each other. Pure.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::error::Error;
+use crate::sync::lock;
 
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
@@ -18,10 +19,6 @@ pub(crate) struct Standing {
     abort_requested: AtomicBool,
     /// Why the last request to a coordinator did not succeed (L-30).
     trouble: Mutex<Option<Arc<Error>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Standing {
