@@ -140,7 +140,7 @@ impl Core {
                     Ok(refreshed) => refreshed.map(drop).map_err(Error::from),
                     Err(_) => {
                         let operation = "asking for the topic's partitions";
-                        Err(late(operation, self.config.max_block))
+                        Err(timeout(operation, self.config.max_block, None))
                     }
                 }
             }
@@ -168,24 +168,30 @@ impl Core {
         answered.await.map_err(|_| ended())?
     }
 
-    /// As [`ask`](Self::ask), for at most `max_block`; `late` makes the error for later.
+    /// As [`ask`](Self::ask), for at most `max_block`.
     pub(crate) async fn ask_in_time<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
-        late: impl FnOnce(Duration) -> Error,
-    ) -> Result<T, Error> {
+    ) -> Result<Result<T, Error>, Late> {
         let within = self.config.max_block;
-        match tokio::time::timeout(within, self.ask(command)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(late(within)),
-        }
+        let mut is_asked = false;
+        let command = |answer| {
+            is_asked = true;
+            command(answer)
+        };
+        let answer = tokio::time::timeout(within, self.ask(command)).await;
+        answer.map_err(|_| Late {
+            elapsed: within,
+            cause: self.shared.standing.trouble(),
+            is_asked,
+        })
     }
 
-    /// Delivers what was sent, for at most `timeout`, and ends the producer.
-    pub(crate) async fn close(&self, timeout: Duration) -> Result<(), Error> {
+    /// Delivers what was sent, for at most `within`, and ends the producer.
+    pub(crate) async fn close(&self, within: Duration) -> Result<(), Error> {
         let before = self.shared.ended().cloned();
         self.shared.end(closed());
-        let flushed = tokio::time::timeout(timeout, self.flush()).await;
+        let flushed = tokio::time::timeout(within, self.flush()).await;
         let stop = |done| Command::Stop {
             how: Close::Forced,
             done,
@@ -194,17 +200,18 @@ impl Core {
         drop(self.ask(stop).await);
         match before {
             Some(reason) => Err(reason),
-            None => flushed.map_err(|_| late("delivering the records sent before close", timeout)),
+            None => flushed
+                .map_err(|_| timeout("delivering the records sent before close", within, None)),
         }
     }
 
-    /// Ends the producer after the commit or abort that is under way, waiting for at most `timeout`.
-    pub(crate) async fn close_transactional(&self, timeout: Duration) -> Result<(), Error> {
+    /// Ends the producer after the commit or abort that is under way, waiting for at most `within`.
+    pub(crate) async fn close_transactional(&self, within: Duration) -> Result<(), Error> {
         let stop = |done| Command::Stop {
             how: Close::Graceful,
             done,
         };
-        if tokio::time::timeout(timeout, self.ask(stop)).await.is_ok() {
+        if tokio::time::timeout(within, self.ask(stop)).await.is_ok() {
             return Ok(());
         }
         let stop = |done| Command::Stop {
@@ -212,15 +219,49 @@ impl Core {
             done,
         };
         drop(self.ask(stop).await);
-        Err(late("ending the transaction before close", timeout))
+        Err(timeout("ending the transaction before close", within, None))
     }
 }
 
-fn late(operation: &'static str, elapsed: Duration) -> Error {
+/// No answer came within `max_block`.
+#[derive(Debug)]
+pub(crate) struct Late {
+    elapsed: Duration,
+    /// What the coordinator was last heard of, or why it was not (L-30).
+    cause: Option<Arc<Error>>,
+    /// The driver has what was asked and goes on with it.
+    is_asked: bool,
+}
+
+impl Late {
+    /// For what may be asked again.
+    pub(crate) fn timeout(self, operation: &'static str) -> Error {
+        timeout(operation, self.elapsed, self.cause)
+    }
+
+    /// For what was asked before.
+    pub(crate) fn unknown(self, operation: &'static str) -> Error {
+        Error::OutcomeUnknown {
+            operation: Arc::from(operation),
+            cause: self.cause,
+        }
+    }
+
+    /// For what has an outcome once it is asked.
+    pub(crate) fn unknown_if_asked(self, operation: &'static str) -> Error {
+        if self.is_asked {
+            self.unknown(operation)
+        } else {
+            self.timeout(operation)
+        }
+    }
+}
+
+fn timeout(operation: &'static str, elapsed: Duration, cause: Option<Arc<Error>>) -> Error {
     Error::Timeout {
         operation: Arc::from(operation),
         elapsed,
-        cause: None,
+        cause,
     }
 }
 

@@ -125,9 +125,8 @@ impl TransactionalProducer {
             transaction: 0,
             is_in_doubt: false,
         };
-        let core = &producer.core;
-        let late = timeout_with_cause("taking over the transactional id", core);
-        core.ask_in_time(ask(Request::Init), late).await?;
+        let started = producer.core.ask_in_time(ask(Request::Init)).await;
+        started.map_err(|late| late.timeout("taking over the transactional id"))??;
         Ok(producer)
     }
 
@@ -144,8 +143,8 @@ impl TransactionalProducer {
     pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
         self.require_outcome()?;
         self.transaction += 1;
-        let late = timeout_with_cause("the end of the last transaction", &self.core);
-        self.core.ask_in_time(ask(Request::Begin), late).await?;
+        let begun = self.core.ask_in_time(ask(Request::Begin)).await;
+        begun.map_err(|late| late.timeout("the end of the last transaction"))??;
         Ok(Transaction {
             producer: self,
             ended: false,
@@ -170,14 +169,9 @@ impl TransactionalProducer {
                 .ended()
                 .map_or(Ok(None), |error| Err(error.clone()));
         }
-        let mut is_late = false;
-        let late = |elapsed| {
-            is_late = true;
-            unknown("the last transaction's end")(elapsed)
-        };
-        let outcome = self.core.ask_in_time(ask(Request::Outcome), late).await;
-        self.is_in_doubt = is_late;
-        outcome
+        let outcome = self.core.ask_in_time(ask(Request::Outcome)).await;
+        self.is_in_doubt = outcome.is_err();
+        outcome.map_err(|late| late.unknown("the last transaction's end"))?
     }
 
     /// Whatever comes next, the caller has to know how the last transaction ended (T-12).
@@ -205,16 +199,11 @@ impl TransactionalProducer {
             *is_in_doubt = true;
             Command::Transaction(request(done))
         };
-        let mut is_late = false;
-        let late = |elapsed| {
-            is_late = true;
-            unknown(operation)(elapsed)
-        };
-        let outcome = core.ask_in_time(command, late).await;
-        if !is_late {
+        let outcome = core.ask_in_time(command).await;
+        if outcome.is_ok() {
             self.is_in_doubt = false;
         }
-        outcome
+        outcome.map_err(|late| late.unknown_if_asked(operation))?
     }
 
     /// Ends the producer. An open transaction was dropped before and is aborted; a running commit is finished.
@@ -281,26 +270,13 @@ impl Transaction<'_> {
         offsets: Vec<OffsetToCommit>,
         group: GroupMetadata,
     ) -> Result<(), Error> {
-        const OPERATION: &str = "adding offsets to the transaction";
-        let mut is_asked = false;
-        let mut is_late = None;
-        let command = |done| {
-            is_asked = true;
-            Command::Transaction(Request::SendOffsets {
-                offsets,
-                group,
-                done,
-            })
-        };
-        let late = |elapsed| {
-            is_late = Some(elapsed);
-            timeout(OPERATION)(elapsed)
-        };
-        let outcome = self.producer.core.ask_in_time(command, late).await;
-        match is_late {
-            Some(elapsed) if is_asked => Err(unknown(OPERATION)(elapsed)),
-            Some(_) | None => outcome,
-        }
+        let command = ask(|done| Request::SendOffsets {
+            offsets,
+            group,
+            done,
+        });
+        let outcome = self.producer.core.ask_in_time(command).await;
+        outcome.map_err(|late| late.unknown_if_asked("adding offsets to the transaction"))?
     }
 
     /// Waits until every record sent before was answered, without ending the transaction.
@@ -320,7 +296,9 @@ impl Transaction<'_> {
     ///
     /// * fenced or fatal: the producer is at its end, nothing of the transaction is visible unless the error
     ///   [`is_outcome_unknown`](Error::is_outcome_unknown);
-    /// * outcome unknown: no answer within `max_block`. The commit goes on; [`TransactionalProducer::outcome`] tells;
+    /// * outcome unknown: no answer within `max_block`, caused by what went wrong last. The commit goes on;
+    ///   [`TransactionalProducer::outcome`] tells;
+    /// * [`Error::Timeout`]: it could not even be handed over within `max_block`, and is aborted;
     /// * otherwise it could not be committed (a record or an offset failed) and was aborted; the next may begin.
     ///
     /// # Cancel safety
@@ -335,7 +313,8 @@ impl Transaction<'_> {
     ///
     /// # Errors
     ///
-    /// Fenced or fatal: nothing is visible either. Outcome unknown: no answer within `max_block`; the abort goes on.
+    /// Fenced or fatal: nothing is visible either. Outcome unknown, or [`Error::Timeout`] if it could not even be handed
+    /// over: no answer within `max_block`; the abort goes on.
     ///
     /// # Cancel safety
     ///
@@ -354,31 +333,7 @@ impl Drop for Transaction<'_> {
     }
 }
 
-pub(super) fn timeout(operation: &'static str) -> impl FnOnce(Duration) -> Error {
-    move |elapsed| Error::Timeout {
-        operation: Arc::from(operation),
-        elapsed,
-        cause: None,
-    }
-}
-
-/// The same, caused by what the coordinator was last heard of, or why it was not (L-30).
-fn timeout_with_cause(operation: &'static str, core: &Core) -> impl FnOnce(Duration) -> Error {
-    move |elapsed| Error::Timeout {
-        operation: Arc::from(operation),
-        elapsed,
-        cause: core.shared.standing.trouble(),
-    }
-}
-
-fn unknown(operation: &'static str) -> impl FnOnce(Duration) -> Error {
-    move |_| Error::OutcomeUnknown {
-        operation: Arc::from(operation),
-        cause: None,
-    }
-}
-
-/// A request without parameters, as a command.
+/// A request as a command.
 pub(super) fn ask<T>(
     request: impl FnOnce(Answer<T>) -> Request,
 ) -> impl FnOnce(Answer<T>) -> Command {

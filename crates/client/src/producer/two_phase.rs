@@ -6,7 +6,7 @@ use milena_connection::{Connector, TcpConnector};
 
 use super::prepared::PreparedTransaction;
 use super::transacting::{Answer, Request};
-use super::transactional::{Transaction, TransactionOutcome, TransactionalProducer, ask, timeout};
+use super::transactional::{Transaction, TransactionOutcome, TransactionalProducer, ask};
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
 use crate::transaction::TwoPhase;
@@ -167,8 +167,8 @@ impl TransactionalProducer {
 
     async fn prepared(&self) -> Result<Option<PreparedTransaction>, Error> {
         self.require_outcome()?;
-        let late = timeout("looking for a prepared transaction");
-        self.core.ask_in_time(ask(Request::Prepared), late).await
+        let prepared = self.core.ask_in_time(ask(Request::Prepared)).await;
+        prepared.map_err(|late| late.timeout("looking for a prepared transaction"))?
     }
 
     async fn end_prepared(
@@ -200,9 +200,8 @@ impl Transaction<'_> {
     ///
     /// Dropped early, the transaction is aborted, as its name never reached anyone.
     pub async fn prepare(mut self) -> Result<PreparedTransaction, Error> {
-        let late = timeout("preparing the transaction");
-        let core = &self.producer.core;
-        let prepared = core.ask_in_time(ask(Request::Prepare), late).await?;
+        let prepared = self.producer.core.ask_in_time(ask(Request::Prepare)).await;
+        let prepared = prepared.map_err(|late| late.timeout("preparing the transaction"))??;
         // From here on a drop ends nothing.
         self.ended = true;
         Ok(prepared)

@@ -50,6 +50,7 @@ async fn offsets_that_nobody_answered_in_time_have_an_unknown_outcome() {
     let late = transaction.send_offsets(offsets(), group.clone()).await;
     let late = late.unwrap_err();
     assert!(late.is_outcome_unknown(), "{late:?}");
+    assert!(late.source().is_some(), "L-30: {late:?}");
     let again = transaction.send_offsets(offsets(), group).await;
     assert!(matches!(again, Err(Error::Misuse { .. })), "{again:?}");
 }
@@ -58,12 +59,7 @@ async fn offsets_that_nobody_answered_in_time_have_an_unknown_outcome() {
 #[tokio::test(start_paused = true)]
 async fn offsets_that_could_not_be_handed_over_in_time_may_be_sent_again() {
     let (mut producer, driver) = producer();
-    let core = Arc::clone(&producer.core);
-    while core.commands.capacity() > 0 {
-        let (done, _) = tokio::sync::oneshot::channel();
-        let outcome = Command::Transaction(Request::Outcome(done));
-        core.commands.try_send(outcome).unwrap();
-    }
+    fill_commands(&producer);
     let transaction = Transaction {
         producer: &mut producer,
         ended: false,
@@ -73,6 +69,46 @@ async fn offsets_that_could_not_be_handed_over_in_time_may_be_sent_again() {
     let late = late.unwrap_err();
     assert!(late.is_retriable(), "{late:?}");
     drop(driver);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_nobody_answered_in_time_is_unknown_and_tells_why() {
+    let (mut producer, driver) = producer();
+    tokio::spawn(driver.run());
+    let transaction = Transaction {
+        producer: &mut producer,
+        ended: false,
+    };
+    let late = transaction.commit().await.unwrap_err();
+    assert!(late.is_outcome_unknown(), "{late:?}");
+    assert!(late.source().is_some(), "L-30: {late:?}");
+    assert!(producer.is_in_doubt);
+}
+
+/// Its transaction was dropped, and is aborted like any that is.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_could_not_be_handed_over_in_time_did_not_happen() {
+    let (mut producer, driver) = producer();
+    fill_commands(&producer);
+    let transaction = Transaction {
+        producer: &mut producer,
+        ended: false,
+    };
+    let late = transaction.commit().await.unwrap_err();
+    assert!(matches!(late, Error::Timeout { .. }), "{late:?}");
+    assert!(!producer.is_in_doubt);
+    assert!(producer.core.shared.standing.take_abort_request());
+    drop(driver);
+}
+
+/// No more commands fit until the driver takes some.
+fn fill_commands(producer: &TransactionalProducer) {
+    let commands = &producer.core.commands;
+    while commands.capacity() > 0 {
+        let (done, _) = tokio::sync::oneshot::channel();
+        let outcome = Command::Transaction(Request::Outcome(done));
+        commands.try_send(outcome).unwrap();
+    }
 }
 
 fn config() -> TransactionalProducerConfig {
