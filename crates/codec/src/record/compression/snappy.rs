@@ -75,10 +75,7 @@ fn block_size(block: &[u8]) -> Result<usize, Failure> {
         };
         let (bytes, rest) = rest.split_at_checked(more).ok_or_else(cut)?;
         if tag & 3 != 0 {
-            let low = bytes
-                .iter()
-                .rev()
-                .fold(0, |offset, byte| offset << 8 | usize::from(*byte));
+            let low = little_endian(bytes);
             let offset = if tag & 3 == 1 {
                 (high >> 3) << 8 | low
             } else {
@@ -100,12 +97,14 @@ fn literal(short: usize, bytes: &[u8]) -> Result<(usize, usize), Failure> {
         return Ok((short + 1, short + 1));
     };
     let length = bytes.get(..length_bytes).ok_or_else(cut)?;
-    let length = length
-        .iter()
-        .rev()
-        .fold(0, |length, byte| length << 8 | usize::from(*byte))
-        + 1;
+    let length = little_endian(length) + 1;
     Ok((length, length_bytes.saturating_add(length)))
+}
+
+/// Of at most four bytes.
+fn little_endian(bytes: &[u8]) -> usize {
+    let digits = bytes.iter().rev();
+    digits.fold(0, |number, byte| number << 8 | usize::from(*byte))
 }
 
 pub(super) fn decompress(compressed: &[u8], out: &mut Output) -> Result<(), Failure> {
