@@ -10,7 +10,7 @@ use super::super::types::{ResetTarget, TopicPartition};
 use super::errors::{LookupAction, epoch_end_action, list_offsets_action};
 use super::fault::{Fault, Request};
 use super::machine::{Machine, Work};
-use super::partition::{Origin, Retry};
+use super::partition::Retry;
 
 /// A ListOffsets to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,10 +160,7 @@ impl Machine {
             let search = ResetTarget::TimeOrEnd { time, end: offset };
             return partition.position.await_reset(search);
         }
-        if partition.position.reset_to(question.target, offset) {
-            partition.restart(generation);
-            partition.origin = Origin::LookedUp(question.target);
-        }
+        partition.start_where_found(question.target, offset, generation);
     }
 
     /// There is no such offset, which is never a position. A search by time found no record:
@@ -173,11 +170,8 @@ impl Machine {
             return self.look_up_again(now, &question.name);
         };
         let generation = self.next_generation();
-        if let Some(partition) = self.partitions.get_mut(&question.name)
-            && partition.position.reset_to(question.target, end)
-        {
-            partition.restart(generation);
-            partition.origin = Origin::LookedUp(question.target);
+        if let Some(partition) = self.partitions.get_mut(&question.name) {
+            partition.start_where_found(question.target, end, generation);
         }
     }
 

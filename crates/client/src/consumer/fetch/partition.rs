@@ -139,6 +139,14 @@ impl Partition {
         self.fetch_offset = self.position.known().map_or(0, |position| position.offset);
     }
 
+    /// Starts at the offset that a lookup found, if `target` is still what is looked for.
+    pub(crate) fn start_where_found(&mut self, target: ResetTarget, offset: i64, generation: u64) {
+        if self.position.reset_to(target, offset) {
+            self.restart(generation);
+            self.origin = Origin::LookedUp(target);
+        }
+    }
+
     /// The position goes back to `to`, in front of what a poll took in generation `taken` and could not
     /// give out. Brokers had a say while the poll was at it: a new leader, a reset. The position is
     /// theirs if it lies before `to`, as after a cut of the log, and the application's if it was
