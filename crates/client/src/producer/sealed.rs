@@ -116,8 +116,8 @@ pub(crate) struct Unsent {
     pub(crate) failure: Failure,
 }
 
-impl Queues<'_> {
-    fn queue(&self, partition: PartitionId) -> Option<&Arc<PartitionQueue>> {
+impl<'a> Queues<'a> {
+    fn queue(&self, partition: PartitionId) -> Option<&'a Arc<PartitionQueue>> {
         self.queues.get(partition.0 as usize)
     }
 
@@ -164,7 +164,7 @@ impl Queues<'_> {
 
 impl BatchSource<SealedBatch> for Queues<'_> {
     fn take(&mut self, partition: PartitionId, now: Instant) -> Take<SealedBatch> {
-        let Some(queue) = self.queue(partition).cloned() else {
+        let Some(queue) = self.queue(partition) else {
             return Take::Empty;
         };
         loop {
