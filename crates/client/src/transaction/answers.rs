@@ -388,7 +388,8 @@ impl TransactionMachine {
         }
     }
 
-    fn may_register(&self) -> bool {
+    /// Whether partitions and offsets may still become part of a transaction that is to commit.
+    pub(super) fn may_register(&self) -> bool {
         matches!(
             self.phase,
             Phase::InTransaction

@@ -203,13 +203,8 @@ impl TransactionMachine {
     }
 
     fn poll_group_coordinator(&mut self, now: Instant) -> Output {
-        let is_wanted = matches!(
-            self.phase,
-            Phase::InTransaction
-                | Phase::Preparing
-                | Phase::Ending(Direction::Commit, Step::Settling)
-        );
-        if !is_wanted || self.must_add_offsets() || self.group_coordinator.outstanding.is_some() {
+        let is_wanted = self.may_register() && !self.must_add_offsets();
+        if !is_wanted || self.group_coordinator.outstanding.is_some() {
             return Output::Idle;
         }
         let pause = self.pause_until(now);

@@ -190,7 +190,19 @@ impl Caller {
     }
 
     fn unanswered<T>(&mut self, cause: CallError) -> Reply<T> {
-        let reply = unanswered(&cause);
+        let reply = if cause.is_ambiguous() {
+            Reply::Ambiguous
+        } else if let Some(code) = cause.code() {
+            Reply::Refused(code)
+        } else if let CallError::NotSent {
+            cause: NotSentCause::NoCommonVersion { .. },
+            ..
+        } = cause
+        {
+            Reply::NotSent(NotSent::VersionUnsupported)
+        } else {
+            Reply::NotSent(NotSent::Unreachable)
+        };
         self.trouble = Some(cause.into());
         reply
     }
@@ -379,27 +391,6 @@ fn offset_topics(offsets: &[OffsetToCommit]) -> Vec<TxnOffsetCommitRequestTopic>
         }
     }
     topics
-}
-
-fn unanswered<T>(cause: &CallError) -> Reply<T> {
-    if cause.is_ambiguous() {
-        return Reply::Ambiguous;
-    }
-    if let Some(code) = cause.code() {
-        return Reply::Refused(code);
-    }
-    let unsupported = matches!(
-        cause,
-        CallError::NotSent {
-            cause: NotSentCause::NoCommonVersion { .. },
-            ..
-        }
-    );
-    Reply::NotSent(if unsupported {
-        NotSent::VersionUnsupported
-    } else {
-        NotSent::Unreachable
-    })
 }
 
 fn accepted(error_code: i16) -> Result<(), ErrorCode> {

@@ -63,16 +63,11 @@ impl TransactionMachine {
         match &self.phase {
             Phase::InTransaction
             | Phase::Preparing
-            | Phase::Ending(Direction::Commit, Step::Settling)
-                if !added =>
-            {
-                MaySend::WhenAdded
-            }
-            Phase::InTransaction
-            | Phase::Preparing
-            | Phase::Ending(Direction::Commit, Step::Settling) => self
-                .pause_until(now)
-                .map_or(MaySend::Now, MaySend::NotBefore),
+            | Phase::Ending(Direction::Commit, Step::Settling) => match self.pause_until(now) {
+                _ if !added => MaySend::WhenAdded,
+                Some(at) => MaySend::NotBefore(at),
+                None => MaySend::Now,
+            },
             Phase::Abortable(_) | Phase::Ending(Direction::Abort, Step::Settling) if added => {
                 MaySend::RepetitionsOnly
             }
