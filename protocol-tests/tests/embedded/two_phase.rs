@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use milena::config::TransactionalProducerConfig;
 use milena::{
-    Error, ErrorCode, GroupMetadata, OffsetToCommit, PreparedTransaction, Record,
+    Error, ErrorCode, GroupMetadata, OffsetToCommit, PreparedTransaction, Record, Transaction,
     TransactionOutcome, TransactionalProducer,
 };
 use milena_broker::{Broker, BrokerBuilder, Loss, Then, TransactionState, When};
@@ -40,13 +40,9 @@ impl Embedded {
 
     /// What a committed reader sees, up to a last record that is written after everything else.
     async fn committed(&self) -> Vec<String> {
-        let end = self.transactional("end").await;
-        let mut end = end;
+        let mut end = self.transactional("end").await;
         let transaction = end.begin().await.unwrap();
-        transaction
-            .send(Record::to("t").value(b"end"))
-            .await
-            .unwrap();
+        send(&transaction, "end").await;
         transaction.commit().await.unwrap();
         let mut reader = self.reader("t", |builder| builder);
         let mut seen = Vec::new();
@@ -64,10 +60,14 @@ impl Embedded {
     }
 }
 
-async fn prepare(producer: &mut TransactionalProducer, value: &str) -> PreparedTransaction {
-    let transaction = producer.begin().await.unwrap();
+async fn send(transaction: &Transaction<'_>, value: &str) {
     let record = Record::to("t").value(value.as_bytes());
     transaction.send(record).await.unwrap();
+}
+
+async fn prepare(producer: &mut TransactionalProducer, value: &str) -> PreparedTransaction {
+    let transaction = producer.begin().await.unwrap();
+    send(&transaction, value).await;
     transaction.prepare().await.unwrap()
 }
 
@@ -132,10 +132,7 @@ async fn an_open_transaction_whose_instance_died_before_it_was_prepared_is_abort
     let stored = prepare(&mut producer, "one").await;
     producer.commit_prepared().await.unwrap();
     let transaction = producer.begin().await.unwrap();
-    transaction
-        .send(Record::to("t").value(b"two"))
-        .await
-        .unwrap();
+    send(&transaction, "two").await;
     transaction.flush().await;
     std::mem::forget(transaction);
 
@@ -169,10 +166,7 @@ async fn a_prepared_transaction_outlives_every_timeout() {
     prepare(&mut producer, "one").await;
     let mut other = embedded.transactional("other").await;
     let transaction = other.begin().await.unwrap();
-    transaction
-        .send(Record::to("t").value(b"lost"))
-        .await
-        .unwrap();
+    send(&transaction, "lost").await;
     transaction.flush().await;
     for _ in 0..60 {
         embedded
@@ -224,19 +218,13 @@ async fn a_transaction_of_which_a_record_fails_is_not_prepared() {
     let embedded = Embedded::start(two_phase()).await;
     let mut producer = embedded.fresh().await;
     let transaction = producer.begin().await.unwrap();
-    transaction
-        .send(Record::to("t").value(b"good"))
-        .await
-        .unwrap();
+    send(&transaction, "good").await;
     transaction.flush().await;
     embedded
         .broker
         .faults()
         .once(When::api(PRODUCE), Then::Answer(ErrorCode::InvalidRecord));
-    transaction
-        .send(Record::to("t").value(b"bad"))
-        .await
-        .unwrap();
+    send(&transaction, "bad").await;
     let error = transaction.prepare().await.unwrap_err();
     assert!(error.is_abortable(), "{error:?}");
     assert_eq!(producer.complete(None).await.unwrap(), None);
@@ -255,10 +243,7 @@ async fn a_prepare_that_is_dropped_early_aborts() {
         .faults()
         .once(When::api(PRODUCE), Then::Hold);
     let transaction = producer.begin().await.unwrap();
-    transaction
-        .send(Record::to("t").value(b"gone"))
-        .await
-        .unwrap();
+    send(&transaction, "gone").await;
     let prepared = tokio::time::timeout(Duration::from_secs(1), transaction.prepare()).await;
     assert!(prepared.is_err(), "{prepared:?}");
     held.release();
@@ -276,10 +261,7 @@ async fn the_name_of_an_empty_prepared_transaction_is_not_used_again() {
     let stored = producer.begin().await.unwrap().prepare().await.unwrap();
     producer.commit_prepared().await.unwrap();
     let transaction = producer.begin().await.unwrap();
-    transaction
-        .send(Record::to("t").value(b"torn"))
-        .await
-        .unwrap();
+    send(&transaction, "torn").await;
     transaction.flush().await;
     std::mem::forget(transaction);
 
@@ -448,8 +430,7 @@ async fn process(embedded: &Embedded, database: &mut Database, values: &[&str], 
     for (number, value) in values.iter().enumerate() {
         let dies = (number + 1 == values.len()).then_some(dies);
         let transaction = producer.begin().await.unwrap();
-        let record = Record::to("t").value(value.as_bytes());
-        transaction.send(record).await.unwrap();
+        send(&transaction, value).await;
         if dies == Some(Dies::Writing) {
             transaction.flush().await;
             std::mem::forget(transaction);
