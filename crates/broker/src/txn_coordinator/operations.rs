@@ -20,7 +20,7 @@ const OPERATIONS_MAX: usize = 400;
 const PARTITIONS: u8 = 2;
 const ID: &str = "tx";
 const TIMEOUT_MS: i32 = 60_000;
-const SETTINGS: TxnSettings = TxnSettings {
+pub(super) const SETTINGS: TxnSettings = TxnSettings {
     timeout_max: Duration::from_secs(900),
     timeout_scan: Duration::from_secs(10),
     id_expiration: Duration::from_secs(7 * 24 * 3600),

@@ -2,19 +2,11 @@
 
 mod two_phase;
 
+use super::operations::SETTINGS;
 use super::*;
 use milena_codec::record::Marker;
 use milena_codec::record::Marker::{Abort, Commit};
 use proptest::prelude::*;
-
-const SETTINGS: TxnSettings = TxnSettings {
-    timeout_max: Duration::from_secs(900),
-    timeout_scan: Duration::from_secs(10),
-    id_expiration: Duration::from_secs(7 * 24 * 3600),
-    id_expiration_scan: Duration::from_secs(3600),
-    marker_delay: Duration::from_millis(1),
-    two_phase_commit: false,
-};
 
 /// One transactional id, and the hand of a clock.
 struct Lab {
