@@ -349,10 +349,11 @@ mod tests {
     use proptest::prelude::*;
 
     const INITIAL: Duration = Duration::from_millis(100);
-    const MAX: Duration = Duration::from_secs(1);
-    const MAX_AGE: Duration = Duration::from_secs(300);
+    pub(super) const MAX: Duration = Duration::from_secs(1);
+    pub(super) const MAX_AGE: Duration = Duration::from_secs(300);
 
-    fn machine() -> MetadataMachine {
+    /// Keeps three topics fresh.
+    pub(super) fn machine() -> MetadataMachine {
         let backoff = Backoff {
             initial: INITIAL,
             max: MAX,
@@ -368,7 +369,8 @@ mod tests {
         })
     }
 
-    fn answer(topics: &[&str]) -> MetadataResponse {
+    /// Each topic has a partition, led by the only broker.
+    pub(super) fn answer(topics: &[&str]) -> MetadataResponse {
         let topics = topics.iter().map(|name| {
             let name = TopicName(StrBytes::from_string((*name).to_owned()));
             let partition = MetadataResponsePartition::default()

@@ -3,16 +3,8 @@
 
 use std::fmt::Write as _;
 
-use kafka_protocol::messages::BrokerId;
-use kafka_protocol::messages::metadata_response::{
-    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
-};
-
+use super::tests::{self, MAX, MAX_AGE};
 use super::*;
-
-const INITIAL: Duration = Duration::from_millis(100);
-const MAX: Duration = Duration::from_secs(1);
-const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// A machine, and the time at which its state was reached.
 struct Subject {
@@ -23,21 +15,8 @@ struct Subject {
 
 impl Subject {
     fn new(start: Instant) -> Self {
-        let backoff = Backoff {
-            initial: INITIAL,
-            max: MAX,
-            multiplier: 2.0,
-            jitter: 0.0,
-        };
-        let machine = MetadataMachine::new(Settings {
-            backoff,
-            max_age: MAX_AGE,
-            topics_max: 3,
-            topic_auto_creation: false,
-            seed: 1,
-        });
         Self {
-            machine,
+            machine: tests::machine(),
             now: start,
             start,
         }
@@ -61,7 +40,7 @@ impl Subject {
     }
 
     fn answer(&mut self, topics: &[&str]) -> Arc<MetadataSnapshot> {
-        self.machine.on_answer(self.now, &metadata(topics), 12)
+        self.machine.on_answer(self.now, &tests::answer(topics), 12)
     }
 
     fn failed(mut self, times: u32) -> Self {
@@ -132,24 +111,6 @@ impl Subject {
         }
         parts.join(", ")
     }
-}
-
-fn metadata(topics: &[&str]) -> MetadataResponse {
-    let topics = topics.iter().map(|name| {
-        let name = TopicName(StrBytes::from_string((*name).to_owned()));
-        let partition = MetadataResponsePartition::default()
-            .with_leader_id(BrokerId(1))
-            .with_leader_epoch(1);
-        MetadataResponseTopic::default()
-            .with_name(Some(name))
-            .with_partitions(vec![partition])
-    });
-    let broker = MetadataResponseBroker::default()
-        .with_node_id(BrokerId(1))
-        .with_port(9092);
-    MetadataResponse::default()
-        .with_brokers(vec![broker])
-        .with_topics(topics.collect())
 }
 
 type Situation = (&'static str, fn(Instant) -> Subject);
