@@ -409,7 +409,7 @@ fn too_large(bytes: usize, limits: &SendLimits) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use futures_util::FutureExt;
@@ -419,7 +419,8 @@ mod tests {
 
     const BATCH_BYTES: usize = 1_000;
 
-    fn shared() -> Shared {
+    /// One topic, `orders`, with one partition.
+    pub(crate) fn shared() -> Shared {
         let limits = SendLimits {
             batch_bytes: BATCH_BYTES,
             record_bytes_max: BATCH_BYTES,
@@ -430,20 +431,25 @@ mod tests {
         shared
     }
 
-    /// Fills a batch to the brim.
-    fn place(shared: &Shared, transaction: u64) {
-        let placing = Placing {
+    /// A record for that partition.
+    pub(crate) fn placing(value: &[u8], transaction: u64) -> Placing<'_> {
+        Placing {
             topic: "orders",
             partition: Some(0),
             ignore_key: false,
             record: RecordToWrite {
                 timestamp: 0,
                 key: None,
-                value: Some(&[7; 900]),
+                value: Some(value),
                 headers: &[],
             },
             transaction,
-        };
+        }
+    }
+
+    /// Fills a batch to the brim.
+    fn place(shared: &Shared, transaction: u64) {
+        let placing = placing(&[7; 900], transaction);
         let placed = shared.place(&placing, &mut None).unwrap();
         assert!(matches!(placed, Placed::Queued(_)), "{placed:?}");
     }
@@ -516,20 +522,11 @@ mod tests {
         let mut room = shared.memory.try_room(BATCH_BYTES);
         shared.end(super::super::core::closed());
         queue.lock().clear();
-        let record = RecordToWrite {
-            timestamp: 0,
-            key: None,
-            value: Some(b"late"),
-            headers: &[],
-        };
-        let placing = Placing {
-            topic: "orders",
-            partition: Some(0),
-            ignore_key: false,
-            record,
-            transaction: 0,
-        };
-        assert!(shared.append(&queue, &placing, &mut room).is_err());
+        assert!(
+            shared
+                .append(&queue, &placing(b"late", 0), &mut room)
+                .is_err()
+        );
         assert_eq!(shared.undrained(), 0);
     }
 }

@@ -1,42 +1,23 @@
 //! What callers hear of a transaction, and when.
 
 use super::super::machine::PartitionAnswer;
-use super::super::queue::{Placed, Placing, SendLimits};
+use super::super::queue::Placed;
+use super::super::queue::tests::{placing, shared};
 use super::*;
 use crate::transaction::tests::Txn;
 use crate::transaction::{CoordinatorKind, Reply, TransactionVersion};
-use milena_codec::record::RecordToWrite;
 use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
 
 /// A transaction with a record in it, as number 1 of its producer.
 fn open() -> (Transacting, Shared) {
     let mut transacting = Transacting::over(Txn::written(TransactionVersion::Two).machine);
-    let limits = SendLimits {
-        batch_bytes: 1_000,
-        record_bytes_max: 1_000,
-        buffer_memory: 10_000,
-    };
-    let shared = Shared::new(limits, 1);
-    shared.register("orders", 1);
+    let shared = shared();
     transacting.effects(&shared);
     (transacting, shared)
 }
 
 fn send(shared: &Shared, transaction: u64) -> Result<Placed, Error> {
-    let record = RecordToWrite {
-        timestamp: 0,
-        key: None,
-        value: Some(b"late"),
-        headers: &[],
-    };
-    let placing = Placing {
-        topic: "orders",
-        partition: Some(0),
-        ignore_key: false,
-        record,
-        transaction,
-    };
-    shared.place(&placing, &mut None)
+    shared.place(&placing(b"late", transaction), &mut None)
 }
 
 fn fail(transacting: &mut Transacting, code: ErrorCode) {
