@@ -20,7 +20,8 @@ pub struct Limits {
     /// Bytes of memory that the typed form of any message may take, however short the message is.
     /// Default 64 KiB.
     pub memory_base_bytes: usize,
-    /// Bytes that the records of one compressed batch may inflate to. Default 128 MiB.
+    /// Bytes that the records of one compressed batch may inflate to, and after how many of them, all batches
+    /// together, the client's consumer ends a poll. Default 128 MiB.
     pub decompressed_bytes: usize,
     /// How many times its compressed size a batch may inflate to, checked only beyond 16 MiB, because
     /// runs of equal bytes compress far better than any other data. Default 1,000.

@@ -1,6 +1,6 @@
 //! The consumer's public handle.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,12 @@ use tokio::task::JoinHandle;
 use super::committed;
 use super::driver::{self, Shared};
 use super::fetch::backoff::Backoff;
-use super::fetch::deliver::Taken;
 use super::fetch::machine::{Machine, NotAssigned, Settings};
 use super::fetch::partition::Partition;
 use super::offsets;
+use super::opening::open;
 use super::records::Records;
 use super::types::{NextOffset, OffsetAndTimestamp, Position, ResetTarget, TopicPartition};
-use super::unpack::{End, unpack};
 use crate::config::ConsumerConfig;
 use crate::error::Error;
 use crate::runtime::{self, after, now};
@@ -154,7 +153,9 @@ impl Consumer {
     ///
     /// The result may be empty: after `timeout`, and as soon as a position moved past records that are
     /// not shown (control records, aborted transactions; R-32), which
-    /// [`Records::next_offsets`] tells. With a `timeout` of zero it takes what is there.
+    /// [`Records::next_offsets`] tells. With a `timeout` of zero it takes what is there. It gives fewer
+    /// than `poll_records_max` also if its batches were decompressed to [`Limits::decompressed_bytes`](milena_codec::Limits::decompressed_bytes)
+    /// by then.
     ///
     /// # Errors
     /// The error of one partition; the others go on with the next poll, and so does this one unless
@@ -398,7 +399,8 @@ impl Consumer {
             if let Some((name, fault)) = taken.fault {
                 return Err(fault.into_error(&name));
             }
-            let (records, failed) = self.open(taken, records_max);
+            let opened = open(taken, records_max, &self.shared.config.client.limits);
+            let (records, failed) = opened.settle(&mut self.shared.machine());
             if !records.says_nothing() {
                 return Ok(Some(records));
             }
@@ -407,58 +409,6 @@ impl Consumer {
             }
             // All that was taken could not be opened: the reason is taken next.
         }
-    }
-
-    /// Opens the batches, outside of the machine's lock: decompression takes its time.
-    /// Also says whether a partition failed on the way.
-    fn open(&self, taken: Taken, records_max: usize) -> (Records, bool) {
-        let limits = &self.shared.config.client.limits;
-        let mut records = Records::default();
-        let mut failed: HashSet<TopicPartition> = HashSet::new();
-        let mut left_over = Vec::new();
-        for taken in taken.batches {
-            if failed.contains(&taken.name) {
-                continue;
-            }
-            let (name, generation) = (&taken.name, taken.generation);
-            let batch = taken.buffered.batch.clone();
-            let mut next = taken.buffered.next;
-            let room = records_max.saturating_sub(records.len());
-            match unpack(taken.buffered, taken.before, room, limits) {
-                Ok(unpacked) => {
-                    match unpacked.end {
-                        End::Whole => {}
-                        End::Cut { next: cut, rest } => {
-                            next = cut;
-                            left_over.push((name.clone(), generation, cut, rest));
-                        }
-                        End::Broken {
-                            next: broken,
-                            fault,
-                        } => {
-                            next = broken;
-                            failed.insert(name.clone());
-                            self.shared.machine().fail(name, generation, broken, fault);
-                        }
-                    }
-                    if unpacked.count > 0 || next != taken.before {
-                        records.push(name, batch, unpacked.records, unpacked.count);
-                        records.moved(name, next);
-                    }
-                }
-                Err((at, fault)) => {
-                    failed.insert(name.clone());
-                    self.shared.machine().fail(name, generation, at, fault);
-                }
-            }
-        }
-        for (name, next) in taken.moved {
-            records.moved(&name, next);
-        }
-        for (name, generation, cut, rest) in left_over.into_iter().rev() {
-            self.shared.machine().put_back(&name, generation, cut, rest);
-        }
-        (records, !failed.is_empty())
     }
 
     fn read<T>(
@@ -518,6 +468,7 @@ fn settings(config: &ConsumerConfig, seed: u64) -> Settings {
         fetch_wait_max: config.fetch_wait_max,
         partition_fetch_bytes_max: config.partition_fetch_bytes_max,
         prefetch_bytes_max: config.prefetch_bytes_max,
+        decompressed_bytes_max: client.limits.decompressed_bytes,
         preferred_replica_lease: client.metadata_max_age,
         unknown_partition_patience: client.request_timeout,
         throttle_max: client.request_timeout,

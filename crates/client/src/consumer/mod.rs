@@ -2,14 +2,14 @@
 //!
 //! ```text
 //!  application ── poll ──► Consumer ── take ──► ┌─────────┐ ── poll ──► task ── Fetch ──► brokers
-//!              ◄─ Records ─ unpack              │ machine │                ListOffsets
+//!              ◄─ Records ─ open                │ machine │                ListOffsets
 //!                                               └─────────┘ ◄─ handle ─ read ◄─ answers
 //! ```
 //!
 //! The machine (`fetch::machine`) decides whom to ask for what and what an answer means; it knows neither
 //! sockets nor clocks. The consumer's task waits for it. An answer stays one shared buffer: its batches
 //! are views, walked and filtered by their headers when they arrive (`visibility`), opened when a poll
-//! takes them (`unpack`), and their records borrow from it ([`Records`]).
+//! takes them (`opening`, `unpack`), and their records borrow from it ([`Records`]).
 
 mod api;
 mod committed;
@@ -19,6 +19,7 @@ pub(crate) mod fetch;
 #[cfg(test)]
 mod model_tests;
 mod offsets;
+mod opening;
 mod position;
 mod records;
 #[cfg(any(test, feature = "fuzzing"))]

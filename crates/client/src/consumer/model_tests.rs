@@ -12,9 +12,11 @@ use super::fetch::answer::PartitionAnswer;
 use super::fetch::batches;
 use super::fetch::fixture::{Fixture, WAIT, nothing, settings, tp};
 use super::fetch::operations;
+use super::opening::open;
+use super::records::ConsumedRecord;
 use super::test_log::{Log, Outcome};
 use super::types::{IsolationLevel, NextOffset, Position};
-use super::unpack::{End, unpack};
+use super::unpack::unpack;
 use super::visibility::Filter;
 
 #[derive(Clone, Debug)]
@@ -132,27 +134,15 @@ impl Reader {
     fn poll(&mut self, records_max: usize) -> Vec<i64> {
         let taken = self.fixture.machine.take(records_max);
         assert!(taken.fault.is_none(), "{:?}", taken.fault);
-        let mut offsets = Vec::new();
-        for batch in taken.batches {
-            let room = records_max - offsets.len();
-            let unpacked = unpack(batch.buffered, batch.before, room, &Limits::default()).unwrap();
-            let records = unpacked.records.iter().take(unpacked.count);
-            for record in records.map(Result::unwrap) {
-                // Written by the log itself: the value tells the offset.
-                assert_eq!(record.value, Some(&record.offset.to_be_bytes()[..]));
-                offsets.push(record.offset);
-            }
-            match unpacked.end {
-                End::Whole => {}
-                End::Cut { next, rest } => {
-                    self.fixture
-                        .machine
-                        .put_back(&batch.name, batch.generation, next, rest);
-                }
-                End::Broken { fault, .. } => panic!("{fault:?}"),
-            }
-        }
-        offsets
+        let opened = open(taken, records_max, &Limits::default());
+        let (records, any_failed) = opened.settle(&mut self.fixture.machine);
+        assert!(!any_failed);
+        let offset = |record: ConsumedRecord<'_>| {
+            // Written by the log itself: the value tells the offset.
+            assert_eq!(record.value, Some(&record.offset.to_be_bytes()[..]));
+            record.offset
+        };
+        records.iter().map(offset).collect()
     }
 
     fn position(&self) -> NextOffset {

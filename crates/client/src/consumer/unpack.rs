@@ -1,7 +1,8 @@
 //! Opens a batch for the application: decompresses it, walks its records once, and cuts it where the
 //! position begins and where a poll has enough.
 
-use milena_codec::{BatchError, Limits, Records};
+use milena_codec::record::Compression;
+use milena_codec::{Batch, BatchError, Limits, Records};
 
 use super::fetch::batches::{Buffered, leader_epoch};
 use super::fetch::fault::Fault;
@@ -15,6 +16,8 @@ pub(crate) struct Unpacked {
     /// How many of them to give out. Each has been walked and is whole.
     pub(crate) count: usize,
     pub(crate) end: End,
+    /// Bytes of memory that the batch was decompressed to, all of it.
+    pub(crate) decompressed_bytes: usize,
 }
 
 /// How the batch ended.
@@ -43,13 +46,15 @@ pub(crate) fn unpack(
         offset: buffered.from,
         ..before
     };
-    let opened = match &buffered.rest {
-        Some(rest) => Ok(rest.clone()),
-        None => buffered.batch.records(limits),
-    };
-    let records = match opened {
-        Ok(records) => records,
-        Err(cause) => return Err((next, corrupt(next, cause))),
+    let (records, decompressed_bytes) = match &buffered.rest {
+        Some(rest) => (rest.clone(), buffered.decompressed_bytes),
+        None => match buffered.batch.records(limits) {
+            Ok(records) => {
+                let bytes = decompressed_bytes(&buffered.batch, &records);
+                (records, bytes)
+            }
+            Err(cause) => return Err((next, corrupt(next, cause))),
+        },
     };
     let base_offset = buffered.batch.base_offset();
     let end_offset = buffered.batch.next_offset();
@@ -65,6 +70,7 @@ pub(crate) fn unpack(
             }
             let rest = Buffered {
                 rest: Some(rest),
+                decompressed_bytes,
                 from: next.offset,
                 ..buffered
             };
@@ -105,7 +111,16 @@ pub(crate) fn unpack(
         records,
         count,
         end,
+        decompressed_bytes,
     })
+}
+
+/// What the records take beside the answer that their batch came in.
+fn decompressed_bytes(batch: &Batch, records: &Records) -> usize {
+    match batch.compression() {
+        Ok(Compression::None) => 0,
+        Ok(_) | Err(_) => records.bytes().len(),
+    }
 }
 
 fn corrupt(at: NextOffset, cause: BatchError) -> Fault {
@@ -136,6 +151,7 @@ mod tests {
             Buffered {
                 batch,
                 rest: None,
+                decompressed_bytes: 0,
                 from,
                 next,
             },

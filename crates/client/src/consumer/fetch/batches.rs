@@ -14,6 +14,8 @@ pub(crate) struct Buffered {
     pub(crate) batch: Batch,
     /// The records that are left of it, once a poll has taken only its beginning.
     pub(crate) rest: Option<Records>,
+    /// Bytes that the batch was decompressed to, for as long as there is a rest of it.
+    pub(crate) decompressed_bytes: usize,
     /// Records before this offset are not for the application: a fetch returns whole batches.
     pub(crate) from: i64,
     /// Where to read on after this batch and whatever hidden follows it.
@@ -24,6 +26,12 @@ impl Buffered {
     /// Bytes that it keeps in memory, as they came.
     pub(crate) fn bytes(&self) -> usize {
         self.batch.wire_size()
+    }
+
+    /// Forgets what it was decompressed to: it is opened again when its turn comes.
+    pub(crate) fn close(&mut self) {
+        self.rest = None;
+        self.decompressed_bytes = 0;
     }
 
     /// The most records that it can give.
@@ -110,6 +118,7 @@ impl Reading {
             self.batches.push(Buffered {
                 batch,
                 rest: None,
+                decompressed_bytes: 0,
                 from: offset,
                 next,
             });

@@ -114,6 +114,9 @@ impl Machine {
         position: NextOffset,
         mut buffered: Buffered,
     ) {
+        if buffered.decompressed_bytes > 0 && !self.may_keep(buffered.decompressed_bytes) {
+            buffered.close();
+        }
         let restarted = self.next_generation();
         if let Some(partition) = self.partitions.get_mut(name) {
             if partition.generation == generation {
@@ -132,6 +135,14 @@ impl Machine {
             }
         }
         self.enqueue(name);
+    }
+
+    /// Whether so many bytes more of batches that were opened and not used up may stay in memory.
+    fn may_keep(&self, bytes: usize) -> bool {
+        let first = self.partitions.values().map(|it| it.buffer.front());
+        let kept = first.flatten().map(|it| it.decompressed_bytes);
+        let kept = kept.fold(0, usize::saturating_add);
+        kept.saturating_add(bytes) <= self.settings.decompressed_bytes_max
     }
 
     /// A batch that was taken turned out to be unreadable at `position`: that is where the partition

@@ -34,6 +34,7 @@ pub(crate) fn settings() -> Settings {
         fetch_wait_max: WAIT,
         partition_fetch_bytes_max: 1 << 16,
         prefetch_bytes_max: 1 << 20,
+        decompressed_bytes_max: 1 << 20,
         preferred_replica_lease: Duration::from_secs(300),
         unknown_partition_patience: Duration::from_secs(30),
         throttle_max: Duration::from_secs(30),

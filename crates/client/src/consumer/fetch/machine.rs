@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) partition_fetch_bytes_max: i32,
     /// No fetch is sent while this many bytes wait to be taken.
     pub(crate) prefetch_bytes_max: usize,
+    /// Decompressed bytes of batches of which a poll took only the beginning; others are opened again.
+    pub(crate) decompressed_bytes_max: usize,
     /// For how long a follower is read from before the leader is asked again.
     pub(crate) preferred_replica_lease: Duration,
     /// How long the cluster may not know a partition before the application is told.

@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 use milena_codec::Limits;
 use uuid::Uuid;
 
+use super::super::opening::open;
 use super::super::position::{FetchState, Leader};
 use super::super::test_log::{Log, Outcome};
 use super::super::types::{IsolationLevel, OffsetReset, Position, ResetTarget, TopicPartition};
-use super::super::unpack::{End, unpack};
 use super::backoff::Backoff;
 use super::fault::Fault;
 use super::lookup::{ResetPlan, ValidationPlan};
@@ -102,6 +102,7 @@ impl World {
             fetch_wait_max: WAIT,
             partition_fetch_bytes_max: 1 << 16,
             prefetch_bytes_max,
+            decompressed_bytes_max: 1 << 20,
             preferred_replica_lease: Duration::from_secs(300),
             unknown_partition_patience: Duration::from_secs(30),
             throttle_max: Duration::from_secs(30),
@@ -276,31 +277,18 @@ impl World {
         self.check();
         let taken = self.machine.take(records_max);
         self.meanwhile(meanwhile);
-        let mut count = 0;
-        for batch in taken.batches {
-            let at = number(&batch.name);
-            assert!(!self.readers[at].paused, "R-37");
-            let room = records_max.saturating_sub(count);
-            let unpacked = unpack(batch.buffered, batch.before, room, &Limits::default())
-                .expect("a batch as it was written");
-            for record in unpacked.records.iter().take(unpacked.count) {
-                let offset = record.expect("a record as it was written").offset;
-                self.deliver(at, offset);
-                count += 1;
-            }
-            match unpacked.end {
-                End::Whole => {}
-                End::Cut { next, rest } => {
-                    self.machine
-                        .put_back(&batch.name, batch.generation, next, rest);
-                }
-                End::Broken { fault, .. } => panic!("{fault}"),
-            }
-        }
-        assert!(count <= records_max);
-        match taken.fault {
+        match &taken.fault {
             None | Some((_, Fault::Refused { .. } | Fault::Unknown { .. })) => {}
             Some((name, fault)) => panic!("{name:?}: {fault}"),
+        }
+        let opened = open(taken, records_max, &Limits::default());
+        let (records, any_failed) = opened.settle(&mut self.machine);
+        assert!(!any_failed, "batches are as they were written");
+        assert!(records.len() <= records_max);
+        for record in &records {
+            let at = usize::try_from(record.partition).expect("not negative");
+            assert!(!self.readers[at].paused, "R-37");
+            self.deliver(at, record.offset);
         }
     }
 
