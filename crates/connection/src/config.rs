@@ -32,7 +32,8 @@ pub struct ConnectionConfig {
     /// Topics whose metadata is kept, at most; beyond it the one wanted longest ago is forgotten.
     /// Default 10,000.
     pub topics_max: usize,
-    /// Coordinators that are remembered, at most. Default 10,000.
+    /// Coordinators that are remembered, at most. Default 10,000. Those that callers wait for come on top: one
+    /// entry for each key, and one for each call that waits.
     pub coordinators_max: usize,
     /// Whether asking for a topic may create it, if the broker allows that too. Default false: a
     /// misspelled name should be an error, not a new topic.
