@@ -153,7 +153,7 @@ enum State {
     Known {
         broker_id: i32,
     },
-    /// Waits to be asked, until `not_before` if there is one. `last` is why the last time failed.
+    /// Waits to be asked, until `not_before` if there is one.
     Wanted {
         not_before: Option<Instant>,
     },
@@ -165,6 +165,7 @@ struct Entry {
     /// Until when somebody waits for it.
     deadline: Instant,
     attempt: u32,
+    /// Why the last time failed.
     last: Option<ErrorCode>,
 }
 
@@ -398,18 +399,16 @@ impl CoordinatorMachine {
         keys
     }
 
-    /// Keeps the number of entries bounded. A coordinator that is known can be found again.
+    /// Keeps the number of entries bounded. A coordinator that is known can be found again. There may be more than
+    /// one too many: lookups that somebody waited for together.
     fn make_room(&mut self) {
-        if self.entries.len() < self.settings.coordinators_max {
-            return;
-        }
-        let known = |entry: &Entry| matches!(entry.state, State::Known { .. });
-        let at = self
-            .entries
-            .iter()
-            .find(|(_, entry)| known(entry))
-            .map(|(at, _)| at.clone());
-        if let Some(at) = at {
+        while self.entries.len() >= self.settings.coordinators_max {
+            let known = |entry: &Entry| matches!(entry.state, State::Known { .. });
+            let mut entries = self.entries.iter();
+            let Some((at, _)) = entries.find(|(_, entry)| known(entry)) else {
+                return;
+            };
+            let at = at.clone();
             self.entries.remove(&at);
         }
     }

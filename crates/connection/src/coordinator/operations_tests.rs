@@ -131,6 +131,7 @@ impl World {
             } => {
                 let place = (kind(transaction), Arc::from(key.to_string()));
                 let deadline = self.now + Duration::from_millis(timeout);
+                let is_new = !self.open.contains(&place) && !self.known.contains_key(&place);
                 let found = self.machine.want(place.0, &place.1, deadline);
                 assert_eq!(found, self.known.get(&place).copied(), "{place:?}");
                 if found.is_none() {
@@ -140,6 +141,9 @@ impl World {
                 let machine = &self.machine;
                 self.known
                     .retain(|(kind, key), id| machine.known(*kind, key) == Some(*id));
+                // Only what somebody waits for may be more than is remembered.
+                let fits = self.machine.entries.len() <= COORDINATORS_MAX;
+                assert!(!is_new || fits || self.known.is_empty(), "no room was made");
             }
             Operation::Poll => self.poll(),
             Operation::Wait(millis) => self.now += Duration::from_millis(millis),
@@ -296,9 +300,6 @@ impl World {
             self.open.len() + self.known.len(),
             "every entry is wanted or known"
         );
-        // Only what somebody waits for may be more than is remembered.
-        let more = self.machine.entries.len() > COORDINATORS_MAX;
-        assert!(!more || self.open.len() + self.known.len() > COORDINATORS_MAX);
         for ((kind, key), id) in &self.known {
             assert_eq!(self.machine.known(*kind, key), Some(*id));
         }
