@@ -1,6 +1,7 @@
 //! What can go wrong in the harness, and how that ends a test.
 
 use milena_codec::ErrorCode;
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -106,4 +107,16 @@ impl<T> OrFail<T> for Result<T, Failure> {
             Err(failure) => failure.fail(),
         }
     }
+}
+
+/// An error with all its causes.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use milena::config::TransactionalProducerConfig;
 use milena::{
-    Error, ErrorCode, GroupMetadata, OffsetToCommit, PreparedTransaction, Record, Transaction,
+    ErrorCode, GroupMetadata, OffsetToCommit, PreparedTransaction, Record, Transaction,
     TransactionOutcome, TransactionalProducer,
 };
 use milena_broker::{Broker, BrokerBuilder, Loss, Then, TransactionState, When};
 use milena_codec::ProducerEpoch;
+use milena_protocol_tests::failure::chain;
 
 use super::support::{Embedded, PATIENCE, PRODUCE, partition, values};
 
@@ -69,16 +70,6 @@ async fn prepare(producer: &mut TransactionalProducer, value: &str) -> PreparedT
     let transaction = producer.begin().await.unwrap();
     send(&transaction, value).await;
     transaction.prepare().await.unwrap()
-}
-
-fn causes(error: &Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(deeper) = cause {
-        said = format!("{said}: {deeper}");
-        cause = deeper.source();
-    }
-    said
 }
 
 /// T-45: what is stored names the transaction, so it was decided to commit it.
@@ -377,7 +368,7 @@ async fn a_broker_without_two_phase_commit_is_refused_before_anything_is_asked_o
         .await
         .unwrap_err();
     assert!(error.is_fatal(), "{error:?}");
-    let said = causes(&error);
+    let said = chain(&error);
     assert!(
         said.contains("two_phase_commit needs InitProducerId 6 (KIP-939)"),
         "{said}"

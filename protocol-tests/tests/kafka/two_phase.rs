@@ -1,6 +1,7 @@
 //! Two-phase commit (KIP-939) where no broker offers it: every released one.
 
 use milena::{ProducerBuilder, Record, TransactionalProducer};
+use milena_protocol_tests::failure::chain;
 use milena_protocol_tests::{Isolation, Kafka, conformance};
 
 use crate::support;
@@ -22,12 +23,7 @@ async fn two_phase_commit_is_refused_with_what_is_missing_and_touches_nothing(ka
     let keeping = TransactionalProducer::start_keeping_prepared(config).await;
     for error in [error, keeping.unwrap_err()] {
         assert!(error.is_fatal(), "{error:?}");
-        let mut said = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(deeper) = cause {
-            said = format!("{said}: {deeper}");
-            cause = deeper.source();
-        }
+        let said = chain(&error);
         let needs = "two_phase_commit needs InitProducerId 6 (KIP-939)";
         assert!(said.contains(needs), "{said}");
     }

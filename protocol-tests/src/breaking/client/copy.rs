@@ -1,8 +1,9 @@
 //! Read, process, write: committed records of one topic are copied to another, partition by partition, each
 //! in one transaction with the offset behind it.
 
-use super::{BACKOFF, BACKOFF_MAX, CLOSE_LIMIT, Client, REQUEST_TIMEOUT, say, transact, words};
+use super::{BACKOFF, BACKOFF_MAX, CLOSE_LIMIT, Client, REQUEST_TIMEOUT, say, transact};
 use crate::breaking::journal::{Line, Value};
+use crate::failure::chain;
 use milena::config::ConsumerBuilder;
 use milena::consumer::{Position, Records};
 use milena::{Consumer, Error, GroupMetadata, OffsetReset, TopicPartition, TransactionalProducer};
@@ -137,6 +138,6 @@ fn read_value(bytes: &[u8]) -> Option<Value> {
 /// Says what went wrong, where it is no more than a delay.
 fn noted<T>(result: Result<T, Error>) -> Option<T> {
     result
-        .inspect_err(|error| say(&Line::Note(words(error))))
+        .inspect_err(|error| say(&Line::Note(chain(error))))
         .ok()
 }

@@ -6,6 +6,7 @@ mod produce;
 mod transact;
 
 use super::journal::{Fate, Life, Line, Role, Value};
+use crate::failure::chain;
 use milena::config::ProducerBuilder;
 use milena::{Delivery, Error, TransactionalProducer};
 use serde::{Deserialize, Serialize};
@@ -78,7 +79,7 @@ async fn live(assignment: Assignment) -> Result<(), String> {
     };
     say(&match ended {
         Ok(()) => Line::Done,
-        Err(error) => Line::GivesUp(words(&error)),
+        Err(error) => Line::GivesUp(chain(&error)),
     });
     Ok(())
 }
@@ -159,19 +160,8 @@ async fn tell_fate(value: Value, delivery: Delivery) {
 
 fn fate_of(error: &Error) -> Fate {
     if error.is_outcome_unknown() {
-        Fate::Unknown(words(error))
+        Fate::Unknown(chain(error))
     } else {
-        Fate::Refused(words(error))
+        Fate::Refused(chain(error))
     }
-}
-
-/// An error with all its causes.
-fn words(error: &Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }

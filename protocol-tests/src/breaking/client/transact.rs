@@ -1,7 +1,8 @@
 //! A transactional producer: small transactions over several partitions, a quarter of them aborted.
 
-use super::{CLOSE_LIMIT, Client, fate_of, say, tell_fate, words};
+use super::{CLOSE_LIMIT, Client, fate_of, say, tell_fate};
 use crate::breaking::journal::{End, Line, Value};
+use crate::failure::chain;
 use milena::{Delivery, Error, Record, Transaction, TransactionOutcome, TransactionalProducer};
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ async fn transact(client: &mut Client, producer: &mut TransactionalProducer) -> 
 
 /// What could not begin has ended.
 pub(super) fn give_up_or_go_on(transaction: u32, error: Error) -> Result<(), Error> {
-    let end = End::Refused(words(&error));
+    let end = End::Refused(chain(&error));
     say(&Line::Ended { transaction, end });
     if error.is_fatal() { Err(error) } else { Ok(()) }
 }
@@ -111,7 +112,7 @@ pub(super) async fn end(
     {
         say(&Line::Note(format!(
             "transaction {number}: {}",
-            words(error)
+            chain(error)
         )));
         told = match producer.outcome().await {
             Ok(Some(outcome)) => Ok(outcome),
@@ -119,7 +120,7 @@ pub(super) async fn end(
             Err(later) if later.is_outcome_unknown() => Err(later),
             Err(later) => {
                 // The producer is at its end, and what it did not know it never will.
-                let end = End::Unknown(words(error));
+                let end = End::Unknown(chain(error));
                 finish(number, end, deliveries).await;
                 return Err(later);
             }
@@ -128,8 +129,8 @@ pub(super) async fn end(
     let end = match &told {
         Ok(TransactionOutcome::Committed) => End::Committed,
         Ok(TransactionOutcome::Aborted) => End::Aborted,
-        Err(error) if error.is_outcome_unknown() => End::Unknown(words(error)),
-        Err(error) => End::Refused(words(error)),
+        Err(error) if error.is_outcome_unknown() => End::Unknown(chain(error)),
+        Err(error) => End::Refused(chain(error)),
     };
     finish(number, end, deliveries).await;
     match told {
