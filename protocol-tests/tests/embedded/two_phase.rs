@@ -404,7 +404,7 @@ struct Database {
 }
 
 /// After which step a process dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 enum Dies {
     Writing,
     Prepared,
@@ -458,8 +458,8 @@ async fn a_database_and_kafka_agree_wherever_a_process_dies() {
             process(&embedded, &mut database, &["c"], second).await;
             process(&embedded, &mut database, &["d"], Dies::Ended).await;
             let mut expected = vec!["a"];
-            expected.extend((first as u8 >= Dies::Decided as u8).then_some("b"));
-            expected.extend((second as u8 >= Dies::Decided as u8).then_some("c"));
+            expected.extend((first >= Dies::Decided).then_some("b"));
+            expected.extend((second >= Dies::Decided).then_some("c"));
             expected.push("d");
             assert_eq!(database.transferred, expected, "{first:?} {second:?}");
             assert_eq!(embedded.committed().await, expected, "{first:?} {second:?}");
