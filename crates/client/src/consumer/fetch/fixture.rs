@@ -8,10 +8,9 @@ use milena_codec::ErrorCode;
 use uuid::Uuid;
 
 use super::super::position::Leader;
-use super::super::types::{IsolationLevel, NextOffset, OffsetReset, Position, TopicPartition};
+use super::super::types::{IsolationLevel, NextOffset, Position, TopicPartition};
 use super::super::visibility::{AbortedTransaction, Filter};
 use super::answer::{FetchAnswer, PartitionAnswer};
-use super::backoff::Backoff;
 use super::batches::{self, Reading};
 use super::deliver::Taken;
 use super::fault::Fault;
@@ -21,30 +20,12 @@ use super::machine::{
 };
 use super::partition::Watermarks;
 
-pub(crate) const WAIT: Duration = Duration::from_millis(500);
+pub(crate) use super::operations::{WAIT, settings};
+
 const SUPPORT: FetchSupport = FetchSupport {
     sessions: true,
     topic_ids: true,
 };
-
-pub(crate) fn settings() -> Settings {
-    Settings {
-        isolation_level: IsolationLevel::ReadCommitted,
-        offset_reset: OffsetReset::Earliest,
-        fetch_wait_max: WAIT,
-        partition_fetch_bytes_max: 1 << 16,
-        prefetch_bytes_max: 1 << 20,
-        decompressed_bytes_max: 1 << 20,
-        preferred_replica_lease: Duration::from_secs(300),
-        unknown_partition_patience: Duration::from_secs(30),
-        throttle_max: Duration::from_secs(30),
-        backoff: Backoff {
-            first: Duration::from_millis(100),
-            longest: Duration::from_secs(1),
-        },
-        seed: 7,
-    }
-}
 
 pub(crate) fn tp(partition: i32) -> TopicPartition {
     TopicPartition::new("t", partition)

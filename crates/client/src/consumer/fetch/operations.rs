@@ -32,7 +32,7 @@ use super::machine::{FetchPlan, FetchSupport, Machine, MetadataView, PartitionVi
 const OPERATIONS_MAX: usize = 400;
 const PARTITIONS: usize = 2;
 const BROKERS: i32 = 2;
-const WAIT: Duration = Duration::from_millis(500);
+pub(crate) const WAIT: Duration = Duration::from_millis(500);
 
 /// What the application knows of one partition.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,6 +75,26 @@ pub(crate) fn run(data: &[u8], start: Instant) {
     world.settle();
 }
 
+/// The settings of every test of the machine, but for what the test is about.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        isolation_level: IsolationLevel::ReadCommitted,
+        offset_reset: OffsetReset::Earliest,
+        fetch_wait_max: WAIT,
+        partition_fetch_bytes_max: 1 << 16,
+        prefetch_bytes_max: 1 << 20,
+        decompressed_bytes_max: 1 << 20,
+        preferred_replica_lease: Duration::from_secs(300),
+        unknown_partition_patience: Duration::from_secs(30),
+        throttle_max: Duration::from_secs(30),
+        backoff: Backoff {
+            first: Duration::from_millis(100),
+            longest: Duration::from_secs(1),
+        },
+        seed: 7,
+    }
+}
+
 fn name(partition: usize) -> TopicPartition {
     TopicPartition::new("t", i32::try_from(partition).unwrap_or(i32::MAX))
 }
@@ -99,18 +119,9 @@ impl World {
         let mut machine = Machine::new(Settings {
             isolation_level,
             offset_reset,
-            fetch_wait_max: WAIT,
-            partition_fetch_bytes_max: 1 << 16,
             prefetch_bytes_max,
-            decompressed_bytes_max: 1 << 20,
-            preferred_replica_lease: Duration::from_secs(300),
-            unknown_partition_patience: Duration::from_secs(30),
-            throttle_max: Duration::from_secs(30),
-            backoff: Backoff {
-                first: Duration::from_millis(100),
-                longest: Duration::from_secs(1),
-            },
             seed: u64::from(mode),
+            ..settings()
         });
         let names: Vec<_> = (0..PARTITIONS).map(name).collect();
         machine.assign(&names);
