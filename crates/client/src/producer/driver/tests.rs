@@ -38,7 +38,7 @@ async fn records_do_not_outlive_the_task_that_delivers_them() {
     assert!(matches!(late, Err(Error::Closed { .. })));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn closing_a_producer_that_had_failed_tells_why() {
     let (core, driver) = producer(None);
     let reason = Error::broker(
