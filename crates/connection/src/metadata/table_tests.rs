@@ -181,26 +181,8 @@ const INPUTS: [Input; 17] = [
     ("answer: no topic", |subject| answer(subject, &[])),
     ("no answer", |subject| failure(subject, false)),
     ("no broker at all", |subject| failure(subject, true)),
-    ("a newer leader hinted", |subject| {
-        let hint = LeaderHint {
-            topic: "a".into(),
-            partition: 0,
-            leader_id: 2,
-            leader_epoch: 2,
-            endpoint: Some("k2:9092".parse().unwrap()),
-        };
-        changed(subject.machine.apply_hint(&hint))
-    }),
-    ("an older leader hinted", |subject| {
-        let hint = LeaderHint {
-            topic: "a".into(),
-            partition: 0,
-            leader_id: 2,
-            leader_epoch: 0,
-            endpoint: Some("k2:9092".parse().unwrap()),
-        };
-        changed(subject.machine.apply_hint(&hint))
-    }),
+    ("a newer leader hinted", |subject| hint(subject, 2)),
+    ("an older leader hinted", |subject| hint(subject, 0)),
     ("brokers forgotten", |subject| {
         subject.machine.forget_brokers();
         String::new()
@@ -235,8 +217,17 @@ fn failure(subject: &mut Subject, is_final: bool) -> String {
     }
 }
 
-fn changed(changed: bool) -> String {
-    if changed { "changed" } else { "" }.to_owned()
+/// Broker 2 is said to lead a's partition in this epoch.
+fn hint(subject: &mut Subject, leader_epoch: i32) -> String {
+    let hint = LeaderHint {
+        topic: "a".into(),
+        partition: 0,
+        leader_id: 2,
+        leader_epoch,
+        endpoint: Some("k2:9092".parse().unwrap()),
+    };
+    let is_new = subject.machine.apply_hint(&hint);
+    if is_new { "changed" } else { "" }.to_owned()
 }
 
 #[test]
