@@ -209,11 +209,8 @@ fn copied(committed: i64, copies: &[(i64, u64)]) -> Vec<Kind> {
         malformed: Vec::new(),
     };
     let mut writes = vec![write(0, &input, None), write(1, &input, None)];
-    writes.extend((2..).zip(copies).map(|(value, (_, copy_of))| {
-        let mut write = write(value, &output, Some(*copy_of));
-        write.value = value;
-        write
-    }));
+    let copy = |(value, (_, copy_of)): (_, &_)| write(value, &output, Some(*copy_of));
+    writes.extend((2..).zip(copies).map(copy));
     let entries: Vec<_> = (2..)
         .zip(copies)
         .map(|(value, (at, _))| (*at, value))
