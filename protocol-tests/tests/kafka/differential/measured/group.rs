@@ -24,9 +24,11 @@ use kafka_protocol::messages::{
 use milena_codec::ErrorCode;
 use milena_protocol_tests::Kafka;
 use milena_protocol_tests::raw::text;
+use std::time::Duration;
 
-/// So many groups are begun until the coordinator knows the topic, which is some milliseconds old.
-const GROUPS_MAX: usize = 200;
+/// So many groups are begun until the coordinator knows the topic, which is some milliseconds old: for 20 seconds.
+const GROUPS_MAX: usize = 1_000;
+const GROUP_PAUSE: Duration = Duration::from_millis(20);
 /// Of the consumer protocol: version 0, no topics, and no more.
 const NOTHING: &[u8] = &[0, 1, 0, 0, 0, 0, 255, 255, 255, 255];
 
@@ -222,6 +224,7 @@ impl Group {
             if !self.assigned.is_empty() {
                 return answer;
             }
+            std::thread::sleep(GROUP_PAUSE);
         }
         panic!("the coordinator never heard of the topic");
     }
