@@ -3,8 +3,9 @@
 //! `cargo run --release -p milena-protocol-tests --bin breaking-cluster -- [--workload NAME]... [--seconds N] [--seed S] [--kafka FLAVOUR]`
 //!
 //! The workloads are `produce`, `transact`, `copy` and `rivals`; all of them side by side if none is named. With
-//! `late` alone the brokers are left in peace, and requests come late (KAFKA-17754). 60 seconds, a seed of its own and `kafka_4_3_1_tv2` unless told otherwise. The exit code is 0 if no promise was
-//! broken. As `breaking-cluster client …` it is one of the clients.
+//! `late` alone the brokers are left in peace, and requests come late (KAFKA-17754). 60 seconds, a seed of its own
+//! and `kafka_4_3_1_tv2` unless told otherwise. The exit code is 0 if no promise was broken.
+//! As `breaking-cluster client …` it is one of the clients.
 
 use std::process::ExitCode;
 use std::time::Duration;

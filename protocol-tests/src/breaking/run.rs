@@ -16,8 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const BROKERS: i32 = 3;
-
-/// A cluster for [`Workload::Late`] alone: nothing befalls its broker.
+/// Of a cluster for [`Workload::Late`] alone: nothing befalls its broker.
 const BROKERS_OF_LATE: i32 = 1;
 const PARTITIONS: i32 = 4;
 
