@@ -94,7 +94,7 @@ pub(crate) async fn run(
         )));
     }
     let venue = Venue::open(connect, args.size, args.faults).await?;
-    let admin = venue.connect.admin()?;
+    let admin = venue.calm.admin()?;
     let own = || format!("milena-bank-{:08x}", fastrand::u32(..));
     let topic = args.topic.clone().unwrap_or_else(own);
     open(&admin, &topic, args.partitions).await?;

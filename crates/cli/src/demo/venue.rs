@@ -33,7 +33,11 @@ pub(crate) struct Size {
 /// Where the bank is.
 #[derive(Clone, Debug)]
 pub(crate) struct Venue {
+    /// For tellers and the reader.
     pub(crate) connect: Connect,
+    /// For whoever opens and closes the bank, whom no fault is meant for: a topic whose creation was not answered in
+    /// time may be there or not, and there is no asking again.
+    pub(crate) calm: Connect,
     /// `None` on somebody's Kafka.
     pub(crate) embedded: Option<Arc<Broker>>,
 }
@@ -44,6 +48,7 @@ impl Venue {
         if connect.bootstrap.is_some() {
             return Ok(Self {
                 connect: connect.clone(),
+                calm: connect.clone(),
                 embedded: None,
             });
         }
@@ -55,15 +60,19 @@ impl Venue {
             .history_capacity(1)
             .start()
             .await?;
+        let addresses = broker.addresses().join(",");
+        let within = |timeout: Duration| {
+            let timeout = timeout.as_millis().to_string();
+            connect.to_brokers(addresses.clone(), &[("request.timeout.ms", &timeout)])
+        };
         let timeout = if faults {
             REQUEST_TIMEOUT
         } else {
             CALM_TIMEOUT
         };
-        let timeout = timeout.as_millis().to_string();
-        let settings = [("request.timeout.ms", timeout.as_str())];
         Ok(Self {
-            connect: connect.to_brokers(broker.addresses().join(","), &settings),
+            connect: within(timeout),
+            calm: within(CALM_TIMEOUT),
             embedded: Some(Arc::new(broker)),
         })
     }
