@@ -4,3 +4,8 @@
 pub fn coordinator(data: &[u8]) {
     crate::txn_coordinator::operations::run(data);
 }
+
+/// Runs any requests for one group, of both protocols. Panics if an invariant is broken.
+pub fn groups(data: &[u8]) {
+    crate::group_coordinator::operations::run(data);
+}

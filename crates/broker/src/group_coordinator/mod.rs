@@ -11,6 +11,11 @@ pub(crate) mod classic;
 pub(crate) mod commit;
 pub(crate) mod consumer;
 pub(crate) mod offsets;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod operations;
+
+#[cfg(test)]
+mod tests;
 
 use crate::Time;
 use classic::{ClassicGroup, JoinAnswer, SyncAnswer};

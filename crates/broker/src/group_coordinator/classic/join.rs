@@ -10,6 +10,10 @@ use milena_codec::ErrorCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// While none of a group's static members has come, at least this long until it is looked at again: their rebalance
+/// timeout may be zero, and the broker's timer would never rest.
+const LOOKS_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
 /// What JoinGroup asks.
 #[derive(Clone, Debug)]
 pub(crate) struct JoinGroup<'a> {
@@ -128,7 +132,13 @@ impl ClassicGroup {
         if request.member_id.is_empty() {
             return self.join_new(request, desk, settings, now);
         }
-        if self.pending_members.remove(request.member_id).is_some() {
+        if self.pending_members.contains_key(request.member_id) {
+            if request.instance_id.is_some() {
+                // Static members are not given ids beforehand (G-2); the name may be another's.
+                let code = ErrorCode::UnknownServerError;
+                return Outcome::Now(JoinAnswer::refused(code, request.member_id));
+            }
+            self.pending_members.remove(request.member_id);
             let member_id = Arc::from(request.member_id);
             return self.add(member_id, request, desk, settings, now);
         }
@@ -185,6 +195,10 @@ impl ClassicGroup {
         }
         if request.id_required {
             // G-2.
+            if self.pending_members.len() >= settings.members_max {
+                let refused = JoinAnswer::refused(ErrorCode::GroupMaxSizeReached, "");
+                return Outcome::Now(refused);
+            }
             self.pending_members
                 .insert(fresh.clone(), now + request.session_timeout);
             return Outcome::Now(JoinAnswer::refused(ErrorCode::MemberIdRequired, fresh));
@@ -384,6 +398,10 @@ impl ClassicGroup {
             for member_id in self.member_ids() {
                 if let Some(member) = self.members.get_mut(&member_id) {
                     member.assignment = Bytes::new();
+                    if member.syncing.is_some() {
+                        // Its session may have ended while it waited, which it was excused for.
+                        member.heard_from(now);
+                    }
                 }
                 let answer = SyncAnswer::refused(ErrorCode::RebalanceInProgress);
                 self.answer_sync(desk, &member_id, answer);
@@ -416,7 +434,7 @@ impl ClassicGroup {
         }
         if !self.members.is_empty() && !self.elect_joined_leader() {
             // Only static members, and none has come: wait on until their sessions end.
-            let timeout = self.longest_rebalance_timeout();
+            let timeout = self.longest_rebalance_timeout().max(LOOKS_AGAIN_AFTER);
             self.join_deadline = Some(JoinDeadline::regular(now + timeout));
             return;
         }

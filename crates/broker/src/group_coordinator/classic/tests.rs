@@ -1,5 +1,7 @@
 //! Classic groups, member by member (groups.md 4.1 to 4.3).
 
+mod timeouts;
+
 use super::super::commit::ToCommit;
 use super::super::offsets::{Fetched, OffsetKey};
 use super::super::{Group, GroupCoordinator, GroupSettings, Outcome};
@@ -25,6 +27,7 @@ struct Lab {
     groups: GroupCoordinator,
     now: Time,
     names: u32,
+    rebalance_timeout: Duration,
 }
 
 /// How a member joins.
@@ -49,6 +52,7 @@ impl Lab {
             groups: GroupCoordinator::new(SETTINGS),
             now: Time::from_unix_millis(1_000_000),
             names: 0,
+            rebalance_timeout: 30 * SECOND,
         }
     }
 
@@ -63,7 +67,7 @@ impl Lab {
             client_id: "c",
             client_host: &host,
             session_timeout: 10 * SECOND,
-            rebalance_timeout: 30 * SECOND,
+            rebalance_timeout: self.rebalance_timeout,
             protocol_type: "consumer",
             protocols: protocols
                 .map(|name| (Arc::from(*name), Bytes::from_static(b"meta")))

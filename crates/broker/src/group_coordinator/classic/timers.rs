@@ -102,10 +102,11 @@ impl ClassicGroup {
         settings: &GroupSettings,
         now: Time,
     ) {
+        let wait = |(_, left): (Duration, Duration)| settings.initial_rebalance_delay.min(left);
         match deadline.more {
-            Some((delay, left)) if self.new_member_added && !left.is_zero() => {
+            Some(more @ (delay, left)) if self.new_member_added && !wait(more).is_zero() => {
                 self.new_member_added = false;
-                let wait = settings.initial_rebalance_delay.min(left);
+                let wait = wait(more);
                 self.join_deadline = Some(JoinDeadline {
                     at: now + wait,
                     more: Some((wait, left.saturating_sub(delay))),
@@ -121,8 +122,11 @@ impl ClassicGroup {
         for member_id in self.member_ids() {
             self.answer_join(desk, &member_id, JoinAnswer::refused(code, &*member_id));
             self.answer_sync(desk, &member_id, SyncAnswer::refused(code));
-            if let Some(member) = self.members.get_mut(&member_id) {
-                member.heard_from(now);
+            match self.members.get_mut(&member_id) {
+                // Nobody has been told of it, itself included: it will come as another.
+                Some(member) if member.is_new => drop(self.remove(&member_id)),
+                Some(member) => member.heard_from(now),
+                None => {}
             }
         }
         let timeout = self.longest_rebalance_timeout();

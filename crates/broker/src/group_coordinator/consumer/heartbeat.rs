@@ -197,6 +197,8 @@ impl ConsumerGroup {
                 }
             }
             if let Some(instance_id) = request.instance_id {
+                // The seat of another name that it had is free, or it would be its for ever.
+                self.instances.retain(|_, holder| holder != member_id);
                 self.instances
                     .insert(Arc::from(instance_id), member_id.clone());
             }

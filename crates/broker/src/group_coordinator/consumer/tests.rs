@@ -517,3 +517,23 @@ mod assignors {
         assert_eq!(of(&target, "y", "t"), [0; 0]);
     }
 }
+
+/// G-53, found by `operations.rs`: the first name stayed its own for ever, and nobody could join under it.
+#[test]
+fn a_member_that_comes_under_another_name_frees_the_first() {
+    let mut lab = Lab::new(2);
+    let joins = |lab: &mut Lab, member_id, instance_id| {
+        lab.ask(|lab| {
+            let joining = Heartbeat {
+                instance_id: Some(instance_id),
+                ..lab.joining("", &["t"])
+            };
+            joining.named(member_id)
+        })
+    };
+    joins(&mut lab, "a", "first").unwrap();
+    joins(&mut lab, "a", "second").unwrap();
+    lab.pass(45);
+    assert!(lab.group().is_empty());
+    assert!(joins(&mut lab, "b", "first").is_ok());
+}
