@@ -11,6 +11,8 @@
 
 pub(crate) mod epochs;
 mod lookup;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod operations;
 mod read;
 pub(crate) mod validate;
 

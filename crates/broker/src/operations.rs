@@ -9,3 +9,8 @@ pub fn coordinator(data: &[u8]) {
 pub fn groups(data: &[u8]) {
     crate::group_coordinator::operations::run(data);
 }
+
+/// Runs any operations on one log. Panics if it differs from its model.
+pub fn log(data: &[u8]) {
+    crate::log::operations::run(data);
+}

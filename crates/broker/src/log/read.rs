@@ -42,6 +42,10 @@ impl PartitionLog {
             return Err(ErrorCode::OffsetOutOfRange);
         }
         let bound = self.bound(from.bound);
+        if from.offset >= bound {
+            // The bound may be within a batch: DeleteRecords can go into the first one of an open transaction.
+            return Ok(Read::default());
+        }
         let first = self.batch_holding(from.offset);
         let readable = || {
             self.batches
@@ -69,6 +73,9 @@ impl PartitionLog {
     /// Bytes that a reader at `offset` could have, counted up to `enough`.
     pub(crate) fn readable_bytes(&self, offset: i64, bound: ReadBound, enough: usize) -> usize {
         let bound = self.bound(bound);
+        if offset >= bound {
+            return 0;
+        }
         let mut bytes = 0_usize;
         for batch in self.batches.range(self.batch_holding(offset)..) {
             if batch.base_offset >= bound || bytes >= enough {

@@ -5,6 +5,7 @@ use crate::log::read::Read;
 use milena_codec::{
     BatchBuilder, BatchStamp, Compression, Limits, ProducerEpoch, RecordToWrite, Sequence,
 };
+use proptest::prelude::*;
 
 const NOW: Time = Time::ZERO;
 
@@ -300,4 +301,30 @@ fn a_control_batch_of_a_client_is_refused() {
     let config = crate::cluster::config::TopicConfig::default();
     let refusal = validate::check_batch(&batch, &config, &Limits::default(), NOW).unwrap_err();
     assert_eq!(refusal.code, ErrorCode::InvalidRecord);
+}
+
+/// R-2, found by `operations.rs`: the rest of the batch was shown before it was decided.
+#[test]
+fn records_that_are_deleted_into_an_open_transaction_do_not_show_the_rest_of_it() {
+    let log = &mut PartitionLog::new();
+    append(log, &transactional(who(63, 0), 0, 2));
+    log.delete_before(1).unwrap();
+    assert_eq!((log.log_start_offset(), log.last_stable_offset()), (1, 1));
+    assert_eq!(seen(log, 1, LastStable), (vec![], vec![]));
+    assert_eq!(log.readable_bytes(1, LastStable, 1), 0);
+    assert_eq!(seen(log, 1, HighWatermark).0, [0]);
+    end(log, who(63, 1), Marker::Abort);
+    assert_eq!(seen(log, 1, LastStable), (vec![0, 2], vec![(63, 0)]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// P-21 to P-24, P-59e, P-80, P-93, R-2, R-4, R-10 to.
+    #[test]
+    fn no_order_of_appends_and_cuts_parts_the_log_from_its_model(
+        operations in prop::collection::vec(any::<[u8; 2]>(), 1..150),
+    ) {
+        operations::run(&operations.concat());
+    }
 }
