@@ -1,5 +1,8 @@
 //! Incremental fetch sessions (KIP-227): what a client has asked for, remembered between its requests.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod operations;
+
 use crate::Time;
 use indexmap::IndexMap;
 use milena_codec::ErrorCode;
@@ -235,6 +238,7 @@ const fn next_epoch(epoch: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const WANTED: Wanted = Wanted {
         offset: 5,
@@ -347,5 +351,17 @@ mod tests {
         }
         assert_eq!(begin(1_001, Time::ZERO), NO_SESSION);
         assert_eq!(begin(1_001, Time::ZERO + EVICTED_AFTER), 1_001);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        ///
+        #[test]
+        fn what_a_session_leaves_out_is_as_it_was(
+            operations in prop::collection::vec(any::<[u8; 2]>(), 1..200),
+        ) {
+            operations::run(&operations.concat());
+        }
     }
 }

@@ -14,3 +14,8 @@ pub fn groups(data: &[u8]) {
 pub fn log(data: &[u8]) {
     crate::log::operations::run(data);
 }
+
+/// Runs any fetches with sessions. Panics if a client does not know what there is.
+pub fn fetch_sessions(data: &[u8]) {
+    crate::fetch_sessions::operations::run(data);
+}
