@@ -1,7 +1,8 @@
 //! `milena` as a process: run to its end, or serving until it is interrupted.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -40,18 +41,24 @@ pub(crate) struct Served {
     child: Option<Child>,
     /// Its first line, which says where.
     pub(crate) address: String,
+    /// All its other lines, read as they come: a command whose pipe is full serves nobody.
+    lines: Option<JoinHandle<io::Result<Vec<u8>>>>,
 }
 
 impl Served {
     pub(crate) fn start(args: &[&str]) -> Self {
         let mut child = command(args).spawn().unwrap();
         let mut address = String::new();
-        let mut output = BufReader::new(child.stdout.as_mut().unwrap());
+        let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut address).unwrap();
-        let address = address.trim().to_owned();
+        let lines = thread::spawn(move || {
+            let mut lines = Vec::new();
+            output.read_to_end(&mut lines).map(|_| lines)
+        });
         let served = Self {
             child: Some(child),
-            address,
+            address: address.trim().to_owned(),
+            lines: Some(lines),
         };
         assert!(served.address.contains(':'), "{}", served.address);
         served
@@ -62,7 +69,10 @@ impl Served {
         let child = self.child.take().unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         kill(pid, Signal::SIGINT).unwrap();
-        child.wait_with_output().unwrap()
+        let mut ended = child.wait_with_output().unwrap();
+        let lines = self.lines.take().unwrap();
+        ended.stdout = lines.join().unwrap().unwrap();
+        ended
     }
 }
 
