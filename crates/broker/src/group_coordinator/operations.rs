@@ -257,6 +257,7 @@ impl World {
             .ok()?;
         if is_too_long {
             assert_eq!(codes, [ErrorCode::OffsetMetadataTooLarge]);
+            self.classic.hears(committer.member_id, self.now);
             return None;
         }
         assert_eq!(codes, [ErrorCode::None]);

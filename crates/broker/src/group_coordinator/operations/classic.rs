@@ -70,6 +70,8 @@ pub(super) struct Model {
     /// The newest generation that anybody was told of, its leader, and who was told.
     generation: i32,
     leader: Arc<str>,
+    /// Who has its seat by now, under another id (G-30).
+    successor: Option<Arc<str>>,
     members: BTreeMap<Arc<str>, Instance>,
     /// What its leader has said, by instance or else by member.
     assigned: Option<BTreeMap<Arc<str>, Bytes>>,
@@ -96,6 +98,7 @@ impl Model {
             past: Vec::new(),
             generation: 0,
             leader: Arc::from(""),
+            successor: None,
             members: BTreeMap::new(),
             assigned: None,
             heard: BTreeMap::new(),
@@ -112,6 +115,11 @@ impl Model {
 
     pub(super) fn renewed(&mut self, now: Time) {
         self.renewed = now;
+    }
+
+    /// A commit keeps a session alive, whatever becomes of its offsets.
+    pub(super) fn hears(&mut self, member_id: &str, now: Time) {
+        self.heard.insert(Arc::from(member_id), now);
     }
 
     pub(super) fn check_nobody_waits(&self) {
@@ -147,17 +155,23 @@ impl Model {
             self.members.clear();
             self.assigned = None;
             self.leader = answer.leader.clone().unwrap_or_default();
+            self.successor = None;
             self.renewed = now;
         }
         if instance_id.is_some() {
             // G-30: who had the seat is fenced.
+            let mut holders = self.members.iter().filter(|(_, i)| **i == instance_id);
+            if holders.any(|(id, _)| *id == self.leader || self.successor.as_ref() == Some(id)) {
+                self.successor = Some(answer.member_id.clone());
+            }
             self.members.retain(|_, instance| *instance != instance_id);
         }
         self.members.insert(answer.member_id.clone(), instance_id);
         let leader = answer.leader.clone().unwrap_or_default();
         if leader != self.leader {
+            let is_successor = self.successor.as_ref() == Some(&leader);
             assert!(
-                instance_id.is_some(),
+                instance_id.is_some() || is_successor,
                 "two leaders: {leader} and {}",
                 self.leader
             );
