@@ -8,7 +8,20 @@ use milena_protocol_tests::simulation::{Kind, Plan, Violation, Workload, run};
 const SEEDS: u64 = 200;
 
 /// All but [`Workload::Produce`].
-const TRANSACTIONAL: [Workload; 3] = [Workload::Transactions, Workload::Copy, Workload::Rivals];
+const TRANSACTIONAL: [Workload; 4] = [
+    Workload::Transactions,
+    Workload::Copy,
+    Workload::Rivals,
+    Workload::TwoPhase,
+];
+
+/// All but [`Workload::TwoPhase`]; nobody else prepares.
+const ONE_PHASE: [Workload; 4] = [
+    Workload::Produce,
+    Workload::Transactions,
+    Workload::Copy,
+    Workload::Rivals,
+];
 
 /// Looks for a run that a mistake spoils, and that is clean without it.
 fn first_found(in_vain: &[Workload], make: impl Fn(bool)) -> Option<(u64, Vec<Violation>)> {
@@ -66,5 +79,6 @@ found! {
     a_position_one_too_far_behind_a_marker_is_found: milena::PositionAfterControl => [Loss], not in &[Workload::Produce];
     an_aborted_index_in_the_wrong_order_is_found: milena::AbortedIndexOrder => [AbortedRead, Loss], not in &[Workload::Produce];
     an_abort_marker_that_is_dropped_is_found: milena_broker::DropAbortMarker => [NoProgress, AbortedRead], not in &[Workload::Produce];
+    a_completion_in_the_name_of_another_transaction_is_found: milena::CompleteUnnamed => [Disagreement], not in &ONE_PHASE;
     a_fencing_check_that_is_skipped_is_found: milena_broker::SkipFencing => [Loss, Torn, AbortedRead], not in &[Workload::Produce];
 }

@@ -2,7 +2,7 @@
 //!
 //! Many more seeds run in `.ci/run simulation`; see `cargo run -p milena-protocol-tests --bin simulate -- --help`.
 
-use milena_protocol_tests::simulation::{Plan, run};
+use milena_protocol_tests::simulation::{Plan, Takeovers, Workload, run};
 
 /// Without this, a failure found in the night would be gone in the morning.
 #[test]
@@ -16,6 +16,27 @@ fn a_seed_gives_the_same_run_to_the_byte() {
         assert_eq!(differs, None, "seed {seed}");
         assert_eq!(first.len(), second.len(), "seed {seed}");
     }
+}
+
+/// T-45: a run in which nobody takes anything over shows nothing.
+#[cfg(feature = "two-phase-commit")]
+#[test]
+fn runs_of_two_phase_commit_have_everything_in_them_that_can_go_wrong() {
+    let plans = (0..60).map(Plan::from_seed);
+    let plans = plans.filter(|plan| plan.workload == Workload::TwoPhase);
+    let mut takeovers = Takeovers::default();
+    for plan in plans {
+        takeovers += run(&plan).takeovers;
+    }
+    let Takeovers {
+        committed,
+        aborted,
+        late_ends,
+        late_decisions,
+        ..
+    } = takeovers;
+    let rarest = committed.min(aborted).min(late_ends).min(late_decisions);
+    assert!(rarest > 0, "{takeovers}");
 }
 
 #[test]

@@ -64,7 +64,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .transactional_id("transfers-1")
         .two_phase_commit(true)
         .build()?;
-    // First the database, as it is after its own recovery; then what an earlier process left in Kafka, to match.
+    // From the start on an earlier process can end nothing in Kafka. Only then the ledger is read, so that whatever that
+    // process has decided is in it. Should two processes ever be alive at once, the ledger needs an owner, too: see
+    // `start_keeping_prepared`.
     let (mut producer, left) = TransactionalProducer::start_keeping_prepared(config).await?;
     let mut ledger = Ledger::open(&path)?;
     let outcome = producer.complete(ledger.prepared.as_ref()).await?;

@@ -11,6 +11,8 @@ pub enum Bug {
     AbortedIndexOrder,
     /// EndTxn goes out while batches are unanswered (T-34).
     CommitBeforeLastAck,
+    /// What is prepared is committed whether the stored name is its own or another's (T-45).
+    CompleteUnnamed,
     /// One of several batches without an answer is not sent again, and nobody is told.
     ForgetInFlight,
     /// The epoch stays although a copy of EndTxn may yet arrive (T-65).
@@ -25,9 +27,10 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AbortedIndexOrder,
         Self::CommitBeforeLastAck,
+        Self::CompleteUnnamed,
         Self::ForgetInFlight,
         Self::KeepEpoch,
         Self::PositionAfterControl,

@@ -6,7 +6,7 @@
 //! ```
 
 use clap::Parser;
-use milena_protocol_tests::simulation::{Outcome, Plan, run, shrink};
+use milena_protocol_tests::simulation::{Outcome, Plan, Takeovers, run, shrink};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::ExitCode;
@@ -137,7 +137,7 @@ fn listen(told: &mpsc::Receiver<Told>) -> usize {
     let mut running: BTreeMap<usize, (u64, Instant)> = BTreeMap::new();
     let (mut runs, mut failures) = (0_u64, 0);
     let (mut records, mut transactions, mut events) = (0, 0, 0);
-    let mut simulated = Duration::ZERO;
+    let (mut simulated, mut takeovers) = (Duration::ZERO, Takeovers::default());
     loop {
         match told.recv_timeout(Duration::from_secs(5)) {
             Ok(Told::Began(thread, seed)) => {
@@ -150,6 +150,7 @@ fn listen(told: &mpsc::Receiver<Told>) -> usize {
                 transactions += outcome.transactions;
                 events += outcome.events;
                 simulated += outcome.simulated;
+                takeovers += outcome.takeovers;
                 if !outcome.violations.is_empty() {
                     failures += 1;
                     report(&Plan::from_seed(seed), &outcome, failures <= 3);
@@ -181,5 +182,6 @@ fn listen(told: &mpsc::Receiver<Told>) -> usize {
         simulated.as_secs() / 3_600,
         runs as f64 / took.max(0.001)
     );
+    println!("two-phase commit: {takeovers}");
     failures
 }

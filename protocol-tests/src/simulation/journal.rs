@@ -137,8 +137,17 @@ impl Journal {
     }
 
     pub(super) fn end_of(&self, transaction: Number, end: Fate<End>) {
-        if let Some(transaction) = at(&mut self.lock().transactions, transaction) {
-            transaction.end = end;
+        let mut seen = self.lock();
+        let Some(before) = at(&mut seen.transactions, transaction) else {
+            return;
+        };
+        let before = std::mem::replace(&mut before.end, end.clone());
+        if let (Fate::Done(before), Fate::Done(end)) = (before, end)
+            && before != end
+        {
+            seen.complaints.push(format!(
+                "transaction {transaction}: somebody was told {before:?}, and then somebody {end:?}"
+            ));
         }
     }
 

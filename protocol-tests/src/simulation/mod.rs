@@ -15,7 +15,17 @@
 //! ```
 
 mod checker;
+#[cfg_attr(
+    not(feature = "two-phase-commit"),
+    expect(dead_code, reason = "nobody decides anything there")
+)]
+mod database;
 mod fault;
+#[cfg_attr(
+    not(feature = "two-phase-commit"),
+    expect(dead_code, reason = "as above")
+)]
+mod instances;
 mod journal;
 mod nemesis;
 mod network;
@@ -28,6 +38,7 @@ mod world;
 
 pub use checker::{Kind, Violation};
 pub use fault::{Fault, TimedFault, Trouble};
+pub use instances::Takeovers;
 pub use plan::Plan;
 pub use run::{Outcome, run};
 pub use shrink::shrink;

@@ -1,10 +1,13 @@
 //! One run, from the first task to the verdict.
 
-use super::checker::{Evidence, Kind, Log, Violation, check};
+use super::checker::{Decisions, Evidence, Kind, Log, Violation, check};
+use super::instances::Takeovers;
 use super::journal::Seen;
 use super::nemesis;
 use super::network::Network;
 use super::plan::{PROGRESS, Plan, TROUBLE};
+#[cfg(feature = "two-phase-commit")]
+use super::workload::Workload;
 use super::workload::{act, final_read};
 use super::world::{GROUP, World};
 use milena_broker::{Broker, Entry, Time};
@@ -31,6 +34,8 @@ pub struct Outcome {
     pub records: usize,
     /// Transactions that were begun.
     pub transactions: usize,
+    /// What became of transactions that were left open for a newer instance, in the two-phase workload.
+    pub takeovers: Takeovers,
     /// Requests, answers, appends and the like at the broker.
     pub events: u64,
     /// How long it took by the simulated clock.
@@ -87,6 +92,7 @@ impl Outcome {
             seen: Seen::default(),
             records: 0,
             transactions: 0,
+            takeovers: Takeovers::default(),
             events: 0,
             simulated: Duration::ZERO,
         }
@@ -117,6 +123,10 @@ async fn start(plan: &Plan) -> Result<Broker, milena_broker::StartError> {
         .transaction_timeout_scan(Duration::from_secs(1))
         .auto_create_topics(false)
         .history_capacity(EVENTS_MAX);
+    #[cfg(feature = "two-phase-commit")]
+    {
+        builder = builder.two_phase_commit(plan.workload == Workload::TwoPhase);
+    }
     let replication = i16::try_from(plan.brokers).ok();
     for topic in plan.workload.topics() {
         let no_configs: [(&str, &str); 0] = [];
@@ -172,6 +182,10 @@ fn conclude(world: &World, late: Option<String>, simulated: Duration) -> Outcome
         complete: late.is_none(),
         seen: world.journal.take(),
         logs: logs.collect(),
+        decisions: Decisions {
+            asked: world.instances.transactions(),
+            commits: world.database.commits(),
+        },
         committed,
     };
     let history = world.broker.history();
@@ -186,6 +200,7 @@ fn conclude(world: &World, late: Option<String>, simulated: Duration) -> Outcome
         happened: history.entries(),
         records: evidence.seen.writes.len(),
         transactions: evidence.seen.transactions.len(),
+        takeovers: world.instances.takeovers(),
         events: history.next_number(),
         simulated,
         seen: evidence.seen,

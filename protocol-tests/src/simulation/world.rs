@@ -1,5 +1,7 @@
 //! What everybody in a run shares: the broker, the network, the journal, and who is up, asleep or gone.
 
+use super::database::Database;
+use super::instances::Instances;
 use super::journal::{Journal, Life};
 use super::network::{HostId, Network};
 use super::plan::{Plan, TROUBLE};
@@ -38,6 +40,8 @@ pub(super) struct World {
     pub(super) broker: Arc<Broker>,
     pub(super) network: Network,
     pub(super) journal: Journal,
+    pub(super) database: Database,
+    pub(super) instances: Instances,
     slots: Vec<Slot>,
     hosts: AtomicU32,
     random: Mutex<Random>,
@@ -62,6 +66,8 @@ impl World {
             broker,
             network,
             journal: Journal::default(),
+            database: Database::default(),
+            instances: Instances::default(),
             hosts: AtomicU32::new(0),
             random: Mutex::new(random),
             healed: AtomicBool::new(false),

@@ -149,6 +149,34 @@ async fn a_zombie_cannot_end_what_it_prepared() {
     assert_eq!(embedded.committed().await, ["one"]);
 }
 
+/// T-42, T-45: nothing of an empty transaction is at the coordinator, so nothing tells its owner that it is fenced. To
+/// raise the epoch under its name must not end what a newer instance has prepared.
+#[tokio::test(start_paused = true)]
+async fn a_zombie_with_an_empty_transaction_does_not_end_what_a_newer_instance_prepared() {
+    for commits in [true, false] {
+        let embedded = Embedded::start(two_phase()).await;
+        let mut zombie = embedded.fresh().await;
+        zombie.begin().await.unwrap().prepare().await.unwrap();
+        let (mut producer, _) = embedded.keeping().await;
+        let stored = prepare(&mut producer, "one").await;
+
+        // Either is true of a transaction in which nothing was written.
+        if commits {
+            zombie.commit_prepared().await.unwrap();
+        } else {
+            zombie.abort_prepared().await.unwrap();
+        }
+        assert!(zombie.begin().await.unwrap_err().is_fenced());
+        assert_eq!(embedded.state(), Some(TransactionState::Ongoing));
+        drop(producer);
+        let (mut next, ongoing) = embedded.keeping().await;
+        assert_eq!(ongoing, Some(stored));
+        let outcome = next.complete(Some(&stored)).await.unwrap();
+        assert_eq!(outcome, Some(TransactionOutcome::Committed));
+        assert_eq!(embedded.committed().await, ["one"]);
+    }
+}
+
 /// T-72, T-45: and without two-phase commit it does not.
 #[tokio::test(start_paused = true)]
 async fn a_prepared_transaction_outlives_every_timeout() {

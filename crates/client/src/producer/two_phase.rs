@@ -52,6 +52,11 @@ impl TransactionalProducer {
     ///
     /// [`start`](Self::start) would abort it, be it prepared or not.
     ///
+    /// Kafka fences older instances, and cannot do it for the other system: an older instance that wakes up between
+    /// its preparing and its decision would decide there for a commit, after this one has looked, found nothing and
+    /// aborted. Where two instances can be alive at once, each has to take the other system over as well: to note
+    /// itself as the owner there before it starts here, and to read and decide on condition that it still is.
+    ///
     /// # Errors
     ///
     /// As [`start`](Self::start); [`Error::Misuse`] without
@@ -115,7 +120,7 @@ impl TransactionalProducer {
     ) -> Result<Option<TransactionOutcome>, Error> {
         match self.prepared().await? {
             None => Ok(None),
-            Some(prepared) if stored == Some(&prepared) => {
+            Some(prepared) if stored == Some(&prepared) || bug!(CompleteUnnamed) => {
                 self.end_prepared(Request::Commit, "the commit").await?;
                 Ok(Some(TransactionOutcome::Committed))
             }

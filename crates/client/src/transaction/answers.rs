@@ -142,6 +142,10 @@ impl TransactionMachine {
                 self.end_operation(Operation::Init, Ok(()));
             }
             Phase::Ending(direction, Step::RaisingEpoch) => {
+                let kept = initialized.ongoing;
+                if let Some(ongoing) = kept.filter(|_| self.config.two_phase.is_on()) {
+                    return self.raise_found(direction, ongoing, identity);
+                }
                 self.adopt(identity);
                 self.next_version = self.facts.transaction_version();
                 // A copy of an earlier attempt may still come. As long as its epoch is the last but one

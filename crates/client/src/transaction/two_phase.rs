@@ -11,14 +11,14 @@
 //! - a transaction that nothing was written in ends without a request, and would leave its pair to the next
 //!   one. If it was prepared, the epoch is raised.
 
-use milena_codec::ProducerIdentity;
+use milena_codec::{ErrorCode, ProducerIdentity};
 
 use super::answers::version_unsupported_for;
 use super::machine::TransactionMachine;
 use super::request::Api;
-use super::state::Phase;
 #[cfg(any(test, feature = "fuzzing", feature = "two-phase-commit"))]
 use super::state::{Attachment, Operation};
+use super::state::{Direction, Phase, Step};
 use super::version::{ClusterFacts, INIT_PRODUCER_ID_TWO_PHASE, TransactionVersion};
 use crate::error::Error;
 
@@ -28,6 +28,10 @@ pub(crate) enum TwoPhase {
     #[default]
     Off,
     /// They do; a transaction that an older instance left is aborted.
+    #[cfg_attr(
+        not(any(test, feature = "fuzzing", feature = "two-phase-commit")),
+        expect(dead_code, reason = "nobody can ask for it")
+    )]
     On,
     /// They do; a transaction that an older instance left is kept, to be ended by this one.
     Keeping,
@@ -38,11 +42,13 @@ impl TwoPhase {
         !matches!(self, Self::Off)
     }
 
-    /// The same for an InitProducerId after the first one: there is nothing to keep.
+    /// The same for an InitProducerId after the first one. A coordinator that has a transaction open aborts it for
+    /// such a request whatever its epoch, as Kafka does: also one that a newer instance has prepared and another
+    /// system has decided to commit. So it is kept, and [`TransactionMachine::raise_found`] sees whose it is.
     pub(super) const fn continued(self) -> Self {
         match self {
             Self::Off => Self::Off,
-            Self::On | Self::Keeping => Self::On,
+            Self::On | Self::Keeping => Self::Keeping,
         }
     }
 }
@@ -93,6 +99,31 @@ impl TransactionMachine {
         self.transaction.attempted = true;
         self.transaction.prepared = Some(ongoing);
         self.phase = Phase::Prepared;
+    }
+
+    /// A raise of the epoch found `ongoing` open, although this producer has ended its transaction; it is
+    /// `identity` now.
+    pub(super) fn raise_found(
+        &mut self,
+        direction: Direction,
+        ongoing: ProducerIdentity,
+        identity: ProducerIdentity,
+    ) {
+        if ongoing != self.identity || direction == Direction::Commit {
+            // A newer instance's. It is fenced now, but nothing of it is lost: whoever starts next keeps it.
+            let cause = super::answers::said(
+                ErrorCode::ProducerFenced,
+                Api::InitProducerId,
+                self.coordinator.broker,
+                "a newer producer has a transaction open",
+            );
+            return self.fence(cause);
+        }
+        // A late batch of what was aborted has begun it again.
+        self.adopt(identity);
+        self.transaction.prepared = Some(ongoing);
+        self.transaction.raise_epoch = false;
+        self.phase = Phase::Ending(direction, Step::Asking);
     }
 
     /// What the cluster is known to lack for a two-phase commit, before it is asked anything (T-45). Brokers that were

@@ -4,6 +4,7 @@
 //! themselves, not from the index of aborted transactions or from any reader.
 
 mod copies;
+mod decisions;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use milena::TopicPartition;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub(super) use decisions::Decisions;
 pub(super) use truth::{Log, Truth};
 
 /// A promise that was broken, with the evidence.
@@ -34,6 +36,8 @@ pub struct Violation {
 pub enum Kind {
     /// A record of an aborted transaction, or one that was refused, is visible (G1a).
     AbortedRead,
+    /// Of the transactions that a database decides over, others are visible than it decided to commit.
+    Disagreement,
     /// One record at two offsets.
     Duplicate,
     /// Something was acknowledged, or would have to be there, and is not.
@@ -74,6 +78,8 @@ pub(super) struct Evidence {
     /// Everybody was done and the last reader at the end.
     pub(super) complete: bool,
     pub(super) logs: BTreeMap<TopicPartition, Log>,
+    /// What a database decided to commit.
+    pub(super) decisions: Decisions,
     /// What the group has committed for the input.
     pub(super) committed: BTreeMap<TopicPartition, Option<i64>>,
 }
@@ -87,6 +93,7 @@ pub(super) fn check(evidence: &Evidence) -> Vec<Violation> {
     }
     writes::check(&evidence.seen, &truth, &mut found);
     reads::check(evidence, &truth, &mut found);
+    decisions::check(evidence, &truth, &mut found);
     if evidence.workload.commits_offsets() {
         copies::check(evidence, &truth, &mut found);
     }

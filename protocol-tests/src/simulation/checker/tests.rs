@@ -1,5 +1,6 @@
 //! A history per broken promise, and one that keeps them all (J-35).
 
+use super::super::database::Commit;
 use super::super::journal::{End, Fate, Reading, TransactionSeen, Write};
 use super::truth::{Entry, Standing};
 use super::*;
@@ -54,6 +55,7 @@ fn good() -> Evidence {
         },
         complete: true,
         logs: BTreeMap::from([(partition, log)]),
+        decisions: Decisions::default(),
         committed: BTreeMap::new(),
     }
 }
@@ -226,6 +228,7 @@ fn copied(committed: i64, copies: &[(i64, u64)]) -> Vec<Kind> {
             (input.clone(), log(&[(0, 0), (1, 1)])),
             (output, log(&entries)),
         ]),
+        decisions: Decisions::default(),
         committed: BTreeMap::from([(input, Some(committed))]),
     };
     check(&evidence).into_iter().map(|v| v.kind).collect()
@@ -239,4 +242,46 @@ fn what_is_committed_was_copied_once_and_nothing_more() {
     assert_eq!(copied(0, &[(0, 0)]), [Kind::WrongCommittedOffset]);
     assert_eq!(copied(1, &[(0, 0), (1, 0)]), [Kind::Duplicate]);
     assert_eq!(copied(2, &[(0, 1), (1, 0)]), [Kind::Reorder]);
+}
+
+/// The good history with a database that decided over both transactions.
+fn decided(commits: &[(u64, &[u64])], change: impl FnOnce(&mut Evidence)) -> Vec<Kind> {
+    found(|evidence| {
+        let commit = |(number, values): &(u64, &[u64])| Commit {
+            number: *number,
+            name: number.to_string(),
+            values: values.to_vec(),
+        };
+        evidence.decisions = Decisions {
+            asked: [0, 1].into(),
+            commits: commits.iter().map(commit).collect(),
+        };
+        change(evidence);
+    })
+}
+
+#[test]
+fn what_a_database_decided_to_commit_is_visible_and_nothing_else() {
+    assert_eq!(decided(&[(0, &[0, 1])], |_| {}), []);
+    let disagreement = [Kind::Disagreement];
+    assert_eq!(decided(&[], |_| {}), disagreement, "more is visible");
+    let fewer = decided(&[(0, &[0, 1]), (1, &[2])], |_| {});
+    assert_eq!(fewer, disagreement, "fewer are visible");
+    assert_eq!(decided(&[(0, &[0])], |_| {}), disagreement, "one is torn");
+    assert_eq!(decided(&[(0, &[1, 0])], |_| {}), [Kind::Reorder]);
+}
+
+#[test]
+fn transactions_that_no_database_decides_over_are_not_its_business() {
+    let kinds = decided(&[], |evidence| evidence.decisions.asked = [1].into());
+    assert_eq!(kinds, []);
+}
+
+#[test]
+fn the_last_decision_may_be_under_way_when_a_run_is_cut_short_and_an_earlier_one_may_not() {
+    let cut_short = |evidence: &mut Evidence| evidence.complete = false;
+    let last = decided(&[(0, &[0, 1]), (1, &[2])], cut_short);
+    assert_eq!(last, []);
+    let earlier = decided(&[(1, &[2]), (0, &[0, 1])], cut_short);
+    assert_eq!(earlier, [Kind::Disagreement]);
 }

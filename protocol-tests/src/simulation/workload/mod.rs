@@ -4,6 +4,8 @@ mod copy;
 mod produce;
 mod read;
 mod transact;
+#[cfg(feature = "two-phase-commit")]
+mod two_phase;
 
 use super::journal::{Fate, Life, Value};
 use super::random::Random;
@@ -29,12 +31,21 @@ pub enum Workload {
     Copy,
     /// Several producers that take the same transactional id from each other.
     Rivals,
+    /// Transactions that are committed together with one of a database, by producers that take the same
+    /// transactional id from each other (KIP-939); beside them transactions as usual. Drawn only with the feature
+    /// `two-phase-commit`.
+    TwoPhase,
 }
 
 /// What the actor of a slot does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Copier,
+    /// Commits in Kafka what a database decides.
+    Participant {
+        /// Leaves once the faults have ended.
+        leaves: bool,
+    },
     Producer,
     Reader,
     /// Writes transactions under an id.
@@ -56,15 +67,12 @@ enum LifeEnd {
 }
 
 impl Workload {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Produce, Self::Transactions, Self::Copy, Self::Rivals];
-
     /// The topics it writes to.
     #[must_use]
     pub const fn topics(self) -> &'static [&'static str] {
         match self {
             Self::Copy => &["input", "copies"],
-            Self::Produce | Self::Rivals | Self::Transactions => &["records"],
+            Self::Produce | Self::Rivals | Self::Transactions | Self::TwoPhase => &["records"],
         }
     }
 
@@ -107,6 +115,16 @@ impl Workload {
                     ]
                 }
             }
+            Self::TwoPhase => {
+                &const {
+                    [
+                        Role::Participant { leaves: false },
+                        Role::Participant { leaves: true },
+                        writer("other", false),
+                        Role::Reader,
+                    ]
+                }
+            }
         }
     }
 
@@ -117,7 +135,7 @@ impl Workload {
 
     /// Whether several clients use one transactional id, so that one of them may be a zombie.
     pub(super) fn shares_ids(self) -> bool {
-        matches!(self, Self::Copy | Self::Rivals)
+        matches!(self, Self::Copy | Self::Rivals | Self::TwoPhase)
     }
 
     /// Whether offsets are committed.
@@ -175,6 +193,10 @@ impl Actor<'_> {
     async fn live(&self, role: Role, random: Random) -> LifeEnd {
         match role {
             Role::Copier => self.copy(random).await,
+            #[cfg(feature = "two-phase-commit")]
+            Role::Participant { leaves } => self.participate(leaves, random).await,
+            #[cfg(not(feature = "two-phase-commit"))]
+            Role::Participant { leaves: _ } => LifeEnd::Done,
             Role::Producer => self.produce(random).await,
             Role::Reader => self.read(random).await,
             Role::Writer {

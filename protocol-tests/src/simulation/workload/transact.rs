@@ -3,7 +3,10 @@
 use super::{Actor, LifeEnd, record};
 use crate::simulation::journal::{End, Fate, Number, Value};
 use crate::simulation::random::Random;
-use milena::{Delivery, Error, Transaction, TransactionOutcome, TransactionalProducer};
+use milena::{
+    Delivery, Error, TopicPartition, Transaction, TransactionOutcome, TransactionalProducer,
+};
+use std::fmt::Display;
 
 /// A transaction was over, and how the client is.
 pub(super) enum After {
@@ -40,26 +43,8 @@ impl Actor<'_> {
                     return self.restart_or_leave(leaves);
                 }
             };
-            let mut sent = Vec::new();
-            let mut spoiled = false;
-            for _ in 0..random.up_to(5) {
-                let Some(partition) = partitions.get(random.up_to(partitions.len() - 1)) else {
-                    continue;
-                };
-                let tx = &transaction;
-                let one = self
-                    .send(partition, Some(number), None, |bytes| async move {
-                        tx.send(record(partition, &bytes)).await
-                    })
-                    .await;
-                match one {
-                    Ok(one) => sent.push(one),
-                    Err(_) => spoiled = true,
-                }
-                if random.percent(20) {
-                    self.world.pause(self.slot, random.millis(0, 1_000)).await;
-                }
-            }
+            let written = self.write(&transaction, number, &partitions, &mut random);
+            let (sent, spoiled) = written.await;
             self.awake().await;
             let commit = !spoiled && !random.percent(25);
             let after = Self::finish(transaction, commit).await;
@@ -73,6 +58,36 @@ impl Actor<'_> {
             }
             self.world.pause(self.slot, random.millis(0, 500)).await;
         }
+    }
+
+    /// Sends a few records. Gives those that were taken, and whether any was not.
+    pub(super) async fn write(
+        &self,
+        transaction: &Transaction<'_>,
+        number: Number,
+        partitions: &[TopicPartition],
+        random: &mut Random,
+    ) -> (Vec<(Value, Delivery)>, bool) {
+        let mut sent = Vec::new();
+        let mut spoiled = false;
+        for _ in 0..random.up_to(5) {
+            let Some(partition) = partitions.get(random.up_to(partitions.len() - 1)) else {
+                continue;
+            };
+            let one = self
+                .send(partition, Some(number), None, |bytes| async move {
+                    transaction.send(record(partition, &bytes)).await
+                })
+                .await;
+            match one {
+                Ok(one) => sent.push(one),
+                Err(_) => spoiled = true,
+            }
+            if random.percent(20) {
+                self.world.pause(self.slot, random.millis(0, 1_000)).await;
+            }
+        }
+        (sent, spoiled)
     }
 
     /// Takes a transactional id over.
@@ -143,29 +158,37 @@ impl Actor<'_> {
         after
     }
 
-    /// Asks until the outcome is known or the client has ended.
     async fn find_out(&self, producer: &mut TransactionalProducer, number: Number) -> After {
-        let journal = &self.world.journal;
+        let Some(outcome) = self.outcome(producer, number).await else {
+            return After::Over;
+        };
+        let end = match outcome {
+            TransactionOutcome::Committed => End::Committed,
+            TransactionOutcome::Aborted => End::Aborted,
+        };
+        self.world.journal.end_of(number, Fate::Done(end));
+        After::Next(end)
+    }
+
+    /// Asks until the outcome is known; `None` if the client has ended.
+    pub(super) async fn outcome(
+        &self,
+        producer: &mut TransactionalProducer,
+        transaction: impl Display,
+    ) -> Option<TransactionOutcome> {
         loop {
             match producer.outcome().await {
-                Ok(Some(TransactionOutcome::Committed)) => {
-                    journal.end_of(number, Fate::Done(End::Committed));
-                    return After::Next(End::Committed);
-                }
-                Ok(Some(TransactionOutcome::Aborted)) => {
-                    journal.end_of(number, Fate::Done(End::Aborted));
-                    return After::Next(End::Aborted);
-                }
+                Ok(Some(outcome)) => return Some(outcome),
                 Ok(None) => {
-                    journal.complain(format!(
-                        "transaction {number}: its outcome was unknown, and then nothing was in doubt"
+                    self.world.journal.complain(format!(
+                        "transaction {transaction}: its outcome was unknown, and then nothing was in doubt"
                     ));
-                    return After::Over;
+                    return None;
                 }
                 Err(error) if error.is_outcome_unknown() && !error.is_fatal() => {
                     self.awake().await;
                 }
-                Err(_) => return After::Over,
+                Err(_) => return None,
             }
         }
     }

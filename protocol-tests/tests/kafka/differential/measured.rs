@@ -185,6 +185,21 @@ async fn epochs_by_init_producer_id(kafka: &Kafka) {
     hold(&mut player(kafka), table);
 }
 
+/// T-42, T-45: while a transaction is open the epoch is not compared. Who was fenced long ago is told so only when it has
+/// aborted the transaction of who fenced it.
+async fn a_raise_by_a_fenced_instance_aborts_the_open_transaction(kafka: &Kafka) {
+    let table = vec![
+        (init(Some(T), None), "NONE p0 e0"),
+        (init(Some(T), None), "NONE p0 e1"),
+        (init(Some(T), None), "NONE p0 e2"),
+        (send(12, who(2), FIRST, 0, 1), "NONE at 0,"),
+        (init(Some(T), Some(who(0))), "PRODUCER_FENCED"),
+        (end(5, who(2), true), "INVALID_TXN_STATE"),
+        (end(5, who(2), false), "NONE p0 e3"),
+    ];
+    hold(&mut player(kafka), table);
+}
+
 /// The matrix of EndTxn 5 (T-52, T-53, T-60, T-64, P-93).
 async fn ends_of_transactions_under_version_2(kafka: &Kafka) {
     let (commit, abort) = (true, false);
@@ -415,6 +430,7 @@ conformance!(
 );
 conformance!(
     on [embedded_tv2, kafka_4_3_1_tv2];
+    a_raise_by_a_fenced_instance_aborts_the_open_transaction,
     a_transaction_that_ran_out_of_time,
     a_zombie_is_fenced,
     a_zombie_of_version_2_is_handed_the_epoch_of_a_successor_of_version_1,

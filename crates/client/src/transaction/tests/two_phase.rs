@@ -352,8 +352,8 @@ fn an_empty_transaction_that_was_prepared_takes_its_name_with_it() {
         };
         assert_eq!(
             (producer, two_phase),
-            (identity(7, 0), TwoPhase::On),
-            "T-44"
+            (identity(7, 0), TwoPhase::Keeping),
+            "T-44, and whatever is open there is not aborted"
         );
         txn.initialized(identity(7, 1));
         txn.outcome(direction.operation()).unwrap();
@@ -362,6 +362,65 @@ fn an_empty_transaction_that_was_prepared_takes_its_name_with_it() {
         txn.idle();
         assert_eq!(txn.name().unwrap(), identity(7, 1));
     }
+}
+
+/// T-45: an instance that was fenced raises its epoch. Kafka's coordinators do not compare that while a transaction is
+/// open, so only who keeps it leaves the newer instance's alone.
+#[test]
+fn a_raise_that_finds_the_transaction_of_a_newer_instance_leaves_it_open() {
+    for direction in [Direction::Commit, Direction::Abort] {
+        let mut txn = Txn::ready_two_phase();
+        txn.machine.begin().unwrap();
+        txn.machine.prepare().unwrap();
+        txn.idle();
+        txn.outcome(Operation::Prepare).unwrap();
+        match direction {
+            Direction::Commit => txn.machine.commit().unwrap(),
+            Direction::Abort => txn.machine.abort().unwrap(),
+        };
+        txn.asks(Api::InitProducerId);
+        txn.keeps(identity(7, 2), Some(identity(7, 1)));
+        // Nothing was written, so it had ended; what failed came after.
+        txn.outcome(direction.operation()).unwrap();
+        let error = txn.machine.begin().unwrap_err();
+        assert!(error.is_fenced(), "{error:?}");
+        let said = causes(&error);
+        assert!(
+            said.contains("a newer producer has a transaction open"),
+            "{said}"
+        );
+        txn.idle();
+    }
+}
+
+/// T-45, L-29: what was aborted is begun again by a batch that was given up, before the epoch is raised.
+#[test]
+fn a_raise_that_finds_a_late_batch_of_what_was_aborted_aborts_it_again() {
+    let mut txn = Txn::ready_two_phase();
+    txn.write();
+    txn.end(Direction::Abort);
+    txn.end_refused(ErrorCode::InvalidTxnState);
+    txn.asks(Api::DescribeTransactions);
+    txn.described(DescribedState::Empty, identity(7, 0));
+    txn.asks(Api::InitProducerId);
+    txn.keeps(identity(7, 1), Some(identity(7, 0)));
+    let Request::EndTxn {
+        producer,
+        direction,
+    } = txn.asks(Api::EndTxn)
+    else {
+        unreachable!();
+    };
+    assert_eq!((producer, direction), (identity(7, 1), Direction::Abort));
+    txn.no_outcome(Operation::Abort);
+    txn.machine
+        .handle_end_txn(Reply::Answered(identity(7, 2)), txn.now);
+    txn.outcome(Operation::Abort).unwrap();
+    assert_eq!(
+        (txn.state(), txn.name(), txn.machine.identity()),
+        (State::Ready, None, identity(7, 2))
+    );
+    txn.write();
 }
 
 /// T-38 does not hold here: the other system may have committed, so nothing is aborted on our own account.
