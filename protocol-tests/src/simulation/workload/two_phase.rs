@@ -167,8 +167,8 @@ impl Actor<'_> {
         let ended = self.end(instance, ask, !is_empty).await;
         match self.note(number, ended) {
             // Whatever it writes, nothing of it can be decided to be committed.
-            After::Next(_) if !is_owner => After::Over,
-            after => after,
+            After::Next(end) if is_owner => After::Next(end),
+            After::Next(_) | After::Over => After::Over,
         }
     }
 
