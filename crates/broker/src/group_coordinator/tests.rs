@@ -4,7 +4,7 @@ use super::operations;
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// G-1, G-30, G-46, G-51, G-53, G-61, G-64, G-67, G-71, G-72 and the table of 4.7: both protocols, lost answers,
     /// zombies, silence.
