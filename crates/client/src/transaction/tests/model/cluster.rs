@@ -117,11 +117,9 @@ impl Cluster {
     ) -> Result<ProducerIdentity, ErrorCode> {
         let epoch = producer.producer_epoch.0;
         let is_repetition = producer.is_some() && Some(epoch) == self.last_epoch;
-        if producer.is_some() && epoch != self.epoch && !is_repetition {
-            return Err(ErrorCode::ProducerFenced);
-        }
         match self.stage {
             Stage::Preparing(_) => return Err(ErrorCode::ConcurrentTransactions),
+            // Whatever the epoch: even a raise that comes late aborts what is open.
             Stage::Ongoing => {
                 self.epoch += 1;
                 self.last_epoch = None;
@@ -129,6 +127,9 @@ impl Cluster {
                 return Err(ErrorCode::ConcurrentTransactions);
             }
             Stage::Unknown | Stage::Empty | Stage::Complete(_) => {}
+        }
+        if producer.is_some() && epoch != self.epoch && !is_repetition {
+            return Err(ErrorCode::ProducerFenced);
         }
         if !is_repetition {
             self.last_epoch = producer.is_some().then_some(self.epoch);
