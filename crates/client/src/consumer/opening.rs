@@ -3,8 +3,6 @@
 //!
 //! Pure. Opened outside of the machine's lock: decompression takes its time.
 
-use std::collections::HashSet;
-
 use milena_codec::Limits;
 
 use super::fetch::batches::Buffered;
@@ -47,25 +45,18 @@ struct Failed {
 pub(crate) fn open(taken: Taken, records_max: usize, limits: &Limits) -> Opened {
     let mut opened = Opened::default();
     let mut decompressed_bytes = 0_usize;
-    let mut broken: HashSet<TopicPartition> = HashSet::new();
     for batch in taken.batches {
-        if broken.contains(&batch.name) {
+        // A poll takes all of a partition before it goes on to the next.
+        let last = opened.failed.last();
+        if last.is_some_and(|failed| failed.name == batch.name) {
             continue;
         }
         if decompressed_bytes >= limits.decompressed_bytes {
             opened.leave(batch);
             continue;
         }
-        let name = batch.name.clone();
         decompressed_bytes =
             decompressed_bytes.saturating_add(opened.take(batch, records_max, limits));
-        if opened
-            .failed
-            .last()
-            .is_some_and(|failed| failed.name == name)
-        {
-            broken.insert(name);
-        }
     }
     for (name, next) in taken.moved {
         opened.records.moved(&name, next);
@@ -160,6 +151,8 @@ impl Opened {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use milena_codec::record::{Compression, RecordToWrite};
     use milena_codec::{BatchBuilder, BatchStamp, Batches};
 
