@@ -28,6 +28,13 @@ fn producer() -> (TransactionalProducer, Driver) {
     (producer, driver)
 }
 
+fn open(producer: &mut TransactionalProducer) -> Transaction<'_> {
+    Transaction {
+        producer,
+        ended: false,
+    }
+}
+
 fn offsets() -> Vec<OffsetToCommit> {
     vec![OffsetToCommit {
         partition: TopicPartition::new("orders", 0),
@@ -42,10 +49,7 @@ fn offsets() -> Vec<OffsetToCommit> {
 async fn offsets_that_nobody_answered_in_time_have_an_unknown_outcome() {
     let (mut producer, driver) = producer();
     tokio::spawn(driver.run());
-    let transaction = Transaction {
-        producer: &mut producer,
-        ended: false,
-    };
+    let transaction = open(&mut producer);
     let group = GroupMetadata::unmanaged("billing");
     let late = transaction.send_offsets(offsets(), group.clone()).await;
     let late = late.unwrap_err();
@@ -60,10 +64,7 @@ async fn offsets_that_nobody_answered_in_time_have_an_unknown_outcome() {
 async fn offsets_that_could_not_be_handed_over_in_time_may_be_sent_again() {
     let (mut producer, driver) = producer();
     fill_commands(&producer);
-    let transaction = Transaction {
-        producer: &mut producer,
-        ended: false,
-    };
+    let transaction = open(&mut producer);
     let group = GroupMetadata::unmanaged("billing");
     let late = transaction.send_offsets(offsets(), group).await;
     let late = late.unwrap_err();
@@ -75,10 +76,7 @@ async fn offsets_that_could_not_be_handed_over_in_time_may_be_sent_again() {
 async fn a_commit_that_nobody_answered_in_time_is_unknown_and_tells_why() {
     let (mut producer, driver) = producer();
     tokio::spawn(driver.run());
-    let transaction = Transaction {
-        producer: &mut producer,
-        ended: false,
-    };
+    let transaction = open(&mut producer);
     let late = transaction.commit().await.unwrap_err();
     assert!(late.is_outcome_unknown(), "{late:?}");
     assert!(late.source().is_some(), "L-30: {late:?}");
@@ -90,10 +88,7 @@ async fn a_commit_that_nobody_answered_in_time_is_unknown_and_tells_why() {
 async fn a_commit_that_could_not_be_handed_over_in_time_did_not_happen() {
     let (mut producer, driver) = producer();
     fill_commands(&producer);
-    let transaction = Transaction {
-        producer: &mut producer,
-        ended: false,
-    };
+    let transaction = open(&mut producer);
     let late = transaction.commit().await.unwrap_err();
     assert!(matches!(late, Error::Timeout { .. }), "{late:?}");
     assert!(!producer.is_in_doubt);

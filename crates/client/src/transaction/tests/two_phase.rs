@@ -325,21 +325,27 @@ fn only_an_instance_that_asked_for_it_is_given_what_was_kept() {
     assert_eq!((txn.state(), txn.name()), (State::Ready, None));
 }
 
+/// A transaction without a record was prepared, and is asked to end.
+fn ending_empty(direction: Direction) -> Txn {
+    let mut txn = Txn::ready_two_phase();
+    txn.machine.begin().unwrap();
+    txn.machine.prepare().unwrap();
+    txn.idle();
+    txn.outcome(Operation::Prepare).unwrap();
+    assert_eq!(txn.name().unwrap(), identity(7, 0));
+    match direction {
+        Direction::Commit => txn.machine.commit().unwrap(),
+        Direction::Abort => txn.machine.abort().unwrap(),
+    };
+    txn
+}
+
 /// T-45, T-52: nothing ends an empty transaction at the coordinator, so the next one would have its name, and
 /// would be committed after a crash in the name of this one.
 #[test]
 fn an_empty_transaction_that_was_prepared_takes_its_name_with_it() {
     for direction in [Direction::Commit, Direction::Abort] {
-        let mut txn = Txn::ready_two_phase();
-        txn.machine.begin().unwrap();
-        txn.machine.prepare().unwrap();
-        txn.idle();
-        txn.outcome(Operation::Prepare).unwrap();
-        assert_eq!(txn.name().unwrap(), identity(7, 0));
-        match direction {
-            Direction::Commit => txn.machine.commit().unwrap(),
-            Direction::Abort => txn.machine.abort().unwrap(),
-        };
+        let mut txn = ending_empty(direction);
         let call = txn.call();
         assert_eq!(call.versions, 6..=6);
         let Request::InitProducerId {
@@ -369,15 +375,7 @@ fn an_empty_transaction_that_was_prepared_takes_its_name_with_it() {
 #[test]
 fn a_raise_that_finds_the_transaction_of_a_newer_instance_leaves_it_open() {
     for direction in [Direction::Commit, Direction::Abort] {
-        let mut txn = Txn::ready_two_phase();
-        txn.machine.begin().unwrap();
-        txn.machine.prepare().unwrap();
-        txn.idle();
-        txn.outcome(Operation::Prepare).unwrap();
-        match direction {
-            Direction::Commit => txn.machine.commit().unwrap(),
-            Direction::Abort => txn.machine.abort().unwrap(),
-        };
+        let mut txn = ending_empty(direction);
         txn.asks(Api::InitProducerId);
         txn.keeps(identity(7, 2), Some(identity(7, 1)));
         // Nothing was written, so it had ended; what failed came after.
