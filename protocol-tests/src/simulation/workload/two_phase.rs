@@ -217,14 +217,11 @@ impl Actor<'_> {
                 Ok(None) => return Ended::Before,
                 Err(error) if error.is_fatal() => return Ended::Over,
                 Err(error) if error.is_outcome_unknown() => {
-                    return match self.outcome(&mut instance.producer, "a prepared one").await {
-                        Some(outcome) if !late => Ended::As(outcome),
-                        Some(outcome) => {
-                            asked = Ok(Some(outcome));
-                            continue;
-                        }
-                        None => Ended::Over,
-                    };
+                    let outcome = self.outcome(&mut instance.producer, "a prepared one");
+                    match outcome.await {
+                        Some(outcome) => asked = Ok(Some(outcome)),
+                        None => return Ended::Over,
+                    }
                 }
                 Err(_) => {
                     let pause = Duration::from_millis(100);
