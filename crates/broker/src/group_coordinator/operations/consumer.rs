@@ -93,6 +93,31 @@ impl Client {
     }
 }
 
+/// Of a member that has nothing new to say.
+fn heartbeat<'a>(
+    host: &'a Arc<str>,
+    member_id: &'a str,
+    instance_id: Option<&'a str>,
+    member_epoch: i32,
+) -> Heartbeat<'a> {
+    Heartbeat {
+        group_id: GROUP,
+        member_id,
+        member_epoch,
+        instance_id,
+        rack_id: None,
+        client_id: "c",
+        client_host: host,
+        rebalance_timeout: None,
+        subscribed: None,
+        regex: None,
+        assignor: None,
+        owned: None,
+        makes_its_id: true,
+        fresh_member_id: Arc::from(""),
+    }
+}
+
 fn flat(partitions: &Partitions) -> BTreeSet<At> {
     let topics = partitions.iter();
     topics
@@ -175,20 +200,11 @@ impl World {
         let all = client.epoch == 0 || client.must_say_all;
         let member_id = client.member_id.clone();
         let request = Heartbeat {
-            group_id: GROUP,
-            member_id: &member_id,
-            member_epoch: client.epoch,
-            instance_id: client.instance_id,
-            rack_id: None,
-            client_id: "c",
-            client_host: &host,
             rebalance_timeout: all.then_some(client.rebalance_timeout),
             subscribed: resubscribed.or_else(|| all.then(|| client.subscribed.clone())),
-            regex: None,
             assignor,
             owned: (all || client.is_unacked).then(|| client.owned()),
-            makes_its_id: true,
-            fresh_member_id: Arc::from(""),
+            ..heartbeat(&host, &member_id, client.instance_id, client.epoch)
         };
         let said_owned = request.owned.is_some();
         let answer = self.hear(&request);
@@ -271,22 +287,9 @@ impl World {
         let host = self.host.clone();
         let client = &self.consumer.clients[slot];
         let is_for_now = client.instance_id.is_some() && how.is_multiple_of(2);
-        let request = Heartbeat {
-            group_id: GROUP,
-            member_id: &client.member_id.clone(),
-            member_epoch: if is_for_now { -2 } else { -1 },
-            instance_id: client.instance_id,
-            rack_id: None,
-            client_id: "c",
-            client_host: &host,
-            rebalance_timeout: None,
-            subscribed: None,
-            regex: None,
-            assignor: None,
-            owned: None,
-            makes_its_id: true,
-            fresh_member_id: Arc::from(""),
-        };
+        let member_id = client.member_id.clone();
+        let epoch = if is_for_now { -2 } else { -1 };
+        let request = heartbeat(&host, &member_id, client.instance_id, epoch);
         let left = self.hear(&request);
         self.consumer.clients[slot].is_out();
         let is_member = match self.groups.group(GROUP) {
@@ -315,20 +318,8 @@ impl World {
             return;
         }
         let request = Heartbeat {
-            group_id: GROUP,
-            member_id: &id,
-            member_epoch: epoch,
-            instance_id: client.instance_id,
-            rack_id: None,
-            client_id: "c",
-            client_host: &host,
-            rebalance_timeout: None,
-            subscribed: None,
-            regex: None,
-            assignor: None,
             owned: claims,
-            makes_its_id: true,
-            fresh_member_id: Arc::from(""),
+            ..heartbeat(&host, &id, client.instance_id, epoch)
         };
         let claimed = request.owned.is_some();
         if self.hear(&request).is_ok() {
