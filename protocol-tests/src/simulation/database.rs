@@ -1,7 +1,7 @@
 //! The other system of a two-phase commit: it outlives every process, and each of its commits happens at once.
 
 use super::journal::{Life, Number, Value};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// A commit of the database: the decision over a transaction of Kafka's, with what it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Database {
     }
 
     fn lock(&self) -> MutexGuard<'_, Rows> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        super::lock(&self.0)
     }
 }
 

@@ -5,7 +5,7 @@ use super::journal::Number;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::AddAssign;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// A moment: later ones are greater, and no two are the same.
 pub(super) type Moment = u64;
@@ -100,7 +100,7 @@ impl Instances {
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        super::lock(&self.0)
     }
 }
 

@@ -3,7 +3,7 @@
 use milena::{Error, TopicPartition};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// A record's value: unique in its run, so every reader knows its writer.
 pub(super) type Value = u64;
@@ -182,7 +182,7 @@ impl Journal {
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        super::lock(&self.0)
     }
 }
 

@@ -43,3 +43,10 @@ pub use plan::Plan;
 pub use run::{Outcome, run};
 pub use shrink::shrink;
 pub use workload::Workload;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What is done under a lock only assigns, so no panic leaves it half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -11,7 +11,7 @@ use milena_connection::{BoxTransport, BrokerAddress, ConnectFuture, Connector, P
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::sync::Notify;
@@ -173,10 +173,7 @@ impl Network {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.inner
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        super::lock(&self.inner.state)
     }
 
     async fn connect(&self, host: HostId, address: &BrokerAddress) -> io::Result<BoxTransport> {

@@ -3,6 +3,7 @@
 use super::database::Database;
 use super::instances::Instances;
 use super::journal::{Journal, Life};
+use super::lock;
 use super::network::{HostId, Network};
 use super::plan::{Plan, TROUBLE};
 use super::random::Random;
@@ -10,7 +11,7 @@ use milena::TopicPartition;
 use milena_broker::Broker;
 use milena_connection::Connector;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -213,8 +214,4 @@ impl World {
             .watermarks(partition.topic(), partition.partition());
         marks.map_or(0, |(_, high)| high)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
