@@ -9,7 +9,7 @@
 #![expect(clippy::panic, reason = "a broken invariant is told by a panic")]
 
 mod classic;
-mod consumer;
+pub(super) mod consumer;
 mod offsets;
 
 use super::commit::{Committer, ToCommit};

@@ -2,6 +2,7 @@
 
 use super::super::commit::{Committer, ToCommit};
 use super::super::offsets::OffsetKey;
+use super::super::operations::consumer::heartbeat;
 use super::super::{Group, GroupCoordinator};
 use super::*;
 
@@ -60,20 +61,8 @@ impl Lab {
 
     fn request<'a>(&'a self, member_id: &'a str, member_epoch: i32) -> Heartbeat<'a> {
         Heartbeat {
-            group_id: "g",
-            member_id,
-            member_epoch,
-            instance_id: None,
-            rack_id: None,
-            client_id: "c",
-            client_host: &self.host,
-            rebalance_timeout: None,
-            subscribed: None,
-            regex: None,
-            assignor: None,
-            owned: None,
-            makes_its_id: true,
             fresh_member_id: Arc::from("fresh"),
+            ..heartbeat(&self.host, member_id, None, member_epoch)
         }
     }
 

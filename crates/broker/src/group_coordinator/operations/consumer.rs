@@ -94,7 +94,7 @@ impl Client {
 }
 
 /// Of a member that has nothing new to say.
-fn heartbeat<'a>(
+pub(in super::super) fn heartbeat<'a>(
     host: &'a Arc<str>,
     member_id: &'a str,
     instance_id: Option<&'a str>,
