@@ -13,6 +13,7 @@
 
 mod connection;
 mod recovery;
+mod report;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use milena_codec::ErrorCode;
 
 pub use recovery::{Recovery, recovery_of};
+pub use report::Report;
 
 use crate::config::ConfigError;
 
@@ -30,7 +32,7 @@ pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 ///
 /// Variants say whose fault it was. [`recovery`](Self::recovery) says what to do next and is what
 /// a program should decide by; the variants and their fields are for people. `Display` prints
-/// this level only, `source()` leads to the cause.
+/// this level only, `source()` leads to the cause, and [`report`](Self::report) prints all of them.
 ///
 /// Cheap to clone: the failure of one batch is told to each of its records.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -57,6 +57,7 @@ pub mod producer;
 mod runtime;
 mod sync;
 mod transaction;
+pub mod transport;
 
 pub use admin::Admin;
 pub use config::{
@@ -64,8 +65,9 @@ pub use config::{
     Partitioner, ProducerBuilder, ProducerConfig, TransactionalProducerConfig,
 };
 pub use consumer::{Consumer, IsolationLevel, OffsetReset, TopicPartition};
-pub use error::{Cause, Error, Recovery, recovery_of};
-pub use milena_codec::{ErrorCode, HeaderToWrite};
+pub use error::{Cause, Error, Recovery, Report, recovery_of};
+pub use milena_codec::{Compression, ErrorCode, HeaderToWrite, Limits};
+pub use milena_connection::{BrokerAddress, Connector, TcpConnector};
 pub use producer::{
     Delivery, Producer, Record, RecordMetadata, Transaction, TransactionOutcome,
     TransactionalProducer,
@@ -73,3 +75,4 @@ pub use producer::{
 #[cfg(feature = "two-phase-commit")]
 pub use producer::{ParsePreparedTransactionError, PreparedTransaction};
 pub use transaction::{GroupMember, GroupMetadata, OffsetToCommit};
+pub use uuid::Uuid;

@@ -26,6 +26,7 @@ pub use client::{ClientBuilder, ClientConfig};
 pub use consumer::{ConsumerBuilder, ConsumerConfig};
 pub use delivery::DeliveryGuarantee;
 pub use error::ConfigError;
+pub use milena_codec::record::Compressor;
 pub use producer::{
     Idempotent, ProducerBuilder, ProducerConfig, Transactional, TransactionalProducerConfig,
 };
