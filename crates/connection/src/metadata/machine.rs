@@ -112,6 +112,8 @@ pub struct MetadataMachine {
     snapshot: Arc<MetadataSnapshot>,
     /// Topics to keep fresh, with the time (counted in wishes) at which each was last wanted.
     tracked: BTreeMap<Arc<str>, u64>,
+    /// The tracked topics that each handle of the cluster has named.
+    interest: BTreeMap<u64, BTreeSet<Arc<str>>>,
     oldest: BTreeMap<u64, Arc<str>>,
     wishes: u64,
     demand: Option<Scope>,
@@ -137,6 +139,7 @@ impl MetadataMachine {
             settings,
             snapshot: Arc::default(),
             tracked: BTreeMap::new(),
+            interest: BTreeMap::new(),
             oldest: BTreeMap::new(),
             wishes: 0,
             demand: None,
@@ -172,6 +175,43 @@ impl MetadataMachine {
         }
         self.demand.get_or_insert_default().merge(scope);
         self.generation + 1
+    }
+
+    /// As [`MetadataMachine::want`], for a handle of the cluster: the topics named are tracked until
+    /// [`MetadataMachine::release`], unless another handle has named them too.
+    pub fn want_for(&mut self, handle: u64, wanted: TopicsWanted) -> u64 {
+        let named = match &wanted {
+            TopicsWanted::Named(names) => names.clone(),
+            TopicsWanted::All | TopicsWanted::None | TopicsWanted::Tracked => Vec::new(),
+        };
+        let generation = self.want(wanted);
+        if !named.is_empty() {
+            let still_tracked = named
+                .into_iter()
+                .filter(|name| self.tracked.contains_key(name));
+            let interest = self.interest.entry(handle).or_default();
+            interest.extend(still_tracked);
+        }
+        generation
+    }
+
+    /// As [`MetadataMachine::mark_stale`], for a handle of the cluster.
+    pub fn mark_stale_for(&mut self, handle: u64, topic: &str) {
+        self.mark_stale(topic);
+        if let Some((name, _)) = self.tracked.get_key_value(topic) {
+            let name = Arc::clone(name);
+            self.interest.entry(handle).or_default().insert(name);
+        }
+    }
+
+    /// A handle is gone: topics that only it has named are not tracked any more.
+    pub fn release(&mut self, handle: u64) {
+        for name in self.interest.remove(&handle).unwrap_or_default() {
+            let wanted = self.interest.values().any(|names| names.contains(&name));
+            if !wanted && let Some(wish) = self.tracked.remove(&name) {
+                self.oldest.remove(&wish);
+            }
+        }
     }
 
     /// What is known about this topic turned out wrong. Where one leader moved, others have too, so all
@@ -330,6 +370,9 @@ impl MetadataMachine {
             && let Some((_, forgotten)) = self.oldest.pop_first()
         {
             self.tracked.remove(&forgotten);
+            for names in self.interest.values_mut() {
+                names.remove(&forgotten);
+            }
         }
         before.is_none()
     }
@@ -433,6 +476,22 @@ mod tests {
         machine.on_answer(now, &answer(&["a"]), 12);
         assert_eq!(machine.poll(now), Output::WaitUntil(now + INITIAL));
         assert_eq!(asked(&mut machine, now + INITIAL), topics(&["a"]));
+    }
+
+    #[test]
+    fn a_topic_is_tracked_until_the_last_handle_that_named_it_is_gone() {
+        let mut machine = machine();
+        let now = Instant::now();
+        machine.want_for(1, TopicsWanted::named(["a", "b"]));
+        machine.want_for(2, TopicsWanted::named(["b"]));
+        asked(&mut machine, now);
+        machine.on_answer(now, &answer(&["a", "b"]), 12);
+        machine.release(1);
+        assert_eq!(asked(&mut machine, now + MAX_AGE), topics(&["b"]));
+        machine.on_answer(now + MAX_AGE, &answer(&["b"]), 12);
+        assert!(machine.snapshot().topic("a").is_none());
+        machine.release(2);
+        assert_eq!(asked(&mut machine, now + 2 * MAX_AGE), topics(&[]));
     }
 
     #[test]
