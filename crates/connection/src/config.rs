@@ -20,6 +20,9 @@ pub struct ConnectionConfig {
     pub lookup_timeout: Duration,
     /// Requests on one connection that are queued or not answered yet, at most. Default 64.
     pub in_flight_requests_max: usize,
+    /// Connections to one broker, of all kinds and handles, open or being opened; one more is rejected.
+    /// Default 1,000.
+    pub connections_per_broker_max: usize,
     /// How long opening a transport may take, name resolution included. Default 10 s.
     pub connect_timeout: Duration,
     /// Waits between dials of one broker. Default 50 ms to 1 s.
@@ -52,6 +55,7 @@ impl Default for ConnectionConfig {
             request_timeout: Duration::from_secs(30),
             lookup_timeout: Duration::from_secs(5),
             in_flight_requests_max: 64,
+            connections_per_broker_max: 1_000,
             connect_timeout: Duration::from_secs(10),
             reconnect_backoff: Backoff::default(),
             refresh_backoff: Backoff {
@@ -93,6 +97,10 @@ impl ConnectionConfig {
         }
         for (setting, number) in [
             ("in_flight_requests_max", self.in_flight_requests_max),
+            (
+                "connections_per_broker_max",
+                self.connections_per_broker_max,
+            ),
             ("topics_max", self.topics_max),
             ("coordinators_max", self.coordinators_max),
         ] {

@@ -239,6 +239,15 @@ pub enum NotSentCause {
         /// The time that it had.
         timeout: Duration,
     },
+    /// The cluster's handles have as many connections to the broker as they may.
+    #[error(
+        "{limit} connections to the broker are in use (connections_per_broker_max): close handles, or \
+         raise it"
+    )]
+    ConnectionsExhausted {
+        /// `connections_per_broker_max`.
+        limit: usize,
+    },
     /// The metadata names no controller.
     #[error("the cluster has no controller at the moment")]
     ControllerUnknown,

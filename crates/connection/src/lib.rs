@@ -2,7 +2,7 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | reach a cluster | [`Cluster`]: metadata, coordinators, and one connection per broker and [`Lane`] |
+//! | reach a cluster | [`Cluster`]: metadata, coordinators, and connections by [`ConnectionKind`] |
 //! | send one request and read its answer | [`Cluster::call`] |
 //! | pipeline requests with bodies of one's own | [`Connection::submit`] |
 //! | know whether a failed request may have had an effect | [`CallError`] |
@@ -34,7 +34,7 @@ pub mod versions;
 pub use address::{AddressError, BrokerAddress};
 pub use api::api_name;
 pub use backoff::Backoff;
-pub use cluster::{Answer, CallOptions, Cluster, Lane, Target};
+pub use cluster::{Answer, CallOptions, Cluster, ConnectionKind, Target};
 pub use config::{ClusterConfig, ConfigError, ConnectionConfig};
 pub use coordinator::CoordinatorKind;
 pub use error::{AmbiguousCause, CallError, CallSite, CloseReason, NotSentCause, ProtocolHint};

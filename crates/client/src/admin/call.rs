@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use milena_codec::ErrorCode;
-use milena_connection::{CallOptions, Lane, Request, Target};
+use milena_connection::{CallOptions, ConnectionKind, Request, Target};
 
 use super::{Admin, OPERATION_TIMEOUT};
 use crate::error::Error;
@@ -58,7 +58,7 @@ impl Admin {
     {
         loop {
             let options = CallOptions {
-                lane: Lane::Coordination,
+                kind: ConnectionKind::Lookup,
                 version_max: Some(version_max),
                 ..CallOptions::default()
             };

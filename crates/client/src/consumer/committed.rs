@@ -9,7 +9,7 @@ use kafka_protocol::messages::offset_fetch_request::{
 use kafka_protocol::messages::{GroupId, OffsetFetchRequest, OffsetFetchResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use milena_codec::ErrorCode;
-use milena_connection::{CallOptions, CoordinatorKind, Lane, MetadataSnapshot, Target};
+use milena_connection::{CallOptions, ConnectionKind, CoordinatorKind, MetadataSnapshot, Target};
 use uuid::Uuid;
 
 use super::driver::Shared;
@@ -63,7 +63,7 @@ pub(super) async fn fetch(
         let ids = topic_ids(&shared.cluster.snapshot(), partitions).filter(|_| !by_name);
         let options = CallOptions {
             timeout: Some(shared.config.client.request_timeout.min(deadline - now())),
-            lane: Lane::Coordination,
+            kind: ConnectionKind::Lookup,
             version_min: Some(VERSION_MIN),
             version_max: ids.is_none().then_some(VERSION_BY_NAME_MAX),
         };

@@ -14,8 +14,8 @@ use futures_util::stream::FuturesUnordered;
 use kafka_protocol::messages::{FetchRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest};
 use milena_codec::message::{Request, decode_response, encode_request};
 use milena_connection::{
-    BrokerAddress, CallError, CallOptions, CallSite, Cluster, Connection, Lane, LeaderHint,
-    MetadataSnapshot, NotSentCause, RawRequest, Target, TopicsWanted,
+    BrokerAddress, CallError, CallOptions, CallSite, Cluster, Connection, ConnectionKind,
+    LeaderHint, MetadataSnapshot, NotSentCause, RawRequest, Target, TopicsWanted,
 };
 use tokio::sync::{Notify, oneshot};
 
@@ -205,7 +205,7 @@ async fn call<R: Request>(
     versions: std::ops::RangeInclusive<i16>,
 ) -> Result<R::Response, CallError> {
     let options = CallOptions {
-        lane: Lane::Coordination,
+        kind: ConnectionKind::Lookup,
         version_min: Some(*versions.start()),
         version_max: Some(*versions.end()),
         ..CallOptions::default()
@@ -227,7 +227,10 @@ async fn fetch(shared: Arc<Shared>, broker: i32) {
 
 async fn fetch_once(shared: &Shared, broker: i32) -> Result<(), CallError> {
     let started = now();
-    let connection = shared.cluster.connection(broker, Lane::Fetch).await?;
+    let connection = shared
+        .cluster
+        .connection(broker, ConnectionKind::Fetch)
+        .await?;
     let site = || site(&connection, started);
     let not_sent = |cause| CallError::NotSent {
         site: site(),

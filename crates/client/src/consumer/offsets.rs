@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::ListOffsetsRequest;
 use milena_codec::ErrorCode;
-use milena_connection::{CallError, CallOptions, Lane, Target, TopicsWanted};
+use milena_connection::{CallError, CallOptions, ConnectionKind, Target, TopicsWanted};
 
 use super::driver::Shared;
 use super::fetch::errors::{LookupAction, list_offsets_action};
@@ -176,7 +176,7 @@ async fn ask(
     let timeout = shared.config.client.request_timeout;
     let request = wire::list_offsets_request(questions, shared.config.isolation_level, timeout);
     let options = CallOptions {
-        lane: Lane::Coordination,
+        kind: ConnectionKind::Lookup,
         version_min: Some(*wire::LIST_OFFSETS_VERSIONS.start()),
         ..CallOptions::default()
     };

@@ -1,6 +1,7 @@
 //! One request to one broker: whom to ask, in which version, over which connection.
 
-use super::{Answer, CallOptions, Inner, Lane, Target};
+use super::kind::{HandleId, Purpose};
+use super::{Answer, CallOptions, ConnectionKind, Inner, Target};
 use crate::coordinator::CoordinatorKind;
 use crate::error::{AmbiguousCause, CallError, CallSite, NotSentCause};
 use crate::link::{Connection, RawRequest, ResponseFuture, SubmitError};
@@ -56,6 +57,7 @@ impl Call {
 impl Inner {
     pub(super) async fn call<R: Request>(
         self: &Arc<Self>,
+        handle: HandleId,
         target: Target,
         options: CallOptions,
         build: impl FnOnce(i16) -> R,
@@ -64,7 +66,7 @@ impl Inner {
             R::KEY,
             options.timeout.unwrap_or(self.config.request_timeout),
         );
-        let connection = self.routed(target, options.lane, &call).await?;
+        let connection = self.routed(handle, target, options.kind, &call).await?;
         let version = negotiate::<R>(&connection, &options)
             .map_err(|cause| call.not_sent(&connection, cause))?;
         let mut body = Vec::new();
@@ -143,11 +145,12 @@ impl Inner {
     /// The connection for a target, within the time of the call.
     async fn routed(
         self: &Arc<Self>,
+        handle: HandleId,
         target: Target,
-        lane: Lane,
+        kind: ConnectionKind,
         call: &Call,
     ) -> Result<Connection, CallError> {
-        let route = self.route(target, lane, call.deadline);
+        let route = self.route(handle, target, kind, call.deadline);
         match tokio::time::timeout_at(call.deadline.into(), route).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => {
@@ -168,8 +171,9 @@ impl Inner {
 
     async fn route(
         self: &Arc<Self>,
+        handle: HandleId,
         target: Target,
-        lane: Lane,
+        kind: ConnectionKind,
         deadline: Instant,
     ) -> Result<Connection, CallError> {
         let broker_id = match target {
@@ -177,9 +181,9 @@ impl Inner {
             Target::Broker(broker_id) => broker_id,
             Target::Controller => self.controller().await?,
             Target::Coordinator(kind, key) => self.coordinator(kind, &key, deadline).await?,
-            Target::Leader { topic, partition } => self.leader(&topic, partition)?,
+            Target::Leader { topic, partition } => self.leader(handle, &topic, partition)?,
         };
-        self.connection(broker_id, lane).await
+        self.connection(broker_id, Purpose::new(kind, handle)).await
     }
 
     pub(super) async fn coordinator(
@@ -195,17 +199,20 @@ impl Inner {
         if let Some(controller_id) = self.metadata.snapshot().controller_id() {
             return Ok(controller_id);
         }
-        let snapshot = self.metadata.refresh(TopicsWanted::None).await?;
+        let snapshot = self
+            .metadata
+            .refresh(HandleId::SHARED, TopicsWanted::None)
+            .await?;
         snapshot
             .controller_id()
             .ok_or_else(|| unrouted(NotSentCause::ControllerUnknown))
     }
 
-    fn leader(&self, topic: &str, partition: i32) -> Result<i32, CallError> {
+    fn leader(&self, handle: HandleId, topic: &str, partition: i32) -> Result<i32, CallError> {
         let snapshot = self.metadata.snapshot();
         let known = snapshot.partition(topic, partition);
         known.and_then(|known| known.leader).ok_or_else(|| {
-            self.metadata.mark_stale(topic);
+            self.metadata.mark_stale(handle, topic);
             let code = known.and_then(|known| known.error);
             let code = code.or_else(|| snapshot.topic(topic).and_then(|topic| topic.error));
             let topic = topic.to_owned();

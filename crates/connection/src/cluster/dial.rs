@@ -3,7 +3,7 @@
 use crate::backoff::Backoff;
 use std::time::Instant;
 
-/// The dialling history of one broker and lane.
+/// When one connection to a broker was opened, lost and missed.
 ///
 /// A connection that ends soon after it came up counts as a failed dial: a listener that accepts and
 /// then closes, as one does that wants authentication, would otherwise be dialled in a tight loop.

@@ -1,6 +1,6 @@
 //! What the handles and tasks of one cluster share.
 
-use super::Lane;
+use super::kind::{HandleId, Purpose};
 use super::pool::{Pool, SlotKey};
 use crate::config::{ClusterConfig, ConnectionConfig};
 use crate::coordinator::{CoordinatorShared, machine as coordinator};
@@ -39,6 +39,14 @@ pub(super) struct Inner {
     pub(super) random: Mutex<fastrand::Rng>,
     pub(super) closed: watch::Sender<bool>,
     pub(super) tasks: Mutex<Tasks>,
+    handles: Mutex<Handles>,
+}
+
+/// How many handles there are, and the number of the newest.
+#[derive(Debug, Default)]
+struct Handles {
+    newest: u64,
+    open: usize,
 }
 
 /// The two tasks of a cluster handle, which start with its first use.
@@ -81,8 +89,24 @@ impl Inner {
             random: Mutex::new(random),
             closed: watch::Sender::new(false),
             tasks: Mutex::default(),
+            handles: Mutex::default(),
             config,
         }
+    }
+
+    /// Counts one more handle, and numbers it.
+    pub(super) fn add_handle(&self) -> HandleId {
+        let mut handles = lock(&self.handles);
+        handles.newest += 1;
+        handles.open += 1;
+        HandleId(handles.newest)
+    }
+
+    /// Counts one handle less. Returns whether it was the last.
+    pub(super) fn remove_handle(&self) -> bool {
+        let mut handles = lock(&self.handles);
+        handles.open = handles.open.saturating_sub(1);
+        handles.open == 0
     }
 
     /// Remembers what a broker speaks, and the features that it knows of (T-1).
@@ -123,7 +147,10 @@ impl Inner {
         if let Some(broker) = self.metadata.snapshot().broker(broker_id) {
             return Ok(Arc::clone(&broker.address));
         }
-        let snapshot = self.metadata.refresh(TopicsWanted::None).await?;
+        let snapshot = self
+            .metadata
+            .refresh(HandleId::SHARED, TopicsWanted::None)
+            .await?;
         match snapshot.broker(broker_id) {
             Some(broker) => Ok(Arc::clone(&broker.address)),
             None => {
@@ -143,9 +170,9 @@ impl Inner {
     pub(super) async fn connection(
         self: &Arc<Self>,
         broker_id: i32,
-        lane: Lane,
+        purpose: Purpose,
     ) -> Result<Connection, CallError> {
-        let key = SlotKey::Broker(broker_id, lane);
+        let key = SlotKey::Broker(broker_id, purpose);
         if let Some(connection) = self.try_slot(key) {
             return Ok(connection);
         }
@@ -166,11 +193,11 @@ impl Inner {
     ) -> Result<Connection, CallError> {
         let started = clock::now();
         let mut open = self.open_connections();
-        // Lookups stay off the lanes where a broker may hold an answer back.
+        // Lookups stay off the connections where a broker may hold a response back.
         open.retain(|(key, _)| {
             matches!(
                 key,
-                SlotKey::Bootstrap(_) | SlotKey::Broker(_, Lane::Coordination)
+                SlotKey::Bootstrap(_) | SlotKey::Broker(_, Purpose::LOOKUP)
             )
         });
         let (silent, answering): (Vec<_>, Vec<_>) = {
@@ -279,7 +306,7 @@ impl Inner {
         let mut brokers: Vec<_> = snapshot
             .brokers()
             .map(|broker| {
-                let key = SlotKey::Broker(broker.broker_id, Lane::Coordination);
+                let key = SlotKey::Broker(broker.broker_id, Purpose::LOOKUP);
                 (key, Arc::clone(&broker.address))
             })
             .collect();

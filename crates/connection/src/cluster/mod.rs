@@ -3,6 +3,7 @@
 mod call;
 mod dial;
 mod inner;
+mod kind;
 mod pool;
 
 use crate::config::{ClusterConfig, ConfigError};
@@ -18,29 +19,17 @@ use crate::versions::{ApiVersionRange, ApiVersions, FinalizedFeatures};
 use crate::{BrokerAddress, clock, coordinator, lock};
 use inner::Inner;
 use kafka_protocol::messages::MetadataResponse;
+use kind::Purpose;
 use milena_codec::ErrorCode;
 use milena_codec::message::Request;
 use pool::SlotKey;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Which of the connections to a broker a request takes.
-///
-/// A broker works on one request per connection at a time, so whatever it may hold back needs a
-/// connection of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Lane {
-    /// Lookups, transactions and administration: answered at once.
-    #[default]
-    Coordination,
-    /// Produce: held back until the replicas have it.
-    Data,
-    /// Fetch: held back until there is enough to read.
-    Fetch,
-    /// JoinGroup and what follows: held back until the group is complete.
-    Group,
-}
+pub use kind::ConnectionKind;
+pub(crate) use kind::HandleId;
 
 /// Whom to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +59,7 @@ pub struct CallOptions {
     /// unanswered for `request_timeout`, or for this if it is longer.
     pub timeout: Option<Duration>,
     /// Over which connection.
-    pub lane: Lane,
+    pub kind: ConnectionKind,
     /// The oldest version that will do; that of the message by default.
     pub version_min: Option<i16>,
     /// The newest version that will do; that of the message by default, but for versions that Kafka
@@ -91,24 +80,61 @@ pub struct Answer<R> {
     pub connection_id: u64,
 }
 
-/// A handle of a cluster: metadata, coordinators, and one connection per broker and lane. Clones are
-/// handles of the same; when the last one is dropped, its tasks and connections end.
+/// A handle of a cluster: metadata, coordinators, and connections by [`ConnectionKind`].
+///
+/// A clone is the same handle. [`Cluster::handle`] makes another handle of the same cluster: it shares
+/// metadata, coordinators and the connections of shared kinds, and has its own of the others. When the
+/// last clone of a handle is dropped, its own connections end and its topics are no longer kept
+/// fresh; with the last handle everything of the cluster ends.
 ///
 /// It opens connections when they are needed, and again when they are lost, with back-off. It repeats
-/// lookups, which harm nobody, but never a request of the caller's.
+/// lookups, which have no effect, but never a request of the caller's.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     inner: Arc<Inner>,
-    _guard: Arc<Guard>,
+    handle: Arc<Handle>,
 }
 
-/// Ends the tasks when the last handle is gone. The tasks have the [`Inner`], not this.
+/// One handle of a cluster, shared by its clones. The cluster's tasks have the [`Inner`], not this.
 #[derive(Debug)]
-struct Guard(Arc<Inner>);
+struct Handle {
+    inner: Arc<Inner>,
+    id: HandleId,
+    closed: AtomicBool,
+}
 
-impl Drop for Guard {
+impl Handle {
+    fn new(inner: &Arc<Inner>) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Arc::clone(inner),
+            id: inner.add_handle(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Ends the handle, once. Returns the connections that go with it: its own, or all of them if it is
+    /// the last handle.
+    fn end(&self) -> Vec<Connection> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        self.inner.metadata.release(self.id);
+        let mut connections = self.inner.release_connections(self.id);
+        if self.inner.remove_handle() {
+            connections.extend(self.inner.shut_down());
+        }
+        connections
+    }
+}
+
+impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.shut_down();
+        // Connections end when they are dropped, after what is under way on them.
+        drop(self.end());
     }
 }
 
@@ -134,11 +160,18 @@ impl Cluster {
             return Err(ConfigError::NoBootstrap);
         }
         let inner = Arc::new(Inner::new(config, connector));
-        let guard = Arc::new(Guard(Arc::clone(&inner)));
-        Ok(Self {
-            inner,
-            _guard: guard,
-        })
+        let handle = Handle::new(&inner);
+        Ok(Self { inner, handle })
+    }
+
+    /// Another handle of the same cluster, with connections of its own for the kinds that are not
+    /// shared.
+    #[must_use]
+    pub fn handle(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            handle: Handle::new(&self.inner),
+        }
     }
 
     /// Waits for so long, on the clock that this cluster's network lives by; see [`Connector::pause`].
@@ -167,8 +200,8 @@ impl Cluster {
     /// # Cancel safety
     /// The refresh goes on without this future.
     pub async fn refresh(&self, topics: TopicsWanted) -> Result<Arc<MetadataSnapshot>, CallError> {
-        self.start();
-        self.inner.metadata.refresh(topics).await
+        self.start()?;
+        self.inner.metadata.refresh(self.handle.id, topics).await
     }
 
     /// The metadata of a topic, waiting until the cluster knows it or `deadline` has passed. The topic
@@ -239,10 +272,10 @@ impl Cluster {
 
     /// What is known about this topic turned out wrong: asks for a refresh in the background.
     pub fn mark_stale(&self, topic: &str) {
-        self.inner.metadata.mark_stale(topic);
+        self.inner.metadata.mark_stale(self.handle.id, topic);
     }
 
-    /// A connection to a broker: the open one of this lane, or a new one after the back-off that is
+    /// A connection to a broker: the open one of this kind, or a new one after the back-off that is
     /// due.
     ///
     /// # Errors
@@ -250,15 +283,21 @@ impl Cluster {
     ///
     /// # Cancel safety
     /// The dial goes on without this future, for whoever asks next.
-    pub async fn connection(&self, broker_id: i32, lane: Lane) -> Result<Connection, CallError> {
-        self.start();
-        self.inner.connection(broker_id, lane).await
+    pub async fn connection(
+        &self,
+        broker_id: i32,
+        kind: ConnectionKind,
+    ) -> Result<Connection, CallError> {
+        self.start()?;
+        let purpose = Purpose::new(kind, self.handle.id);
+        self.inner.connection(broker_id, purpose).await
     }
 
     /// The open connection to a broker, if there is one. Never waits and never dials.
     #[must_use]
-    pub fn try_connection(&self, broker_id: i32, lane: Lane) -> Option<Connection> {
-        self.inner.try_slot(SlotKey::Broker(broker_id, lane))
+    pub fn try_connection(&self, broker_id: i32, kind: ConnectionKind) -> Option<Connection> {
+        let purpose = Purpose::new(kind, self.handle.id);
+        self.inner.try_slot(SlotKey::Broker(broker_id, purpose))
     }
 
     /// Sends one request to one broker, once, in the newest version that both speak.
@@ -291,8 +330,9 @@ impl Cluster {
         options: CallOptions,
         build: impl FnOnce(i16) -> R,
     ) -> Result<Answer<R::Response>, CallError> {
-        self.start();
-        self.inner.call(target, options, build).await
+        self.start()?;
+        let handle = self.handle.id;
+        self.inner.call(handle, target, options, build).await
     }
 
     /// The broker that coordinates a group or transactional id: the known one, or the one found until
@@ -310,7 +350,7 @@ impl Cluster {
         key: &str,
         deadline: Instant,
     ) -> Result<i32, CallError> {
-        self.start();
+        self.start()?;
         self.inner.coordinator(kind, key, deadline).await
     }
 
@@ -335,7 +375,7 @@ impl Cluster {
     /// # Cancel safety
     /// Can be dropped and called again at any time.
     pub async fn refresh_features(&self) -> Result<FinalizedFeatures, CallError> {
-        self.start();
+        self.start()?;
         self.inner.refresh_features().await
     }
 
@@ -349,20 +389,23 @@ impl Cluster {
         ranges.try_fold(first, |common, range| common.intersect(range?))
     }
 
-    /// Ends all connections and tasks, and waits for that. Requests under way become ambiguous; every
-    /// later call fails with [`NotSentCause::ClusterClosed`].
+    /// Ends this handle for all its clones, and waits for that: its own connections, and if no other
+    /// handle is left all connections and tasks of the cluster. Requests under way on them become
+    /// ambiguous; every later call fails with [`NotSentCause::ClusterClosed`].
     ///
     /// # Cancel safety
     /// The end is under way even if the future is dropped.
     pub async fn close(&self) {
-        let connections = self.inner.shut_down();
+        let connections = self.handle.end();
         for connection in &connections {
             connection.close();
         }
-        let tasks = std::mem::take(&mut lock(&self.inner.tasks).handles);
-        for task in tasks {
-            // An error means that the task is gone, which is what we want.
-            let _ = task.await;
+        if *self.inner.closed.borrow() {
+            let tasks = std::mem::take(&mut lock(&self.inner.tasks).handles);
+            for task in tasks {
+                // An error means that the task is gone, which is what we want.
+                let _ = task.await;
+            }
         }
         for connection in connections {
             connection.closed().await;
@@ -370,10 +413,13 @@ impl Cluster {
     }
 
     /// Starts the tasks with the first use, which is within a runtime; `new` need not be.
-    fn start(&self) {
+    fn start(&self) -> Result<(), CallError> {
+        if self.handle.is_closed() {
+            return Err(CallError::cluster_closed());
+        }
         let mut tasks = lock(&self.inner.tasks);
         if tasks.started || *self.inner.closed.borrow() {
-            return;
+            return Ok(());
         }
         tasks.started = true;
         let inner = Arc::clone(&self.inner);
@@ -384,6 +430,7 @@ impl Cluster {
         tasks
             .handles
             .push(tokio::spawn(async move { inner.run_coordinators().await }));
+        Ok(())
     }
 }
 
@@ -395,7 +442,9 @@ impl Inner {
                 ..self.lookup_options()
             };
             let build = |version| query.request(version);
-            let answer = self.call(Target::Any, options, build).await?;
+            let answer = self
+                .call(HandleId::SHARED, Target::Any, options, build)
+                .await?;
             self.check_metadata(&answer)?;
             if self.features_are_old()
                 && let Err(error) = self.refresh_features().await
@@ -418,7 +467,9 @@ impl Inner {
                 ..self.lookup_options()
             };
             let build = |version| query.request(version).0;
-            let answer = self.call(Target::Any, options, build).await?;
+            let answer = self
+                .call(HandleId::SHARED, Target::Any, options, build)
+                .await?;
             Ok(read_response(&answer.response, &query, answer.version))
         };
         let on_found = |found: &coordinator::machine::Found| {
@@ -467,8 +518,9 @@ impl Inner {
 
     async fn refresh_features(self: &Arc<Self>) -> Result<FinalizedFeatures, CallError> {
         let request = Handshake::request();
+        let options = self.lookup_options();
         let answer = self
-            .call(Target::Any, self.lookup_options(), |_version| request)
+            .call(HandleId::SHARED, Target::Any, options, |_version| request)
             .await?;
         let versions = ApiVersions::from_response(&answer.response);
         self.note_versions(answer.broker_id, &versions);

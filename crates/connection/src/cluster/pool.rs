@@ -1,16 +1,17 @@
-//! One connection per broker and lane: dialled once for all who want it, with back-off, and thrown
-//! away when it ends.
+//! One connection per broker and purpose: opened once for all callers that want it, with back-off, and
+//! dropped when it closes.
 
-use super::Lane;
 use super::dial::Dial;
 use super::inner::Inner;
-use crate::error::CallError;
+use super::kind::{HandleId, Purpose};
+use crate::error::{CallError, CallSite, NotSentCause};
 use crate::link::Connection;
 use crate::metadata::MetadataSnapshot;
 use crate::{BrokerAddress, clock, lock};
 use futures_util::future::{FutureExt, Shared};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
@@ -19,10 +20,11 @@ use tokio::task::AbortHandle;
 pub(super) enum SlotKey {
     /// Address of this place in the bootstrap list.
     Bootstrap(usize),
-    Broker(i32, Lane),
+    Broker(i32, Purpose),
 }
 
-/// What a dial gives to all who wait for it, in their order. An error means that its task was aborted.
+/// The result of one attempt to connect, for all callers that wait for it, in their order. An error means that its
+/// task was aborted.
 type Dialled = Shared<oneshot::Receiver<Result<Connection, CallError>>>;
 
 #[derive(Debug, Default)]
@@ -39,11 +41,20 @@ struct Slot {
     line: Line,
 }
 
-/// The slots of all brokers. Bounded: brokers in the metadata times lanes, and the bootstrap list.
+/// The slots of all brokers. Bounded: the bootstrap list, and for each broker one slot per shared kind and
+/// `connections_per_broker_max` in all.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     slots: BTreeMap<SlotKey, Slot>,
     closed: bool,
+}
+
+impl Pool {
+    /// How many slots there are for a broker.
+    fn to_broker(&self, broker_id: i32) -> usize {
+        let of_broker = |key: &&SlotKey| matches!(key, SlotKey::Broker(id, _) if *id == broker_id);
+        self.slots.keys().filter(of_broker).count()
+    }
 }
 
 impl Inner {
@@ -55,15 +66,15 @@ impl Inner {
         }
     }
 
-    /// Before when a slot is not to be dialled.
+    /// The end of a slot's back-off.
     pub(super) fn not_before(&self, key: SlotKey) -> Option<std::time::Instant> {
         lock(&self.pool).slots.get(&key)?.dial.not_before()
     }
 
-    /// The connection of a slot, dialled to `address` if there is none, after the back-off that is due.
+    /// The connection of a slot, opened to `address` if there is none, after the back-off that is due.
     ///
     /// # Cancel safety
-    /// The dial goes on without this future, for whoever asks next.
+    /// The attempt goes on without this future, for the next caller.
     pub(super) async fn slot(
         self: &Arc<Self>,
         key: SlotKey,
@@ -73,7 +84,7 @@ impl Inner {
             Ok(connection) => return Ok(connection),
             Err(dialled) => dialled,
         };
-        // The dial task can only vanish without a result when it is aborted by `close_pool`.
+        // The task can only vanish without a result when it is aborted, by `close_pool` or `release_connections`.
         dialled
             .await
             .unwrap_or_else(|_aborted| Err(CallError::cluster_closed()))
@@ -88,6 +99,7 @@ impl Inner {
         if pool.closed {
             return Err(CallError::cluster_closed());
         }
+        self.check_room(&pool, key)?;
         let slot = pool.slots.entry(key).or_default();
         match &slot.line {
             Line::Up(connection) if !connection.is_closed() => return Ok(Ok(connection.clone())),
@@ -108,7 +120,7 @@ impl Inner {
                 clock::sleep_until(not_before).await;
             }
             let result = inner.dial(key, address).await;
-            // Whoever waited may have gone.
+            // All callers that waited may have gone.
             let _ = sender.send(result);
         });
         slot.line = Line::Dialling(dialled.clone(), task.abort_handle());
@@ -127,10 +139,10 @@ impl Inner {
         let connector = self.connector.as_ref();
         let result = Connection::open(connector, address, broker_id, &self.config).await;
         let mut pool = lock(&self.pool);
-        if pool.closed {
+        // The slot of a handle that was closed meanwhile is gone.
+        let Some(slot) = pool.slots.get_mut(&key) else {
             return Err(CallError::cluster_closed());
-        }
-        let slot = pool.slots.entry(key).or_default();
+        };
         match &result {
             Ok(connection) => {
                 slot.dial.on_up(clock::now());
@@ -178,6 +190,46 @@ impl Inner {
         lock(&self.pool)
             .slots
             .retain(|key, slot| !broker_is_up(key, slot));
+    }
+
+    /// Whether one more connection to the key's broker may be opened.
+    fn check_room(&self, pool: &Pool, key: SlotKey) -> Result<(), CallError> {
+        let limit = self.config.connections_per_broker_max;
+        let SlotKey::Broker(broker_id, _) = key else {
+            return Ok(());
+        };
+        if pool.slots.contains_key(&key) || pool.to_broker(broker_id) < limit {
+            return Ok(());
+        }
+        let site = CallSite {
+            api: "Connect",
+            broker_id: Some(broker_id),
+            address: None,
+            elapsed: Duration::ZERO,
+        };
+        let cause = NotSentCause::ConnectionsExhausted { limit };
+        Err(CallError::NotSent { site, cause })
+    }
+
+    /// Lets go of the connections that only this handle uses, and returns those that are open: they end
+    /// when they are dropped, after what is under way on them.
+    pub(super) fn release_connections(&self, handle: HandleId) -> Vec<Connection> {
+        let mut released = Vec::new();
+        lock(&self.pool).slots.retain(|key, slot| {
+            let SlotKey::Broker(_, purpose) = key else {
+                return true;
+            };
+            if !purpose.belongs_to(handle) {
+                return true;
+            }
+            match std::mem::take(&mut slot.line) {
+                Line::Up(connection) => released.push(connection),
+                Line::Dialling(_, task) => task.abort(),
+                Line::Down => {}
+            }
+            false
+        });
+        released
     }
 
     /// The open connections.

@@ -2,6 +2,7 @@
 
 use super::machine::{MetadataMachine, Output, Query, Settings};
 use super::snapshot::{LeaderHint, MetadataSnapshot, TopicsWanted};
+use crate::cluster::HandleId;
 use crate::error::{CallError, NotSentCause};
 use crate::signal::Signal;
 use crate::{BrokerAddress, clock, lock};
@@ -50,8 +51,8 @@ impl MetadataShared {
         self.changed.subscribe()
     }
 
-    pub(crate) fn mark_stale(&self, topic: &str) {
-        lock(&self.machine).mark_stale(topic);
+    pub(crate) fn mark_stale(&self, handle: HandleId, topic: &str) {
+        lock(&self.machine).mark_stale_for(handle.0, topic);
         self.wake.notify_one();
     }
 
@@ -59,6 +60,11 @@ impl MetadataShared {
     pub(crate) fn mark_all_stale(&self) {
         let _generation = lock(&self.machine).want(TopicsWanted::Tracked);
         self.wake.notify_one();
+    }
+
+    /// A handle was closed: its topics need not be kept fresh any more.
+    pub(crate) fn release(&self, handle: HandleId) {
+        lock(&self.machine).release(handle.0);
     }
 
     pub(crate) fn apply_hint(&self, hint: &LeaderHint) -> bool {
@@ -84,9 +90,10 @@ impl MetadataShared {
     /// Waits for an answer to a question that is asked after this call.
     pub(crate) async fn refresh(
         &self,
+        handle: HandleId,
         wanted: TopicsWanted,
     ) -> Result<Arc<MetadataSnapshot>, CallError> {
-        let generation = lock(&self.machine).want(wanted);
+        let generation = lock(&self.machine).want_for(handle.0, wanted);
         self.wake.notify_one();
         let result = |progress: &Progress| {
             if progress.served >= generation {

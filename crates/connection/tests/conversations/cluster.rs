@@ -1,10 +1,11 @@
-//! Routing, lanes, dialling, and the end of a cluster handle.
+//! Routing, kinds of connections, connecting, and the end of a cluster handle.
 
 use crate::*;
 use kafka_protocol::messages::InitProducerIdResponse;
 use milena_connection::test_support::api_versions;
 use milena_connection::{
-    CallError, CallOptions, ConnectFuture, Connector, CoordinatorKind, Lane, NotSentCause, Target,
+    CallError, CallOptions, ConnectFuture, ConnectionKind, Connector, CoordinatorKind,
+    NotSentCause, Target,
 };
 use std::io;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ async fn calls_go_where_they_belong() {
         (leader, K1, 1),
         (Target::Broker(1), K1, 1),
     ] {
-        let fresh = cluster.try_connection(id, Lane::Coordination).is_none();
+        let fresh = cluster.try_connection(id, ConnectionKind::Lookup).is_none();
         let call = cluster.call(target, init_producer_id(), CallOptions::default());
         let script = async {
             if fresh {
@@ -109,12 +110,18 @@ async fn a_partition_without_a_leader_is_not_asked_and_makes_metadata_stale() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lanes_are_connections_of_their_own_and_each_is_dialled_once() {
+async fn each_kind_has_a_connection_of_its_own_which_is_opened_once() {
     let network = Network::new();
     let cluster = introduced(&network).await;
     let before = network.dials().len();
-    let wanted = [Lane::Data, Lane::Fetch, Lane::Data, Lane::Data, Lane::Fetch];
-    let connections = wanted.map(|lane| cluster.connection(1, lane));
+    let wanted = [
+        ConnectionKind::Produce,
+        ConnectionKind::Fetch,
+        ConnectionKind::Produce,
+        ConnectionKind::Produce,
+        ConnectionKind::Fetch,
+    ];
+    let connections = wanted.map(|kind| cluster.connection(1, kind));
     let script = async { (greeted(&network, K1).await, greeted(&network, K1).await) };
     let (connections, _brokers) = tokio::join!(futures_util::future::join_all(connections), script);
     let ids: Vec<u64> = connections
@@ -125,21 +132,98 @@ async fn lanes_are_connections_of_their_own_and_each_is_dialled_once() {
     assert_eq!(ids[0], ids[2]);
     assert_eq!(ids[1], ids[4]);
     assert_ne!(ids[0], ids[1]);
-    let open = cluster.try_connection(1, Lane::Data).unwrap();
+    let open = cluster.try_connection(1, ConnectionKind::Produce).unwrap();
     assert_eq!(open.connection_id(), ids[0]);
-    assert!(cluster.try_connection(1, Lane::Coordination).is_none());
+    assert!(cluster.try_connection(1, ConnectionKind::Lookup).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn handles_share_lookups_and_have_their_own_connections_for_what_may_wait() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let (one, other) = (cluster.handle(), cluster.handle());
+    let open = |handle: &Cluster, kind| {
+        let handle = handle.clone();
+        async move { handle.connection(1, kind).await.unwrap() }
+    };
+    let (lookup, _broker) = tokio::join!(open(&one, ConnectionKind::Lookup), greeted(&network, K1));
+    let same = open(&other, ConnectionKind::Lookup).await;
+    assert_eq!(lookup.connection_id(), same.connection_id());
+    let (first, mut broker) =
+        tokio::join!(open(&one, ConnectionKind::Fetch), greeted(&network, K1));
+    let (second, mut other_broker) =
+        tokio::join!(open(&other, ConnectionKind::Fetch), greeted(&network, K1));
+    assert_ne!(first.connection_id(), second.connection_id());
+    // What only a handle uses ends with it, the rest lives on.
+    drop(first);
+    drop(one);
+    broker.expect_end().await;
+    other_broker.expect_silence(SECOND).await;
+    assert!(!lookup.is_closed());
+    let closing = other.clone();
+    drop((second, same));
+    closing.close().await;
+    other_broker.expect_end().await;
+    let error = other.refresh(TopicsWanted::None).await.unwrap_err();
+    assert!(error.is_cluster_closed());
+    assert!(!lookup.is_closed());
+    assert!(cluster.try_connection(1, ConnectionKind::Lookup).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_to_a_broker_are_bounded() {
+    let network = Network::new();
+    let mut config = config();
+    config.connection.connections_per_broker_max = 1;
+    let cluster = Cluster::new(config, network.connector()).unwrap();
+    let script = async {
+        let mut bootstrap = greeted(&network, BOOTSTRAP).await;
+        let asked = bootstrap.expect::<MetadataRequest>().await;
+        bootstrap.answer(&asked, metadata(&["t"])).await;
+        bootstrap.expect_end().await;
+    };
+    let (snapshot, ()) = tokio::join!(cluster.refresh(TopicsWanted::named(["t"])), script);
+    snapshot.unwrap();
+    let (first, _broker) = tokio::join!(
+        cluster.connection(1, ConnectionKind::Produce),
+        greeted(&network, K1)
+    );
+    let first = first.unwrap();
+    let other = cluster.handle();
+    let error = other
+        .connection(1, ConnectionKind::Fetch)
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        CallError::NotSent {
+            cause: NotSentCause::ConnectionsExhausted { limit: 1 },
+            ..
+        }
+    ));
+    let again = cluster
+        .connection(1, ConnectionKind::Produce)
+        .await
+        .unwrap();
+    assert_eq!(again.connection_id(), first.connection_id());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_connection_is_dialled_again_and_a_broker_that_is_down_ever_more_slowly() {
     let network = Network::new();
     let cluster = introduced(&network).await;
-    let (first, broker) = tokio::join!(cluster.connection(1, Lane::Data), greeted(&network, K1));
+    let (first, broker) = tokio::join!(
+        cluster.connection(1, ConnectionKind::Produce),
+        greeted(&network, K1)
+    );
     let first = first.unwrap();
     tokio::time::sleep(10 * SECOND).await;
     drop(broker);
     first.closed().await;
-    let (second, broker) = tokio::join!(cluster.connection(1, Lane::Data), greeted(&network, K1));
+    let (second, broker) = tokio::join!(
+        cluster.connection(1, ConnectionKind::Produce),
+        greeted(&network, K1)
+    );
     assert_ne!(second.unwrap().connection_id(), first.connection_id());
     network.refuse(K1, io::ErrorKind::ConnectionRefused);
     network.refuse(K2, io::ErrorKind::ConnectionRefused);
@@ -148,10 +232,13 @@ async fn a_lost_connection_is_dialled_again_and_a_broker_that_is_down_ever_more_
     let before = network.dials().iter().filter(|dial| *dial == K1).count();
     let started = Instant::now();
     while started.elapsed() < 10 * SECOND {
-        cluster.connection(1, Lane::Data).await.unwrap_err();
+        cluster
+            .connection(1, ConnectionKind::Produce)
+            .await
+            .unwrap_err();
     }
     let dials = network.dials().iter().filter(|dial| *dial == K1).count() - before;
-    // This lane, and the coordination lane on which metadata is looked for.
+    // This connection, and that of the lookups, over which metadata is looked for.
     assert!((12..35).contains(&dials), "{dials} dials in 10 s");
 }
 
@@ -208,7 +295,7 @@ async fn an_unknown_broker_is_looked_for_once() {
         broker.answer(&asked, metadata(&[])).await;
         broker
     };
-    let (error, _broker) = tokio::join!(cluster.connection(9, Lane::Data), script);
+    let (error, _broker) = tokio::join!(cluster.connection(9, ConnectionKind::Produce), script);
     let CallError::NotSent { cause, .. } = error.unwrap_err() else {
         panic!()
     };
@@ -223,7 +310,7 @@ async fn a_broker_that_moved_is_dialled_at_its_new_address() {
     let network = Network::new();
     let cluster = introduced(&network).await;
     let (old, mut broker) = tokio::join!(
-        cluster.connection(1, Lane::Coordination),
+        cluster.connection(1, ConnectionKind::Lookup),
         greeted(&network, K1)
     );
     let old = old.unwrap();
@@ -235,7 +322,7 @@ async fn a_broker_that_moved_is_dialled_at_its_new_address() {
     let (refreshed, ()) = tokio::join!(cluster.refresh(TopicsWanted::Tracked), script);
     refreshed.unwrap();
     let (new, _broker) = tokio::join!(
-        cluster.connection(1, Lane::Coordination),
+        cluster.connection(1, ConnectionKind::Lookup),
         greeted(&network, "k9:9092")
     );
     assert_eq!(new.unwrap().address().to_string(), "k9:9092");
@@ -301,8 +388,8 @@ async fn the_versions_of_all_brokers_are_what_is_common() {
         broker
     };
     let (one, two, _new, _old) = tokio::join!(
-        cluster.connection(1, Lane::Data),
-        cluster.connection(2, Lane::Data),
+        cluster.connection(1, ConnectionKind::Produce),
+        cluster.connection(2, ConnectionKind::Produce),
         greeted(&network, K1),
         old
     );
@@ -316,8 +403,10 @@ async fn the_versions_of_all_brokers_are_what_is_common() {
 async fn the_last_handle_takes_everything_with_it() {
     let network = Network::new();
     let cluster = introduced(&network).await;
-    let (connection, mut broker) =
-        tokio::join!(cluster.connection(1, Lane::Data), greeted(&network, K1));
+    let (connection, mut broker) = tokio::join!(
+        cluster.connection(1, ConnectionKind::Produce),
+        greeted(&network, K1)
+    );
     drop(connection);
     let clone = cluster.clone();
     drop(cluster);
@@ -339,8 +428,10 @@ async fn the_last_handle_takes_everything_with_it() {
 async fn a_closed_handle_refuses_and_hangs_nobody() {
     let network = Network::new();
     let cluster = introduced(&network).await;
-    let (connection, mut broker) =
-        tokio::join!(cluster.connection(1, Lane::Data), greeted(&network, K1));
+    let (connection, mut broker) = tokio::join!(
+        cluster.connection(1, ConnectionKind::Produce),
+        greeted(&network, K1)
+    );
     network.swallow(K2);
     let waiting = [Target::Broker(2), Target::Coordinator(GROUP, "g".into())].map(|target| {
         let cluster = cluster.clone();
@@ -369,7 +460,7 @@ async fn a_closed_handle_refuses_and_hangs_nobody() {
     assert!(late.unwrap_err().is_cluster_closed());
     assert!(
         cluster
-            .connection(1, Lane::Data)
+            .connection(1, ConnectionKind::Produce)
             .await
             .unwrap_err()
             .is_cluster_closed()

@@ -2,7 +2,9 @@
 
 use crate::*;
 use milena_connection::test_support::api_versions;
-use milena_connection::{CallError, ConfigError, CoordinatorKind, Lane, LeaderHint, ProtocolHint};
+use milena_connection::{
+    CallError, ConfigError, ConnectionKind, CoordinatorKind, LeaderHint, ProtocolHint,
+};
 use std::io;
 
 const GROUP: CoordinatorKind = CoordinatorKind::Group;
@@ -329,7 +331,7 @@ async fn a_newer_leader_is_taken_over_at_once_and_watchers_hear_of_it() {
     assert_eq!(snapshot.partition("t", 0).unwrap().leader, Some(3));
     assert_eq!(*changed.borrow_and_update(), snapshot.version());
     let (connection, _broker) = tokio::join!(
-        cluster.connection(3, Lane::Data),
+        cluster.connection(3, ConnectionKind::Produce),
         greeted(&network, "k3:9092")
     );
     assert_eq!(connection.unwrap().broker_id(), Some(3));
@@ -344,7 +346,7 @@ async fn features_follow_the_highest_epoch_and_are_asked_for_again() {
         broker.handshake_with(api_versions(0, 1)).await;
         broker
     };
-    let (connection, mut broker) = tokio::join!(cluster.connection(1, Lane::Coordination), lag);
+    let (connection, mut broker) = tokio::join!(cluster.connection(1, ConnectionKind::Lookup), lag);
     connection.unwrap();
     assert_eq!(
         cluster.features().transaction_version(),

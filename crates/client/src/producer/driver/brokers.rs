@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use milena_codec::{ErrorCode, ProducerIdentity};
-use milena_connection::{CallError, Lane};
+use milena_connection::{CallError, ConnectionKind};
 
 use super::super::delivery::BatchOutcome;
 use super::super::exchange::{self, Expected};
@@ -98,7 +98,7 @@ impl Driver {
         self.happenings.push(Box::pin(async move {
             Happening::Connected {
                 broker,
-                result: cluster.connection(broker, Lane::Data).await,
+                result: cluster.connection(broker, ConnectionKind::Produce).await,
             }
         }));
     }
