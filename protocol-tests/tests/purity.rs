@@ -60,17 +60,14 @@ const WAITING: [(&str, &str); 34] = [
         "client/src/producer/queue.rs",
         "what callers and driver share, and how they wake each other",
     ),
-    (
-        "client/src/producer/transacting.rs",
-        "keeps the channels of those who wait for the transaction machine",
-    ),
-    (
-        "client/src/producer/transactional.rs",
-        "the application's end",
-    ),
-    ("client/src/producer/two_phase.rs", "the application's end"),
     ("client/src/runtime.rs", "finds the runtime"),
     ("client/src/transaction/calls.rs", "asks the coordinators"),
+    ("client/src/transaction/handle", "the application's end"),
+    ("client/src/transaction/handle.rs", "the application's end"),
+    (
+        "client/src/transaction/session.rs",
+        "keeps the channels of those who wait for the transaction machine",
+    ),
     ("connection/src/clock.rs", "the clock"),
     ("connection/src/cluster/call.rs", "one call"),
     (

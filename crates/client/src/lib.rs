@@ -68,11 +68,11 @@ pub use consumer::{Consumer, IsolationLevel, OffsetReset, TopicPartition};
 pub use error::{Cause, Error, Recovery, Report, recovery_of};
 pub use milena_codec::{Compression, ErrorCode, HeaderToWrite, Limits};
 pub use milena_connection::{BrokerAddress, Connector, TcpConnector};
-pub use producer::{
-    Delivery, Producer, Record, RecordMetadata, Transaction, TransactionOutcome,
+pub use producer::{Delivery, Producer, Record, RecordMetadata};
+pub use transaction::{
+    GroupMember, GroupMetadata, OffsetToCommit, Transaction, TransactionOutcome,
     TransactionalProducer,
 };
 #[cfg(feature = "two-phase-commit")]
-pub use producer::{ParsePreparedTransactionError, PreparedTransaction};
-pub use transaction::{GroupMember, GroupMetadata, OffsetToCommit};
+pub use transaction::{ParsePreparedTransactionError, PreparedTransaction};
 pub use uuid::Uuid;

@@ -11,10 +11,10 @@ use super::delivery::Delivery;
 use super::driver::{Driver, Parts};
 use super::queue::{SendLimits, Shared};
 use super::record::Record;
-use super::transacting::Transacting;
 use crate::config::ProducerConfig;
 use crate::error::Error;
 use crate::runtime;
+use crate::transaction::session::Transacting;
 
 /// Commands that may wait for the driver; callers beyond that wait to hand theirs over.
 const COMMANDS_MAX: usize = 16;
@@ -122,7 +122,7 @@ impl Producer {
 }
 
 /// The two halves of a producer.
-pub(super) fn start(
+pub(crate) fn start(
     config: ProducerConfig,
     transactional: Option<(Arc<str>, Transacting)>,
     cluster: Cluster,

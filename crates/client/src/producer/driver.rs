@@ -28,11 +28,11 @@ use super::memory::Room;
 use super::queue::{PartitionQueue, Shared};
 use super::returns::Returns;
 use super::sealed::SealedBatch;
-use super::transacting::{self, Answer, Request, Transacting};
 use crate::config::ProducerConfig;
 use crate::runtime::now;
 use crate::transaction::Close;
 use crate::transaction::calls::Performed;
+use crate::transaction::session::{self, Answer, Request, Transacting};
 
 /// What a handle asks of the driver.
 #[derive(Debug)]
@@ -287,7 +287,7 @@ impl Driver {
                 self.refresh();
             }
             Happening::Coordinated(Performed { answered, trouble }) => {
-                let facts = transacting::facts(&self.cluster);
+                let facts = session::facts(&self.cluster);
                 if let Some(transacting) = &mut self.transacting {
                     transacting.deliver(answered, facts, now);
                     if let Some(trouble) = &trouble {
@@ -327,7 +327,7 @@ impl Driver {
         self.look(now());
         match command {
             Command::Transaction(request) => {
-                let facts = transacting::facts(&self.cluster);
+                let facts = session::facts(&self.cluster);
                 if let Some(transacting) = &mut self.transacting {
                     transacting.obey(request, facts);
                 }

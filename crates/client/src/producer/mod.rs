@@ -1,7 +1,7 @@
 //! Writing records: with the guarantees of idempotence, or in transactions.
 
 pub(crate) mod accumulator;
-mod api;
+pub(crate) mod api;
 mod arrivals;
 pub(crate) mod core;
 pub(crate) mod delivery;
@@ -13,23 +13,14 @@ pub(crate) mod machine;
 mod memory;
 pub(crate) mod partition;
 mod partitioner;
-#[cfg(feature = "two-phase-commit")]
-mod prepared;
-mod queue;
+pub(crate) mod queue;
 mod record;
 mod request;
 mod returns;
 mod sealed;
 mod standing;
-mod transacting;
-mod transactional;
-#[cfg(feature = "two-phase-commit")]
-mod two_phase;
 mod verdict;
 
 pub use api::Producer;
 pub use delivery::{Delivery, RecordMetadata};
-#[cfg(feature = "two-phase-commit")]
-pub use prepared::{ParsePreparedTransactionError, PreparedTransaction};
 pub use record::Record;
-pub use transactional::{Transaction, TransactionOutcome, TransactionalProducer};

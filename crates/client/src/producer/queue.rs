@@ -409,7 +409,7 @@ fn too_large(bytes: usize, limits: &SendLimits) -> Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use futures_util::FutureExt;

@@ -77,6 +77,7 @@ pub(crate) mod calls;
 mod change;
 mod ending;
 mod errors;
+mod handle;
 mod machine;
 mod offsets;
 mod open;
@@ -84,14 +85,20 @@ mod open;
 pub(crate) mod operations;
 mod outcome;
 mod pause;
+#[cfg(feature = "two-phase-commit")]
+mod prepared;
 mod request;
 mod retry;
 mod sender;
+pub(crate) mod session;
 mod state;
 mod two_phase;
 mod version;
 
+pub use handle::{Transaction, TransactionOutcome, TransactionalProducer};
 pub(crate) use machine::{TransactionConfig, TransactionMachine};
+#[cfg(feature = "two-phase-commit")]
+pub use prepared::{ParsePreparedTransactionError, PreparedTransaction};
 pub(crate) use request::{
     Api, BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event,
     Initialized, MaySend, NotSent, Output, Reply, Request, SenderStatus,

@@ -13,10 +13,10 @@ use super::super::identity::InitVerdict;
 use super::super::machine::{Leader, Open, ProduceAnswer, ProduceRequest, Work};
 use super::super::queue::PartitionQueue;
 use super::super::sealed::{Queues, SealedBatch, Unsent};
-use super::super::transacting::Transacting;
 use super::{Driver, Happening, Link};
 use crate::config::Acks;
 use crate::error::Error;
+use crate::transaction::session::Transacting;
 
 impl Driver {
     pub(super) fn drain(&mut self, now: Instant) -> Work<SealedBatch> {

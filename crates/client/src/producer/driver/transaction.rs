@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::super::failure::Failure;
-use super::super::transacting::{self, Effect};
 use super::{Driver, Happening};
 use crate::error::Error;
 use crate::transaction::SenderStatus;
+use crate::transaction::session::{self, Effect};
 
 impl Driver {
     /// Sends what the transaction machine asks.
@@ -18,7 +18,7 @@ impl Driver {
         let transacting = self.transacting.as_mut()?;
         let (calls, wait_until) = transacting.poll(now, sender);
         for call in calls {
-            let answered = transacting::perform(transacting, &self.cluster, call);
+            let answered = session::perform(transacting, &self.cluster, call);
             self.happenings.push(Box::pin(
                 async move { Happening::Coordinated(answered.await) },
             ));

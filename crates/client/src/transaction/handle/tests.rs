@@ -6,10 +6,10 @@ use std::io;
 use milena_connection::TcpConnector;
 use milena_connection::test_support::Network;
 
-use super::super::driver::Driver;
 use super::*;
 use crate::config::ProducerBuilder;
 use crate::consumer::TopicPartition;
+use crate::producer::driver::Driver;
 use crate::transaction::TransactionVersion;
 use crate::transaction::tests::Txn;
 

@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use milena_connection::{Connector, TcpConnector};
 
-use super::api::start;
-use super::core::Core;
-use super::delivery::Delivery;
-use super::driver::Command;
-use super::record::Record;
-use super::transacting::{Answer, Request, Transacting, outcome_not_asked};
+use super::session::{Answer, Request, Transacting, outcome_not_asked};
+use super::{GroupMetadata, OffsetToCommit, TransactionConfig, TwoPhase};
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
+use crate::producer::api::start;
+use crate::producer::core::Core;
+use crate::producer::driver::Command;
+use crate::producer::{Delivery, Record};
 use crate::runtime;
-use crate::transaction::{GroupMetadata, OffsetToCommit, TransactionConfig, TwoPhase};
 
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -230,11 +229,11 @@ pub struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    /// Hands a record over as part of this transaction; see [`Producer::send`](super::Producer::send).
+    /// Hands a record over as part of this transaction; see [`Producer::send`](crate::Producer::send).
     ///
     /// # Errors
     ///
-    /// As [`Producer::send`](super::Producer::send). A record that could not be taken leaves the transaction with
+    /// As [`Producer::send`](crate::Producer::send). A record that could not be taken leaves the transaction with
     /// the abort as its only end, so that a commit can't silently omit it (T-15). From then on, and once a record
     /// sent before has failed, every send is refused with [`Error::TransactionAbortable`] and its cause (T-11).
     ///
@@ -339,6 +338,9 @@ pub(super) fn ask<T>(
 ) -> impl FnOnce(Answer<T>) -> Command {
     |done| Command::Transaction(request(done))
 }
+
+#[cfg(feature = "two-phase-commit")]
+mod two_phase;
 
 #[cfg(test)]
 mod tests;

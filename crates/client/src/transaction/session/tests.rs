@@ -1,9 +1,9 @@
 //! What callers hear of a transaction, and when.
 
-use super::super::machine::PartitionAnswer;
-use super::super::queue::Placed;
-use super::super::queue::tests::{placing, shared};
 use super::*;
+use crate::producer::machine::PartitionAnswer;
+use crate::producer::queue::Placed;
+use crate::producer::queue::tests::{placing, shared};
 use crate::transaction::tests::Txn;
 use crate::transaction::{CoordinatorKind, Reply, TransactionVersion};
 use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use milena_connection::{Connector, TcpConnector};
 
-use super::prepared::PreparedTransaction;
-use super::transacting::{Answer, Request};
-use super::transactional::{Transaction, TransactionOutcome, TransactionalProducer, ask};
+use super::{Transaction, TransactionOutcome, TransactionalProducer, ask};
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
-use crate::transaction::TwoPhase;
+use crate::transaction::session::{Answer, Request};
+use crate::transaction::{PreparedTransaction, TwoPhase};
 
 /// Two-phase commit (KIP-939). Experimental, behind the feature `two-phase-commit`: no released Apache Kafka broker
 /// offers it; the embedded broker of `milena-broker` does.

@@ -1,5 +1,5 @@
 //! The transactional half of a producer's driver: it carries words between the application, the
-//! [transaction machine](crate::transaction) and the [sender](super::machine).
+//! [transaction machine](crate::transaction) and the [sender](crate::producer::machine).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 use milena_connection::Cluster;
 use tokio::sync::oneshot;
 
-use super::failure::Failure;
-use super::machine::{Gate, PartitionId, Passage};
+use super::TransactionOutcome;
+use super::calls::{self, Answered, Performed};
 #[cfg(feature = "two-phase-commit")]
 use super::prepared::PreparedTransaction;
-use super::queue::{PartitionQueue, Shared};
-use super::transactional::TransactionOutcome;
-use crate::consumer::TopicPartition;
-use crate::error::Error;
-use crate::transaction::calls::{self, Answered, Performed};
-use crate::transaction::{
+use super::{
     BatchOutcome, Call, Close, ClusterFacts, Event, GroupMetadata, MaySend, OffsetToCommit,
     Operation, Output, SenderStatus, State, TransactionConfig, TransactionMachine,
 };
+use crate::consumer::TopicPartition;
+use crate::error::Error;
+use crate::producer::failure::Failure;
+use crate::producer::machine::{Gate, PartitionId, Passage};
+use crate::producer::queue::{PartitionQueue, Shared};
 
 /// Where an answer goes.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, Error>>;
@@ -314,7 +314,7 @@ impl Transacting {
                 Event::OperationEnded(operation) => self.operation_ended(operation),
                 Event::Fatal(error) => effects.push(Effect::End(error)),
                 Event::Closed => {
-                    effects.push(Effect::End(super::core::closed()));
+                    effects.push(Effect::End(crate::producer::core::closed()));
                     answer(&mut self.stopped, Ok(()));
                 }
             }
