@@ -1,10 +1,10 @@
-//! The protocol's table of error codes, as of Apache Kafka 4.3.1.
+//! The protocol's table of error codes, as of Apache Kafka 4.4.0.
 
 use std::fmt;
 
 macro_rules! error_codes {
     ($($variant:ident = $code:literal, $name:literal;)*) => {
-        /// What a broker answers where it could not do as it was asked: every code of Apache Kafka 4.3.1.
+        /// What a broker answers where it could not do as it was asked: every code of Apache Kafka 4.4.0.
         ///
         /// Codes travel as `i16`; [`ErrorCode::from`] reads one and [`ErrorCode::code`] gives it back.
         /// What a code lets the caller do depends on the request it answers, so that is decided
@@ -16,12 +16,12 @@ macro_rules! error_codes {
                 #[doc = concat!("`", $name, "`, code ", $code, ".")]
                 $variant,
             )*
-            /// A code that Kafka 4.3.1 does not define.
+            /// A code that Kafka 4.4.0 does not define.
             Unknown(i16),
         }
 
         impl ErrorCode {
-            /// Every code that Kafka 4.3.1 defines, ascending.
+            /// Every code that Kafka 4.4.0 defines, ascending.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The code as it travels.
@@ -191,6 +191,9 @@ error_codes! {
     StreamsInvalidTopologyEpoch = 131, "STREAMS_INVALID_TOPOLOGY_EPOCH";
     StreamsTopologyFenced = 132, "STREAMS_TOPOLOGY_FENCED";
     ShareSessionLimitReached = 133, "SHARE_SESSION_LIMIT_REACHED";
+    GroupDeletionFailed = 134, "GROUP_DELETION_FAILED";
+    StreamsTopologyDescriptionUpdateFailed = 135, "STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED";
+    ControllerIdNotRegistered = 136, "CONTROLLER_ID_NOT_REGISTERED";
 }
 
 impl ErrorCode {
@@ -235,7 +238,7 @@ mod tests {
         }
         assert_eq!(
             ErrorCode::ALL.last(),
-            Some(&ErrorCode::ShareSessionLimitReached)
+            Some(&ErrorCode::ControllerIdNotRegistered)
         );
     }
 

@@ -157,6 +157,7 @@ pub const fn recovery_of(code: ErrorCode) -> Recovery {
         ErrorCode::Unknown(_) | ErrorCode::UnknownServerError => Recovery::OutcomeUnknown,
 
         ErrorCode::BrokerIdNotRegistered
+        | ErrorCode::ControllerIdNotRegistered
         | ErrorCode::DelegationTokenAuthDisabled
         | ErrorCode::DelegationTokenExpired
         | ErrorCode::DelegationTokenNotFound
@@ -169,6 +170,7 @@ pub const fn recovery_of(code: ErrorCode) -> Recovery {
         | ErrorCode::FeatureUpdateFailed
         | ErrorCode::FencedMemberEpoch
         | ErrorCode::FencedStateEpoch
+        | ErrorCode::GroupDeletionFailed
         | ErrorCode::GroupIdNotFound
         | ErrorCode::GroupMaxSizeReached
         | ErrorCode::GroupSubscribedToTopic
@@ -215,6 +217,7 @@ pub const fn recovery_of(code: ErrorCode) -> Recovery {
         | ErrorCode::StaleMemberEpoch
         | ErrorCode::StreamsInvalidTopology
         | ErrorCode::StreamsInvalidTopologyEpoch
+        | ErrorCode::StreamsTopologyDescriptionUpdateFailed
         | ErrorCode::StreamsTopologyFenced
         | ErrorCode::TelemetryTooLarge
         | ErrorCode::TopicAlreadyExists

@@ -198,6 +198,9 @@ pub(crate) fn verdict(code: ErrorCode) -> Verdict {
         | E::StreamsInvalidTopologyEpoch
         | E::StreamsTopologyFenced
         | E::ShareSessionLimitReached
+        | E::GroupDeletionFailed
+        | E::StreamsTopologyDescriptionUpdateFailed
+        | E::ControllerIdNotRegistered
         | E::Unknown(_) => Verdict::RaiseEpoch { ambiguous: true },
     }
 }

@@ -415,6 +415,7 @@ impl From<ErrorCode> for Meaning {
             | E::UnknownLeaderEpoch => Self::Passing,
 
             E::BrokerIdNotRegistered
+            | E::ControllerIdNotRegistered
             | E::DelegationTokenAuthDisabled
             | E::DelegationTokenAuthorizationFailed
             | E::DelegationTokenExpired
@@ -430,6 +431,7 @@ impl From<ErrorCode> for Meaning {
             | E::FencedStateEpoch
             | E::FetchSessionIdNotFound
             | E::FetchSessionTopicIdError
+            | E::GroupDeletionFailed
             | E::GroupIdNotFound
             | E::GroupMaxSizeReached
             | E::GroupSubscribedToTopic
@@ -485,6 +487,7 @@ impl From<ErrorCode> for Meaning {
             | E::StaleControllerEpoch
             | E::StreamsInvalidTopology
             | E::StreamsInvalidTopologyEpoch
+            | E::StreamsTopologyDescriptionUpdateFailed
             | E::StreamsTopologyFenced
             | E::TelemetryTooLarge
             | E::TopicAlreadyExists
