@@ -22,7 +22,7 @@ import org.apache.kafka.common.record.internal.MemoryRecordsBuilder;
 import org.apache.kafka.common.record.internal.MutableRecordBatch;
 import org.apache.kafka.common.record.internal.Record;
 import org.apache.kafka.common.record.internal.RecordBatch;
-import org.apache.kafka.common.utils.ByteBufferOutputStream;
+import org.apache.kafka.common.utils.internals.ByteBufferOutputStream;
 
 /**
  * Record batches by Apache Kafka's own classes: an oracle for the record codec.
@@ -31,7 +31,7 @@ import org.apache.kafka.common.utils.ByteBufferOutputStream;
  * reader finds in them, and the timestamps that were asked for (a batch with append time shows another); then a dot.
  * {@code read} does the reading alone, for lines of hex on its standard input.
  *
- * <p>Run: {@code java -cp 'LIBS/*' RecordVectors.java write 1}, with the jars of Kafka 4.3.1 in LIBS.
+ * <p>Run: {@code java -cp 'LIBS/*' RecordVectors.java write 1}, with the jars of Kafka 4.4.0 in LIBS.
  */
 public class RecordVectors {
     private static final byte MAGIC = RecordBatch.CURRENT_MAGIC_VALUE;

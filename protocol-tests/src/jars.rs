@@ -10,7 +10,7 @@ use std::process::Command;
 pub const JARS: &str = "MILENA_KAFKA_JARS";
 
 /// The newest Kafka tested against; its clients and tools are the ones tests use.
-pub const NEWEST: &str = "4.3.1";
+pub const NEWEST: &str = "4.4.0";
 
 /// The jars of one version of Kafka: broker, clients and tools.
 #[derive(Clone, Debug)]

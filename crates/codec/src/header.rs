@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 const API_VERSIONS: i16 = 18;
 
 /// For each API key, the first version with tagged fields.
-const FIRST_FLEXIBLE: [i16; 93] = {
+const FIRST_FLEXIBLE: [i16; 95] = {
     /// No version yet has tagged fields.
     const NEVER: i16 = i16::MAX;
     /// Removed in Kafka 4.0, and never spoken by us.
@@ -27,7 +27,7 @@ const FIRST_FLEXIBLE: [i16; 93] = {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // 60 DescribeCluster to 69 ConsumerGroupDescribe
         0, 0, 0, 0, 0, 0, 1, 1, 1, 1, // 70 ControllerRegistration to 79 ShareAcknowledge
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // 80 AddRaftVoter to 89 StreamsGroupDescribe
-        0, 0, 0, // 90 DescribeShareGroupOffsets to 92 DeleteShareGroupOffsets
+        0, 0, 0, 0, 0, // 90 DescribeShareGroupOffsets to 94 UnregisterController
     ]
 };
 
@@ -45,7 +45,7 @@ pub struct RequestHeader {
 }
 
 /// The version of the request header (1 or 2) that an API has in a version; `None` for an API that
-/// Kafka 4.3.1 does not have.
+/// Kafka 4.4.0 does not have.
 #[must_use]
 pub fn request_header_version(api_key: i16, api_version: i16) -> Option<i16> {
     Some(if is_flexible(api_key, api_version)? {
@@ -56,7 +56,7 @@ pub fn request_header_version(api_key: i16, api_version: i16) -> Option<i16> {
 }
 
 /// The version of the response header (0 or 1) that an API has in a version; `None` for an API that
-/// Kafka 4.3.1 does not have.
+/// Kafka 4.4.0 does not have.
 #[must_use]
 pub fn response_header_version(api_key: i16, api_version: i16) -> Option<i16> {
     let flexible = is_flexible(api_key, api_version)?;
@@ -294,7 +294,7 @@ mod tests {
                 "{key} {version}"
             );
         }
-        for key in [-1, 4, 7, 93, i16::MAX] {
+        for key in [-1, 4, 7, 95, i16::MAX] {
             assert_eq!(request_header_version(key, 0), None);
             assert_eq!(response_header_version(key, 0), None);
         }

@@ -31,13 +31,18 @@ const WRONG: [(&str, i16); 3] = [
     ("VotersRecord", 0),
 ];
 
-/// Pairs of Kafka 4.3.1 that kafka-protocol 0.18 and `milena_codec::message` lack.
-const ABSENT: [(&str, i16); 23] = [
+/// Pairs of Kafka 4.4.0 that kafka-protocol 0.18 and `milena_codec::message` lack.
+const ABSENT: [(&str, i16); 38] = [
+    ("AbortedTxn", 0),
     ("AddRaftVoterRequest", 1),
     ("AddRaftVoterResponse", 1),
+    ("ApiVersionsRequest", 5),
+    ("ApiVersionsResponse", 5),
     ("BrokerHeartbeatRequest", 2),
     ("BrokerHeartbeatResponse", 2),
     ("ControlRecordTypeSchema", 0),
+    ("DeleteGroupsRequest", 3),
+    ("DeleteGroupsResponse", 3),
     ("DescribeLogDirsRequest", 5),
     ("DescribeLogDirsResponse", 5),
     ("DescribeShareGroupOffsetsRequest", 1),
@@ -49,9 +54,19 @@ const ABSENT: [(&str, i16); 23] = [
     ("ShareFetchRequest", 2),
     ("ShareFetchResponse", 2),
     ("StreamsGroupDescribeRequest", 0),
+    ("StreamsGroupDescribeRequest", 1),
     ("StreamsGroupDescribeResponse", 0),
+    ("StreamsGroupDescribeResponse", 1),
     ("StreamsGroupHeartbeatRequest", 0),
+    ("StreamsGroupHeartbeatRequest", 1),
     ("StreamsGroupHeartbeatResponse", 0),
+    ("StreamsGroupHeartbeatResponse", 1),
+    ("StreamsGroupTopologyDescriptionUpdateRequest", 0),
+    ("StreamsGroupTopologyDescriptionUpdateResponse", 0),
+    ("TxnOffsetCommitRequest", 6),
+    ("TxnOffsetCommitResponse", 6),
+    ("UnregisterControllerRequest", 0),
+    ("UnregisterControllerResponse", 0),
     ("WriteShareGroupStateRequest", 1),
     ("WriteShareGroupStateResponse", 1),
     ("WriteTxnMarkersRequest", 2),

@@ -1,7 +1,7 @@
 //! The names of Kafka's APIs, for errors and logs.
 
-/// The names by API key, as of Kafka 4.3.1; keys 4 to 7 were removed in 4.0.
-const NAMES: [&str; 93] = [
+/// The names by API key, as of Kafka 4.4.0; keys 4 to 7 were removed in 4.0.
+const NAMES: [&str; 95] = [
     "Produce",
     "Fetch",
     "ListOffsets",
@@ -95,6 +95,8 @@ const NAMES: [&str; 93] = [
     "DescribeShareGroupOffsets",
     "AlterShareGroupOffsets",
     "DeleteShareGroupOffsets",
+    "StreamsGroupTopologyDescriptionUpdate",
+    "UnregisterController",
 ];
 
 /// The name of the API with this key.

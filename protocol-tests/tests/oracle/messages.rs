@@ -1,4 +1,4 @@
-//! Every message of Kafka 4.3.1 in every version.
+//! Every message of Kafka 4.4.0 in every version.
 //!
 //! Kafka's generated classes fill, read, write and print the messages; the schema table (through guard
 //! and dissector), the generator and the typed messages of kafka-protocol have to agree.
@@ -229,7 +229,7 @@ impl Tally {
     }
 
     fn print(&self) {
-        println!("{} (message, version) pairs of Kafka 4.3.1", self.pairs);
+        println!("{} (message, version) pairs of Kafka 4.4.0", self.pairs);
         println!("{} vectors by Kafka, read by the table: equal", self.read);
         println!(
             "{} vectors by us, read and written by Kafka: equal",

@@ -94,7 +94,7 @@ impl Generated {
     }
 }
 
-/// A valid body (or header, or record value) in a version; `None` if Kafka 4.3.1 does not know the
+/// A valid body (or header, or record value) in a version; `None` if Kafka 4.4.0 does not know the
 /// version.
 #[must_use]
 pub fn body(
@@ -112,7 +112,7 @@ pub fn body(
     Some(Generated { bytes, spots })
 }
 
-/// A valid request frame, header and body, without the four bytes of length; `None` if Kafka 4.3.1
+/// A valid request frame, header and body, without the four bytes of length; `None` if Kafka 4.4.0
 /// does not know the version.
 #[must_use]
 pub fn request_frame(
@@ -142,7 +142,7 @@ pub fn request_frame(
     Some(join(header, body))
 }
 
-/// A valid response frame, header and body, without the four bytes of length; `None` if Kafka 4.3.1
+/// A valid response frame, header and body, without the four bytes of length; `None` if Kafka 4.4.0
 /// does not know the version.
 #[must_use]
 pub fn response_frame(

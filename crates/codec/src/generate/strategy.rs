@@ -19,7 +19,7 @@ pub struct AnyBody {
     pub mutation: Option<Mutation>,
 }
 
-/// Valid bodies of one version; nothing for a version that Kafka 4.3.1 does not know.
+/// Valid bodies of one version; nothing for a version that Kafka 4.4.0 does not know.
 pub fn bodies(message: &'static Message, version: i16) -> impl Strategy<Value = AnyBody> {
     (shapes(), any::<u64>()).prop_filter_map("a version without messages", move |(shape, seed)| {
         let bytes = body(message, version, seed, &shape)?.into_bytes();

@@ -83,7 +83,7 @@ pub enum GuardError {
         /// The name asked for.
         name: String,
     },
-    /// Kafka 4.3.1 does not know this version of the message.
+    /// Kafka 4.4.0 does not know this version of the message.
     #[error("{message} has no version {version}")]
     UnknownVersion {
         /// The message's name in Kafka's definitions.
@@ -368,8 +368,8 @@ mod tests {
     #[test]
     fn unknown_messages_and_versions_are_errors() {
         let limits = Limits::default();
-        let unknown_api = check(93, Direction::Request, 0, &[], &limits);
-        assert_eq!(unknown_api, Err(GuardError::UnknownApi { api_key: 93 }));
+        let unknown_api = check(95, Direction::Request, 0, &[], &limits);
+        assert_eq!(unknown_api, Err(GuardError::UnknownApi { api_key: 95 }));
         let unknown_version = check(0, Direction::Request, 14, &[], &limits);
         let message = "ProduceRequest";
         assert_eq!(

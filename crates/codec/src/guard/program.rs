@@ -125,7 +125,7 @@ impl Program {
     }
 }
 
-/// The program for a version, or `None` if Kafka 4.3.1 does not know the version.
+/// The program for a version, or `None` if Kafka 4.4.0 does not know the version.
 pub(super) fn of(message: &'static Message, version: i16) -> Option<&'static Program> {
     type Versions = Box<[OnceLock<Program>]>;
     static PROGRAMS: [OnceLock<Versions>; schema::MESSAGE_COUNT] =
@@ -323,6 +323,6 @@ mod tests {
                 count += 1;
             }
         }
-        assert_eq!(count, 625);
+        assert_eq!(count, 640);
     }
 }

@@ -1,4 +1,4 @@
-//! Every message of Kafka 4.3.1 in every version, as data.
+//! Every message of Kafka 4.4.0 in every version, as data.
 //!
 //! The table is made from Kafka's own message definitions by `schema-table` in protocol-tests and
 //! names every request, response, header and record schema with its fields. The
@@ -310,7 +310,7 @@ impl Message {
         self.api_key
     }
 
-    /// The versions that Kafka 4.3.1 knows; none for an API that it has removed.
+    /// The versions that Kafka 4.4.0 knows; none for an API that it has removed.
     #[must_use]
     pub const fn versions(&self) -> Versions {
         self.versions
@@ -424,7 +424,7 @@ pub fn message_named(name: &str) -> Option<&'static Message> {
     table::MESSAGES.get(index)
 }
 
-/// The keys of all APIs, also of those that Kafka 4.3.1 has removed, lowest first.
+/// The keys of all APIs, also of those that Kafka 4.4.0 has removed, lowest first.
 pub fn api_keys() -> impl Iterator<Item = i16> {
     (0_i16..)
         .zip(&table::APIS)
@@ -452,7 +452,7 @@ pub fn api_name(api_key: i16) -> Option<&'static str> {
     request(api_key)?.name().strip_suffix("Request")
 }
 
-/// The versions of an API's request that Kafka 4.3.1 knows. This is the range to negotiate with: a
+/// The versions of an API's request that Kafka 4.4.0 knows. This is the range to negotiate with: a
 /// response may have more.
 #[must_use]
 pub fn api_versions(api_key: i16) -> Option<Versions> {
@@ -490,12 +490,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_holds_every_message_of_kafka_4_3_1() {
+    fn the_table_holds_every_message_of_kafka_4_4_0() {
         let pairs = messages()
             .iter()
             .map(|message| message.versions().iter().count());
-        assert_eq!((messages().len(), pairs.sum::<usize>()), (198, 625));
-        assert_eq!((api_keys().count(), api_keys().last()), (93, Some(92)));
+        assert_eq!((messages().len(), pairs.sum::<usize>()), (203, 640));
+        assert_eq!((api_keys().count(), api_keys().last()), (95, Some(94)));
         assert!(messages().is_sorted_by_key(|message| message.name()));
         for (index, message) in messages().iter().enumerate() {
             assert_eq!(message.index(), index);
@@ -526,7 +526,7 @@ mod tests {
                 assert!(response.versions().contains(version), "{name} {version}");
             }
         }
-        assert!(request(-1).is_none() && request(93).is_none() && response(i16::MAX).is_none());
+        assert!(request(-1).is_none() && request(95).is_none() && response(i16::MAX).is_none());
     }
 
     #[test]
@@ -561,7 +561,7 @@ mod tests {
             );
         }
         assert_eq!(request_header_version(0, 14), None);
-        assert_eq!(response_header_version(93, 0), None);
+        assert_eq!(response_header_version(95, 0), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-// Made by `schema-table` in protocol-tests from the message definitions of Apache Kafka 4.3.1
+// Made by `schema-table` in protocol-tests from the message definitions of Apache Kafka 4.4.0
 // (common/message/*.json in kafka-clients). Do not edit: change the generator.
 
 use super::Listener::{Broker, Controller};
@@ -8,306 +8,320 @@ use super::{Kind, Message, Struct as S, field, message};
 
 const MAX: i16 = i16::MAX;
 
-pub(super) const MESSAGE_COUNT: usize = 198;
+pub(super) const MESSAGE_COUNT: usize = 203;
 
 /// Every message, in the order of its name.
 pub(super) static MESSAGES: [Message; MESSAGE_COUNT] = [
-    message(0, &ADD_OFFSETS_TO_TXN_REQUEST).api(Kind::Request, 25).versions_in(0, 4).flexible_in(3, MAX).answered_by(&[Broker]),
-    message(1, &ADD_OFFSETS_TO_TXN_RESPONSE).api(Kind::Response, 25).versions_in(0, 4).flexible_in(3, MAX),
-    message(2, &ADD_PARTITIONS_TO_TXN_REQUEST).api(Kind::Request, 24).versions_in(0, 5).flexible_in(3, MAX).answered_by(&[Broker]),
-    message(3, &ADD_PARTITIONS_TO_TXN_RESPONSE).api(Kind::Response, 24).versions_in(0, 5).flexible_in(3, MAX),
-    message(4, &ADD_RAFT_VOTER_REQUEST).api(Kind::Request, 80).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Controller, Broker]),
-    message(5, &ADD_RAFT_VOTER_RESPONSE).api(Kind::Response, 80).versions_in(0, 1).flexible_in(0, MAX),
-    message(6, &ALLOCATE_PRODUCER_IDS_REQUEST).api(Kind::Request, 67).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller]),
-    message(7, &ALLOCATE_PRODUCER_IDS_RESPONSE).api(Kind::Response, 67).versions_in(0, 0).flexible_in(0, MAX),
-    message(8, &ALTER_CLIENT_QUOTAS_REQUEST).api(Kind::Request, 49).versions_in(0, 1).flexible_in(1, MAX).answered_by(&[Broker, Controller]),
-    message(9, &ALTER_CLIENT_QUOTAS_RESPONSE).api(Kind::Response, 49).versions_in(0, 1).flexible_in(1, MAX),
-    message(10, &ALTER_CONFIGS_REQUEST).api(Kind::Request, 33).versions_in(0, 2).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(11, &ALTER_CONFIGS_RESPONSE).api(Kind::Response, 33).versions_in(0, 2).flexible_in(2, MAX),
-    message(12, &ALTER_PARTITION_REASSIGNMENTS_REQUEST).api(Kind::Request, 45).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
-    message(13, &ALTER_PARTITION_REASSIGNMENTS_RESPONSE).api(Kind::Response, 45).versions_in(0, 1).flexible_in(0, MAX),
-    message(14, &ALTER_PARTITION_REQUEST).api(Kind::Request, 56).versions_in(2, 3).flexible_in(0, MAX).answered_by(&[Controller]),
-    message(15, &ALTER_PARTITION_RESPONSE).api(Kind::Response, 56).versions_in(2, 3).flexible_in(0, MAX),
-    message(16, &ALTER_REPLICA_LOG_DIRS_REQUEST).api(Kind::Request, 34).versions_in(1, 2).flexible_in(2, MAX).answered_by(&[Broker]),
-    message(17, &ALTER_REPLICA_LOG_DIRS_RESPONSE).api(Kind::Response, 34).versions_in(1, 2).flexible_in(2, MAX),
-    message(18, &ALTER_SHARE_GROUP_OFFSETS_REQUEST).api(Kind::Request, 91).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(19, &ALTER_SHARE_GROUP_OFFSETS_RESPONSE).api(Kind::Response, 91).versions_in(0, 0).flexible_in(0, MAX),
-    message(20, &ALTER_USER_SCRAM_CREDENTIALS_REQUEST).api(Kind::Request, 51).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
-    message(21, &ALTER_USER_SCRAM_CREDENTIALS_RESPONSE).api(Kind::Response, 51).versions_in(0, 0).flexible_in(0, MAX),
-    message(22, &API_VERSIONS_REQUEST).api(Kind::Request, 18).versions_in(0, 4).flexible_in(3, MAX).answered_by(&[Broker, Controller]),
-    message(23, &API_VERSIONS_RESPONSE).api(Kind::Response, 18).versions_in(0, 4).flexible_in(3, MAX),
-    message(24, &ASSIGN_REPLICAS_TO_DIRS_REQUEST).api(Kind::Request, 73).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller]),
-    message(25, &ASSIGN_REPLICAS_TO_DIRS_RESPONSE).api(Kind::Response, 73).versions_in(0, 0).flexible_in(0, MAX),
-    message(26, &BEGIN_QUORUM_EPOCH_REQUEST).api(Kind::Request, 53).versions_in(0, 1).flexible_in(1, MAX).answered_by(&[Controller]),
-    message(27, &BEGIN_QUORUM_EPOCH_RESPONSE).api(Kind::Response, 53).versions_in(0, 1).flexible_in(1, MAX),
-    message(28, &BROKER_HEARTBEAT_REQUEST).api(Kind::Request, 63).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Controller]),
-    message(29, &BROKER_HEARTBEAT_RESPONSE).api(Kind::Response, 63).versions_in(0, 2).flexible_in(0, MAX),
-    message(30, &BROKER_REGISTRATION_REQUEST).api(Kind::Request, 62).versions_in(0, 4).flexible_in(0, MAX).answered_by(&[Controller]),
-    message(31, &BROKER_REGISTRATION_RESPONSE).api(Kind::Response, 62).versions_in(0, 4).flexible_in(0, MAX),
-    message(32, &CONSUMER_GROUP_DESCRIBE_REQUEST).api(Kind::Request, 69).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(33, &CONSUMER_GROUP_DESCRIBE_RESPONSE).api(Kind::Response, 69).versions_in(0, 1).flexible_in(0, MAX),
-    message(34, &CONSUMER_GROUP_HEARTBEAT_REQUEST).api(Kind::Request, 68).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(35, &CONSUMER_GROUP_HEARTBEAT_RESPONSE).api(Kind::Response, 68).versions_in(0, 1).flexible_in(0, MAX),
-    message(36, &CONSUMER_PROTOCOL_ASSIGNMENT).versions_in(0, 3),
-    message(37, &CONSUMER_PROTOCOL_SUBSCRIPTION).versions_in(0, 3),
-    message(38, &CONTROL_RECORD_TYPE_SCHEMA).versions_in(0, 0),
-    message(39, &CONTROLLED_SHUTDOWN_REQUEST).api(Kind::Request, 7),
-    message(40, &CONTROLLED_SHUTDOWN_RESPONSE).api(Kind::Response, 7),
-    message(41, &CONTROLLER_REGISTRATION_REQUEST).api(Kind::Request, 70).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller]),
-    message(42, &CONTROLLER_REGISTRATION_RESPONSE).api(Kind::Response, 70).versions_in(0, 0).flexible_in(0, MAX),
-    message(43, &CREATE_ACLS_REQUEST).api(Kind::Request, 30).versions_in(1, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(44, &CREATE_ACLS_RESPONSE).api(Kind::Response, 30).versions_in(1, 3).flexible_in(2, MAX),
-    message(45, &CREATE_DELEGATION_TOKEN_REQUEST).api(Kind::Request, 38).versions_in(1, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(46, &CREATE_DELEGATION_TOKEN_RESPONSE).api(Kind::Response, 38).versions_in(1, 3).flexible_in(2, MAX),
-    message(47, &CREATE_PARTITIONS_REQUEST).api(Kind::Request, 37).versions_in(0, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(48, &CREATE_PARTITIONS_RESPONSE).api(Kind::Response, 37).versions_in(0, 3).flexible_in(2, MAX),
-    message(49, &CREATE_TOPICS_REQUEST).api(Kind::Request, 19).versions_in(2, 7).flexible_in(5, MAX).answered_by(&[Broker, Controller]),
-    message(50, &CREATE_TOPICS_RESPONSE).api(Kind::Response, 19).versions_in(2, 7).flexible_in(5, MAX),
-    message(51, &DEFAULT_PRINCIPAL_DATA).versions_in(0, 0).flexible_in(0, MAX),
-    message(52, &DELETE_ACLS_REQUEST).api(Kind::Request, 31).versions_in(1, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(53, &DELETE_ACLS_RESPONSE).api(Kind::Response, 31).versions_in(1, 3).flexible_in(2, MAX),
-    message(54, &DELETE_GROUPS_REQUEST).api(Kind::Request, 42).versions_in(0, 2).flexible_in(2, MAX).answered_by(&[Broker]),
-    message(55, &DELETE_GROUPS_RESPONSE).api(Kind::Response, 42).versions_in(0, 2).flexible_in(2, MAX),
-    message(56, &DELETE_RECORDS_REQUEST).api(Kind::Request, 21).versions_in(0, 2).flexible_in(2, MAX).answered_by(&[Broker]),
-    message(57, &DELETE_RECORDS_RESPONSE).api(Kind::Response, 21).versions_in(0, 2).flexible_in(2, MAX),
-    message(58, &DELETE_SHARE_GROUP_OFFSETS_REQUEST).api(Kind::Request, 92).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(59, &DELETE_SHARE_GROUP_OFFSETS_RESPONSE).api(Kind::Response, 92).versions_in(0, 0).flexible_in(0, MAX),
-    message(60, &DELETE_SHARE_GROUP_STATE_REQUEST).api(Kind::Request, 86).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(61, &DELETE_SHARE_GROUP_STATE_RESPONSE).api(Kind::Response, 86).versions_in(0, 0).flexible_in(0, MAX),
-    message(62, &DELETE_TOPICS_REQUEST).api(Kind::Request, 20).versions_in(1, 6).flexible_in(4, MAX).answered_by(&[Broker, Controller]),
-    message(63, &DELETE_TOPICS_RESPONSE).api(Kind::Response, 20).versions_in(1, 6).flexible_in(4, MAX),
-    message(64, &DESCRIBE_ACLS_REQUEST).api(Kind::Request, 29).versions_in(1, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(65, &DESCRIBE_ACLS_RESPONSE).api(Kind::Response, 29).versions_in(1, 3).flexible_in(2, MAX),
-    message(66, &DESCRIBE_CLIENT_QUOTAS_REQUEST).api(Kind::Request, 48).versions_in(0, 1).flexible_in(1, MAX).answered_by(&[Broker]),
-    message(67, &DESCRIBE_CLIENT_QUOTAS_RESPONSE).api(Kind::Response, 48).versions_in(0, 1).flexible_in(1, MAX),
-    message(68, &DESCRIBE_CLUSTER_REQUEST).api(Kind::Request, 60).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
-    message(69, &DESCRIBE_CLUSTER_RESPONSE).api(Kind::Response, 60).versions_in(0, 2).flexible_in(0, MAX),
-    message(70, &DESCRIBE_CONFIGS_REQUEST).api(Kind::Request, 32).versions_in(1, 4).flexible_in(4, MAX).answered_by(&[Broker, Controller]),
-    message(71, &DESCRIBE_CONFIGS_RESPONSE).api(Kind::Response, 32).versions_in(1, 4).flexible_in(4, MAX),
-    message(72, &DESCRIBE_DELEGATION_TOKEN_REQUEST).api(Kind::Request, 41).versions_in(1, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(73, &DESCRIBE_DELEGATION_TOKEN_RESPONSE).api(Kind::Response, 41).versions_in(1, 3).flexible_in(2, MAX),
-    message(74, &DESCRIBE_GROUPS_REQUEST).api(Kind::Request, 15).versions_in(0, 6).flexible_in(5, MAX).answered_by(&[Broker]),
-    message(75, &DESCRIBE_GROUPS_RESPONSE).api(Kind::Response, 15).versions_in(0, 6).flexible_in(5, MAX),
-    message(76, &DESCRIBE_LOG_DIRS_REQUEST).api(Kind::Request, 35).versions_in(1, 5).flexible_in(2, MAX).answered_by(&[Broker]),
-    message(77, &DESCRIBE_LOG_DIRS_RESPONSE).api(Kind::Response, 35).versions_in(1, 5).flexible_in(2, MAX),
-    message(78, &DESCRIBE_PRODUCERS_REQUEST).api(Kind::Request, 61).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(79, &DESCRIBE_PRODUCERS_RESPONSE).api(Kind::Response, 61).versions_in(0, 0).flexible_in(0, MAX),
-    message(80, &DESCRIBE_QUORUM_REQUEST).api(Kind::Request, 55).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
-    message(81, &DESCRIBE_QUORUM_RESPONSE).api(Kind::Response, 55).versions_in(0, 2).flexible_in(0, MAX),
-    message(82, &DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST).api(Kind::Request, 90).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(83, &DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE).api(Kind::Response, 90).versions_in(0, 1).flexible_in(0, MAX),
-    message(84, &DESCRIBE_TOPIC_PARTITIONS_REQUEST).api(Kind::Request, 75).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(85, &DESCRIBE_TOPIC_PARTITIONS_RESPONSE).api(Kind::Response, 75).versions_in(0, 0).flexible_in(0, MAX),
-    message(86, &DESCRIBE_TRANSACTIONS_REQUEST).api(Kind::Request, 65).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(87, &DESCRIBE_TRANSACTIONS_RESPONSE).api(Kind::Response, 65).versions_in(0, 0).flexible_in(0, MAX),
-    message(88, &DESCRIBE_USER_SCRAM_CREDENTIALS_REQUEST).api(Kind::Request, 50).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
-    message(89, &DESCRIBE_USER_SCRAM_CREDENTIALS_RESPONSE).api(Kind::Response, 50).versions_in(0, 0).flexible_in(0, MAX),
-    message(90, &ELECT_LEADERS_REQUEST).api(Kind::Request, 43).versions_in(0, 2).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(91, &ELECT_LEADERS_RESPONSE).api(Kind::Response, 43).versions_in(0, 2).flexible_in(2, MAX),
-    message(92, &END_QUORUM_EPOCH_REQUEST).api(Kind::Request, 54).versions_in(0, 1).flexible_in(1, MAX).answered_by(&[Controller]),
-    message(93, &END_QUORUM_EPOCH_RESPONSE).api(Kind::Response, 54).versions_in(0, 1).flexible_in(1, MAX),
-    message(94, &END_TXN_MARKER).versions_in(0, 0),
-    message(95, &END_TXN_REQUEST).api(Kind::Request, 26).versions_in(0, 5).flexible_in(3, MAX).answered_by(&[Broker]),
-    message(96, &END_TXN_RESPONSE).api(Kind::Response, 26).versions_in(0, 5).flexible_in(3, MAX),
-    message(97, &ENVELOPE_REQUEST).api(Kind::Request, 58).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller]),
-    message(98, &ENVELOPE_RESPONSE).api(Kind::Response, 58).versions_in(0, 0).flexible_in(0, MAX),
-    message(99, &EXPIRE_DELEGATION_TOKEN_REQUEST).api(Kind::Request, 40).versions_in(1, 2).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(100, &EXPIRE_DELEGATION_TOKEN_RESPONSE).api(Kind::Response, 40).versions_in(1, 2).flexible_in(2, MAX),
-    message(101, &FETCH_REQUEST).api(Kind::Request, 1).versions_in(4, 18).flexible_in(12, MAX).answered_by(&[Broker, Controller]),
-    message(102, &FETCH_RESPONSE).api(Kind::Response, 1).versions_in(4, 18).flexible_in(12, MAX),
-    message(103, &FETCH_SNAPSHOT_REQUEST).api(Kind::Request, 59).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Controller]),
-    message(104, &FETCH_SNAPSHOT_RESPONSE).api(Kind::Response, 59).versions_in(0, 1).flexible_in(0, MAX),
-    message(105, &FIND_COORDINATOR_REQUEST).api(Kind::Request, 10).versions_in(0, 6).flexible_in(3, MAX).answered_by(&[Broker]),
-    message(106, &FIND_COORDINATOR_RESPONSE).api(Kind::Response, 10).versions_in(0, 6).flexible_in(3, MAX),
-    message(107, &GET_TELEMETRY_SUBSCRIPTIONS_REQUEST).api(Kind::Request, 71).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(108, &GET_TELEMETRY_SUBSCRIPTIONS_RESPONSE).api(Kind::Response, 71).versions_in(0, 0).flexible_in(0, MAX),
-    message(109, &HEARTBEAT_REQUEST).api(Kind::Request, 12).versions_in(0, 4).flexible_in(4, MAX).answered_by(&[Broker]),
-    message(110, &HEARTBEAT_RESPONSE).api(Kind::Response, 12).versions_in(0, 4).flexible_in(4, MAX),
-    message(111, &INCREMENTAL_ALTER_CONFIGS_REQUEST).api(Kind::Request, 44).versions_in(0, 1).flexible_in(1, MAX).answered_by(&[Broker, Controller]),
-    message(112, &INCREMENTAL_ALTER_CONFIGS_RESPONSE).api(Kind::Response, 44).versions_in(0, 1).flexible_in(1, MAX),
-    message(113, &INIT_PRODUCER_ID_REQUEST).api(Kind::Request, 22).versions_in(0, 6).flexible_in(2, MAX).latest_unstable().answered_by(&[Broker]),
-    message(114, &INIT_PRODUCER_ID_RESPONSE).api(Kind::Response, 22).versions_in(0, 6).flexible_in(2, MAX),
-    message(115, &INITIALIZE_SHARE_GROUP_STATE_REQUEST).api(Kind::Request, 83).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(116, &INITIALIZE_SHARE_GROUP_STATE_RESPONSE).api(Kind::Response, 83).versions_in(0, 0).flexible_in(0, MAX),
-    message(117, &JOIN_GROUP_REQUEST).api(Kind::Request, 11).versions_in(0, 9).flexible_in(6, MAX).answered_by(&[Broker]),
-    message(118, &JOIN_GROUP_RESPONSE).api(Kind::Response, 11).versions_in(0, 9).flexible_in(6, MAX),
-    message(119, &KRAFT_VERSION_RECORD).versions_in(0, 0).flexible_in(0, MAX),
-    message(120, &LEADER_AND_ISR_REQUEST).api(Kind::Request, 4),
-    message(121, &LEADER_AND_ISR_RESPONSE).api(Kind::Response, 4),
-    message(122, &LEADER_CHANGE_MESSAGE).versions_in(0, 1).flexible_in(0, MAX),
-    message(123, &LEAVE_GROUP_REQUEST).api(Kind::Request, 13).versions_in(0, 5).flexible_in(4, MAX).answered_by(&[Broker]),
-    message(124, &LEAVE_GROUP_RESPONSE).api(Kind::Response, 13).versions_in(0, 5).flexible_in(4, MAX),
-    message(125, &LIST_CONFIG_RESOURCES_REQUEST).api(Kind::Request, 74).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(126, &LIST_CONFIG_RESOURCES_RESPONSE).api(Kind::Response, 74).versions_in(0, 1).flexible_in(0, MAX),
-    message(127, &LIST_GROUPS_REQUEST).api(Kind::Request, 16).versions_in(0, 5).flexible_in(3, MAX).answered_by(&[Broker]),
-    message(128, &LIST_GROUPS_RESPONSE).api(Kind::Response, 16).versions_in(0, 5).flexible_in(3, MAX),
-    message(129, &LIST_OFFSETS_REQUEST).api(Kind::Request, 2).versions_in(1, 11).flexible_in(6, MAX).answered_by(&[Broker]),
-    message(130, &LIST_OFFSETS_RESPONSE).api(Kind::Response, 2).versions_in(1, 11).flexible_in(6, MAX),
-    message(131, &LIST_PARTITION_REASSIGNMENTS_REQUEST).api(Kind::Request, 46).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
-    message(132, &LIST_PARTITION_REASSIGNMENTS_RESPONSE).api(Kind::Response, 46).versions_in(0, 0).flexible_in(0, MAX),
-    message(133, &LIST_TRANSACTIONS_REQUEST).api(Kind::Request, 66).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(134, &LIST_TRANSACTIONS_RESPONSE).api(Kind::Response, 66).versions_in(0, 2).flexible_in(0, MAX),
-    message(135, &METADATA_REQUEST).api(Kind::Request, 3).versions_in(0, 13).flexible_in(9, MAX).answered_by(&[Broker]),
-    message(136, &METADATA_RESPONSE).api(Kind::Response, 3).versions_in(0, 13).flexible_in(9, MAX),
-    message(137, &OFFSET_COMMIT_REQUEST).api(Kind::Request, 8).versions_in(2, 10).flexible_in(8, MAX).answered_by(&[Broker]),
-    message(138, &OFFSET_COMMIT_RESPONSE).api(Kind::Response, 8).versions_in(2, 10).flexible_in(8, MAX),
-    message(139, &OFFSET_DELETE_REQUEST).api(Kind::Request, 47).versions_in(0, 0).answered_by(&[Broker]),
-    message(140, &OFFSET_DELETE_RESPONSE).api(Kind::Response, 47).versions_in(0, 0),
-    message(141, &OFFSET_FETCH_REQUEST).api(Kind::Request, 9).versions_in(1, 10).flexible_in(6, MAX).answered_by(&[Broker]),
-    message(142, &OFFSET_FETCH_RESPONSE).api(Kind::Response, 9).versions_in(1, 10).flexible_in(6, MAX),
-    message(143, &OFFSET_FOR_LEADER_EPOCH_REQUEST).api(Kind::Request, 23).versions_in(2, 4).flexible_in(4, MAX).answered_by(&[Broker]),
-    message(144, &OFFSET_FOR_LEADER_EPOCH_RESPONSE).api(Kind::Response, 23).versions_in(2, 4).flexible_in(4, MAX),
-    message(145, &PRODUCE_REQUEST).api(Kind::Request, 0).versions_in(3, 13).flexible_in(9, MAX).answered_by(&[Broker]),
-    message(146, &PRODUCE_RESPONSE).api(Kind::Response, 0).versions_in(3, 13).flexible_in(9, MAX),
-    message(147, &PUSH_TELEMETRY_REQUEST).api(Kind::Request, 72).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(148, &PUSH_TELEMETRY_RESPONSE).api(Kind::Response, 72).versions_in(0, 0).flexible_in(0, MAX),
-    message(149, &READ_SHARE_GROUP_STATE_REQUEST).api(Kind::Request, 84).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(150, &READ_SHARE_GROUP_STATE_RESPONSE).api(Kind::Response, 84).versions_in(0, 0).flexible_in(0, MAX),
-    message(151, &READ_SHARE_GROUP_STATE_SUMMARY_REQUEST).api(Kind::Request, 87).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(152, &READ_SHARE_GROUP_STATE_SUMMARY_RESPONSE).api(Kind::Response, 87).versions_in(0, 1).flexible_in(0, MAX),
-    message(153, &REMOVE_RAFT_VOTER_REQUEST).api(Kind::Request, 81).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller, Broker]),
-    message(154, &REMOVE_RAFT_VOTER_RESPONSE).api(Kind::Response, 81).versions_in(0, 0).flexible_in(0, MAX),
-    message(155, &RENEW_DELEGATION_TOKEN_REQUEST).api(Kind::Request, 39).versions_in(1, 2).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(156, &RENEW_DELEGATION_TOKEN_RESPONSE).api(Kind::Response, 39).versions_in(1, 2).flexible_in(2, MAX),
-    message(157, &REQUEST_HEADER).header().versions_in(1, 2).flexible_in(2, MAX),
-    message(158, &RESPONSE_HEADER).header().versions_in(0, 1).flexible_in(1, MAX),
-    message(159, &SASL_AUTHENTICATE_REQUEST).api(Kind::Request, 36).versions_in(0, 2).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
-    message(160, &SASL_AUTHENTICATE_RESPONSE).api(Kind::Response, 36).versions_in(0, 2).flexible_in(2, MAX),
-    message(161, &SASL_HANDSHAKE_REQUEST).api(Kind::Request, 17).versions_in(0, 1).answered_by(&[Broker, Controller]),
-    message(162, &SASL_HANDSHAKE_RESPONSE).api(Kind::Response, 17).versions_in(0, 1),
-    message(163, &SHARE_ACKNOWLEDGE_REQUEST).api(Kind::Request, 79).versions_in(1, 2).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(164, &SHARE_ACKNOWLEDGE_RESPONSE).api(Kind::Response, 79).versions_in(1, 2).flexible_in(0, MAX),
-    message(165, &SHARE_FETCH_REQUEST).api(Kind::Request, 78).versions_in(1, 2).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(166, &SHARE_FETCH_RESPONSE).api(Kind::Response, 78).versions_in(1, 2).flexible_in(0, MAX),
-    message(167, &SHARE_GROUP_DESCRIBE_REQUEST).api(Kind::Request, 77).versions_in(1, 1).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(168, &SHARE_GROUP_DESCRIBE_RESPONSE).api(Kind::Response, 77).versions_in(1, 1).flexible_in(0, MAX),
-    message(169, &SHARE_GROUP_HEARTBEAT_REQUEST).api(Kind::Request, 76).versions_in(1, 1).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(170, &SHARE_GROUP_HEARTBEAT_RESPONSE).api(Kind::Response, 76).versions_in(1, 1).flexible_in(0, MAX),
-    message(171, &SNAPSHOT_FOOTER_RECORD).versions_in(0, 0).flexible_in(0, MAX),
-    message(172, &SNAPSHOT_HEADER_RECORD).versions_in(0, 0).flexible_in(0, MAX),
-    message(173, &STOP_REPLICA_REQUEST).api(Kind::Request, 5),
-    message(174, &STOP_REPLICA_RESPONSE).api(Kind::Response, 5),
-    message(175, &STREAMS_GROUP_DESCRIBE_REQUEST).api(Kind::Request, 89).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(176, &STREAMS_GROUP_DESCRIBE_RESPONSE).api(Kind::Response, 89).versions_in(0, 0).flexible_in(0, MAX),
-    message(177, &STREAMS_GROUP_HEARTBEAT_REQUEST).api(Kind::Request, 88).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(178, &STREAMS_GROUP_HEARTBEAT_RESPONSE).api(Kind::Response, 88).versions_in(0, 0).flexible_in(0, MAX),
-    message(179, &SYNC_GROUP_REQUEST).api(Kind::Request, 14).versions_in(0, 5).flexible_in(4, MAX).answered_by(&[Broker]),
-    message(180, &SYNC_GROUP_RESPONSE).api(Kind::Response, 14).versions_in(0, 5).flexible_in(4, MAX),
-    message(181, &TXN_OFFSET_COMMIT_REQUEST).api(Kind::Request, 28).versions_in(0, 5).flexible_in(3, MAX).answered_by(&[Broker]),
-    message(182, &TXN_OFFSET_COMMIT_RESPONSE).api(Kind::Response, 28).versions_in(0, 5).flexible_in(3, MAX),
-    message(183, &UNREGISTER_BROKER_REQUEST).api(Kind::Request, 64).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
-    message(184, &UNREGISTER_BROKER_RESPONSE).api(Kind::Response, 64).versions_in(0, 0).flexible_in(0, MAX),
-    message(185, &UPDATE_FEATURES_REQUEST).api(Kind::Request, 57).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
-    message(186, &UPDATE_FEATURES_RESPONSE).api(Kind::Response, 57).versions_in(0, 2).flexible_in(0, MAX),
-    message(187, &UPDATE_METADATA_REQUEST).api(Kind::Request, 6),
-    message(188, &UPDATE_METADATA_RESPONSE).api(Kind::Response, 6),
-    message(189, &UPDATE_RAFT_VOTER_REQUEST).api(Kind::Request, 82).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller]),
-    message(190, &UPDATE_RAFT_VOTER_RESPONSE).api(Kind::Response, 82).versions_in(0, 0).flexible_in(0, MAX),
-    message(191, &VOTE_REQUEST).api(Kind::Request, 52).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Controller]),
-    message(192, &VOTE_RESPONSE).api(Kind::Response, 52).versions_in(0, 2).flexible_in(0, MAX),
-    message(193, &VOTERS_RECORD).versions_in(0, 0).flexible_in(0, MAX),
-    message(194, &WRITE_SHARE_GROUP_STATE_REQUEST).api(Kind::Request, 85).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
-    message(195, &WRITE_SHARE_GROUP_STATE_RESPONSE).api(Kind::Response, 85).versions_in(0, 1).flexible_in(0, MAX),
-    message(196, &WRITE_TXN_MARKERS_REQUEST).api(Kind::Request, 27).versions_in(1, 2).flexible_in(1, MAX).answered_by(&[Broker]),
-    message(197, &WRITE_TXN_MARKERS_RESPONSE).api(Kind::Response, 27).versions_in(1, 2).flexible_in(1, MAX),
+    message(0, &ABORTED_TXN).versions_in(0, 0),
+    message(1, &ADD_OFFSETS_TO_TXN_REQUEST).api(Kind::Request, 25).versions_in(0, 4).flexible_in(3, MAX).answered_by(&[Broker]),
+    message(2, &ADD_OFFSETS_TO_TXN_RESPONSE).api(Kind::Response, 25).versions_in(0, 4).flexible_in(3, MAX),
+    message(3, &ADD_PARTITIONS_TO_TXN_REQUEST).api(Kind::Request, 24).versions_in(0, 5).flexible_in(3, MAX).answered_by(&[Broker]),
+    message(4, &ADD_PARTITIONS_TO_TXN_RESPONSE).api(Kind::Response, 24).versions_in(0, 5).flexible_in(3, MAX),
+    message(5, &ADD_RAFT_VOTER_REQUEST).api(Kind::Request, 80).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Controller, Broker]),
+    message(6, &ADD_RAFT_VOTER_RESPONSE).api(Kind::Response, 80).versions_in(0, 1).flexible_in(0, MAX),
+    message(7, &ALLOCATE_PRODUCER_IDS_REQUEST).api(Kind::Request, 67).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller]),
+    message(8, &ALLOCATE_PRODUCER_IDS_RESPONSE).api(Kind::Response, 67).versions_in(0, 0).flexible_in(0, MAX),
+    message(9, &ALTER_CLIENT_QUOTAS_REQUEST).api(Kind::Request, 49).versions_in(0, 1).flexible_in(1, MAX).answered_by(&[Broker, Controller]),
+    message(10, &ALTER_CLIENT_QUOTAS_RESPONSE).api(Kind::Response, 49).versions_in(0, 1).flexible_in(1, MAX),
+    message(11, &ALTER_CONFIGS_REQUEST).api(Kind::Request, 33).versions_in(0, 2).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(12, &ALTER_CONFIGS_RESPONSE).api(Kind::Response, 33).versions_in(0, 2).flexible_in(2, MAX),
+    message(13, &ALTER_PARTITION_REASSIGNMENTS_REQUEST).api(Kind::Request, 45).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
+    message(14, &ALTER_PARTITION_REASSIGNMENTS_RESPONSE).api(Kind::Response, 45).versions_in(0, 1).flexible_in(0, MAX),
+    message(15, &ALTER_PARTITION_REQUEST).api(Kind::Request, 56).versions_in(2, 3).flexible_in(0, MAX).answered_by(&[Controller]),
+    message(16, &ALTER_PARTITION_RESPONSE).api(Kind::Response, 56).versions_in(2, 3).flexible_in(0, MAX),
+    message(17, &ALTER_REPLICA_LOG_DIRS_REQUEST).api(Kind::Request, 34).versions_in(1, 2).flexible_in(2, MAX).answered_by(&[Broker]),
+    message(18, &ALTER_REPLICA_LOG_DIRS_RESPONSE).api(Kind::Response, 34).versions_in(1, 2).flexible_in(2, MAX),
+    message(19, &ALTER_SHARE_GROUP_OFFSETS_REQUEST).api(Kind::Request, 91).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(20, &ALTER_SHARE_GROUP_OFFSETS_RESPONSE).api(Kind::Response, 91).versions_in(0, 0).flexible_in(0, MAX),
+    message(21, &ALTER_USER_SCRAM_CREDENTIALS_REQUEST).api(Kind::Request, 51).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
+    message(22, &ALTER_USER_SCRAM_CREDENTIALS_RESPONSE).api(Kind::Response, 51).versions_in(0, 0).flexible_in(0, MAX),
+    message(23, &API_VERSIONS_REQUEST).api(Kind::Request, 18).versions_in(0, 5).flexible_in(3, MAX).answered_by(&[Broker, Controller]),
+    message(24, &API_VERSIONS_RESPONSE).api(Kind::Response, 18).versions_in(0, 5).flexible_in(3, MAX),
+    message(25, &ASSIGN_REPLICAS_TO_DIRS_REQUEST).api(Kind::Request, 73).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller]),
+    message(26, &ASSIGN_REPLICAS_TO_DIRS_RESPONSE).api(Kind::Response, 73).versions_in(0, 0).flexible_in(0, MAX),
+    message(27, &BEGIN_QUORUM_EPOCH_REQUEST).api(Kind::Request, 53).versions_in(0, 1).flexible_in(1, MAX).answered_by(&[Controller]),
+    message(28, &BEGIN_QUORUM_EPOCH_RESPONSE).api(Kind::Response, 53).versions_in(0, 1).flexible_in(1, MAX),
+    message(29, &BROKER_HEARTBEAT_REQUEST).api(Kind::Request, 63).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Controller]),
+    message(30, &BROKER_HEARTBEAT_RESPONSE).api(Kind::Response, 63).versions_in(0, 2).flexible_in(0, MAX),
+    message(31, &BROKER_REGISTRATION_REQUEST).api(Kind::Request, 62).versions_in(0, 4).flexible_in(0, MAX).answered_by(&[Controller]),
+    message(32, &BROKER_REGISTRATION_RESPONSE).api(Kind::Response, 62).versions_in(0, 4).flexible_in(0, MAX),
+    message(33, &CONSUMER_GROUP_DESCRIBE_REQUEST).api(Kind::Request, 69).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(34, &CONSUMER_GROUP_DESCRIBE_RESPONSE).api(Kind::Response, 69).versions_in(0, 1).flexible_in(0, MAX),
+    message(35, &CONSUMER_GROUP_HEARTBEAT_REQUEST).api(Kind::Request, 68).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(36, &CONSUMER_GROUP_HEARTBEAT_RESPONSE).api(Kind::Response, 68).versions_in(0, 1).flexible_in(0, MAX),
+    message(37, &CONSUMER_PROTOCOL_ASSIGNMENT).versions_in(0, 3),
+    message(38, &CONSUMER_PROTOCOL_SUBSCRIPTION).versions_in(0, 3),
+    message(39, &CONTROL_RECORD_TYPE_SCHEMA).versions_in(0, 0),
+    message(40, &CONTROLLED_SHUTDOWN_REQUEST).api(Kind::Request, 7),
+    message(41, &CONTROLLED_SHUTDOWN_RESPONSE).api(Kind::Response, 7),
+    message(42, &CONTROLLER_REGISTRATION_REQUEST).api(Kind::Request, 70).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller]),
+    message(43, &CONTROLLER_REGISTRATION_RESPONSE).api(Kind::Response, 70).versions_in(0, 0).flexible_in(0, MAX),
+    message(44, &CREATE_ACLS_REQUEST).api(Kind::Request, 30).versions_in(1, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(45, &CREATE_ACLS_RESPONSE).api(Kind::Response, 30).versions_in(1, 3).flexible_in(2, MAX),
+    message(46, &CREATE_DELEGATION_TOKEN_REQUEST).api(Kind::Request, 38).versions_in(1, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(47, &CREATE_DELEGATION_TOKEN_RESPONSE).api(Kind::Response, 38).versions_in(1, 3).flexible_in(2, MAX),
+    message(48, &CREATE_PARTITIONS_REQUEST).api(Kind::Request, 37).versions_in(0, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(49, &CREATE_PARTITIONS_RESPONSE).api(Kind::Response, 37).versions_in(0, 3).flexible_in(2, MAX),
+    message(50, &CREATE_TOPICS_REQUEST).api(Kind::Request, 19).versions_in(2, 7).flexible_in(5, MAX).answered_by(&[Broker, Controller]),
+    message(51, &CREATE_TOPICS_RESPONSE).api(Kind::Response, 19).versions_in(2, 7).flexible_in(5, MAX),
+    message(52, &DEFAULT_PRINCIPAL_DATA).versions_in(0, 0).flexible_in(0, MAX),
+    message(53, &DELETE_ACLS_REQUEST).api(Kind::Request, 31).versions_in(1, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(54, &DELETE_ACLS_RESPONSE).api(Kind::Response, 31).versions_in(1, 3).flexible_in(2, MAX),
+    message(55, &DELETE_GROUPS_REQUEST).api(Kind::Request, 42).versions_in(0, 3).flexible_in(2, MAX).answered_by(&[Broker]),
+    message(56, &DELETE_GROUPS_RESPONSE).api(Kind::Response, 42).versions_in(0, 3).flexible_in(2, MAX),
+    message(57, &DELETE_RECORDS_REQUEST).api(Kind::Request, 21).versions_in(0, 2).flexible_in(2, MAX).answered_by(&[Broker]),
+    message(58, &DELETE_RECORDS_RESPONSE).api(Kind::Response, 21).versions_in(0, 2).flexible_in(2, MAX),
+    message(59, &DELETE_SHARE_GROUP_OFFSETS_REQUEST).api(Kind::Request, 92).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(60, &DELETE_SHARE_GROUP_OFFSETS_RESPONSE).api(Kind::Response, 92).versions_in(0, 0).flexible_in(0, MAX),
+    message(61, &DELETE_SHARE_GROUP_STATE_REQUEST).api(Kind::Request, 86).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(62, &DELETE_SHARE_GROUP_STATE_RESPONSE).api(Kind::Response, 86).versions_in(0, 0).flexible_in(0, MAX),
+    message(63, &DELETE_TOPICS_REQUEST).api(Kind::Request, 20).versions_in(1, 6).flexible_in(4, MAX).answered_by(&[Broker, Controller]),
+    message(64, &DELETE_TOPICS_RESPONSE).api(Kind::Response, 20).versions_in(1, 6).flexible_in(4, MAX),
+    message(65, &DESCRIBE_ACLS_REQUEST).api(Kind::Request, 29).versions_in(1, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(66, &DESCRIBE_ACLS_RESPONSE).api(Kind::Response, 29).versions_in(1, 3).flexible_in(2, MAX),
+    message(67, &DESCRIBE_CLIENT_QUOTAS_REQUEST).api(Kind::Request, 48).versions_in(0, 1).flexible_in(1, MAX).answered_by(&[Broker]),
+    message(68, &DESCRIBE_CLIENT_QUOTAS_RESPONSE).api(Kind::Response, 48).versions_in(0, 1).flexible_in(1, MAX),
+    message(69, &DESCRIBE_CLUSTER_REQUEST).api(Kind::Request, 60).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
+    message(70, &DESCRIBE_CLUSTER_RESPONSE).api(Kind::Response, 60).versions_in(0, 2).flexible_in(0, MAX),
+    message(71, &DESCRIBE_CONFIGS_REQUEST).api(Kind::Request, 32).versions_in(1, 4).flexible_in(4, MAX).answered_by(&[Broker, Controller]),
+    message(72, &DESCRIBE_CONFIGS_RESPONSE).api(Kind::Response, 32).versions_in(1, 4).flexible_in(4, MAX),
+    message(73, &DESCRIBE_DELEGATION_TOKEN_REQUEST).api(Kind::Request, 41).versions_in(1, 3).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(74, &DESCRIBE_DELEGATION_TOKEN_RESPONSE).api(Kind::Response, 41).versions_in(1, 3).flexible_in(2, MAX),
+    message(75, &DESCRIBE_GROUPS_REQUEST).api(Kind::Request, 15).versions_in(0, 6).flexible_in(5, MAX).answered_by(&[Broker]),
+    message(76, &DESCRIBE_GROUPS_RESPONSE).api(Kind::Response, 15).versions_in(0, 6).flexible_in(5, MAX),
+    message(77, &DESCRIBE_LOG_DIRS_REQUEST).api(Kind::Request, 35).versions_in(1, 5).flexible_in(2, MAX).answered_by(&[Broker]),
+    message(78, &DESCRIBE_LOG_DIRS_RESPONSE).api(Kind::Response, 35).versions_in(1, 5).flexible_in(2, MAX),
+    message(79, &DESCRIBE_PRODUCERS_REQUEST).api(Kind::Request, 61).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(80, &DESCRIBE_PRODUCERS_RESPONSE).api(Kind::Response, 61).versions_in(0, 0).flexible_in(0, MAX),
+    message(81, &DESCRIBE_QUORUM_REQUEST).api(Kind::Request, 55).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
+    message(82, &DESCRIBE_QUORUM_RESPONSE).api(Kind::Response, 55).versions_in(0, 2).flexible_in(0, MAX),
+    message(83, &DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST).api(Kind::Request, 90).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(84, &DESCRIBE_SHARE_GROUP_OFFSETS_RESPONSE).api(Kind::Response, 90).versions_in(0, 1).flexible_in(0, MAX),
+    message(85, &DESCRIBE_TOPIC_PARTITIONS_REQUEST).api(Kind::Request, 75).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(86, &DESCRIBE_TOPIC_PARTITIONS_RESPONSE).api(Kind::Response, 75).versions_in(0, 0).flexible_in(0, MAX),
+    message(87, &DESCRIBE_TRANSACTIONS_REQUEST).api(Kind::Request, 65).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(88, &DESCRIBE_TRANSACTIONS_RESPONSE).api(Kind::Response, 65).versions_in(0, 0).flexible_in(0, MAX),
+    message(89, &DESCRIBE_USER_SCRAM_CREDENTIALS_REQUEST).api(Kind::Request, 50).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
+    message(90, &DESCRIBE_USER_SCRAM_CREDENTIALS_RESPONSE).api(Kind::Response, 50).versions_in(0, 0).flexible_in(0, MAX),
+    message(91, &ELECT_LEADERS_REQUEST).api(Kind::Request, 43).versions_in(0, 2).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(92, &ELECT_LEADERS_RESPONSE).api(Kind::Response, 43).versions_in(0, 2).flexible_in(2, MAX),
+    message(93, &END_QUORUM_EPOCH_REQUEST).api(Kind::Request, 54).versions_in(0, 1).flexible_in(1, MAX).answered_by(&[Controller]),
+    message(94, &END_QUORUM_EPOCH_RESPONSE).api(Kind::Response, 54).versions_in(0, 1).flexible_in(1, MAX),
+    message(95, &END_TXN_MARKER).versions_in(0, 0),
+    message(96, &END_TXN_REQUEST).api(Kind::Request, 26).versions_in(0, 5).flexible_in(3, MAX).answered_by(&[Broker]),
+    message(97, &END_TXN_RESPONSE).api(Kind::Response, 26).versions_in(0, 5).flexible_in(3, MAX),
+    message(98, &ENVELOPE_REQUEST).api(Kind::Request, 58).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller]),
+    message(99, &ENVELOPE_RESPONSE).api(Kind::Response, 58).versions_in(0, 0).flexible_in(0, MAX),
+    message(100, &EXPIRE_DELEGATION_TOKEN_REQUEST).api(Kind::Request, 40).versions_in(1, 2).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(101, &EXPIRE_DELEGATION_TOKEN_RESPONSE).api(Kind::Response, 40).versions_in(1, 2).flexible_in(2, MAX),
+    message(102, &FETCH_REQUEST).api(Kind::Request, 1).versions_in(4, 18).flexible_in(12, MAX).answered_by(&[Broker, Controller]),
+    message(103, &FETCH_RESPONSE).api(Kind::Response, 1).versions_in(4, 18).flexible_in(12, MAX),
+    message(104, &FETCH_SNAPSHOT_REQUEST).api(Kind::Request, 59).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Controller]),
+    message(105, &FETCH_SNAPSHOT_RESPONSE).api(Kind::Response, 59).versions_in(0, 1).flexible_in(0, MAX),
+    message(106, &FIND_COORDINATOR_REQUEST).api(Kind::Request, 10).versions_in(0, 6).flexible_in(3, MAX).answered_by(&[Broker]),
+    message(107, &FIND_COORDINATOR_RESPONSE).api(Kind::Response, 10).versions_in(0, 6).flexible_in(3, MAX),
+    message(108, &GET_TELEMETRY_SUBSCRIPTIONS_REQUEST).api(Kind::Request, 71).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(109, &GET_TELEMETRY_SUBSCRIPTIONS_RESPONSE).api(Kind::Response, 71).versions_in(0, 0).flexible_in(0, MAX),
+    message(110, &HEARTBEAT_REQUEST).api(Kind::Request, 12).versions_in(0, 4).flexible_in(4, MAX).answered_by(&[Broker]),
+    message(111, &HEARTBEAT_RESPONSE).api(Kind::Response, 12).versions_in(0, 4).flexible_in(4, MAX),
+    message(112, &INCREMENTAL_ALTER_CONFIGS_REQUEST).api(Kind::Request, 44).versions_in(0, 1).flexible_in(1, MAX).answered_by(&[Broker, Controller]),
+    message(113, &INCREMENTAL_ALTER_CONFIGS_RESPONSE).api(Kind::Response, 44).versions_in(0, 1).flexible_in(1, MAX),
+    message(114, &INIT_PRODUCER_ID_REQUEST).api(Kind::Request, 22).versions_in(0, 6).flexible_in(2, MAX).latest_unstable().answered_by(&[Broker]),
+    message(115, &INIT_PRODUCER_ID_RESPONSE).api(Kind::Response, 22).versions_in(0, 6).flexible_in(2, MAX),
+    message(116, &INITIALIZE_SHARE_GROUP_STATE_REQUEST).api(Kind::Request, 83).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(117, &INITIALIZE_SHARE_GROUP_STATE_RESPONSE).api(Kind::Response, 83).versions_in(0, 0).flexible_in(0, MAX),
+    message(118, &JOIN_GROUP_REQUEST).api(Kind::Request, 11).versions_in(0, 9).flexible_in(6, MAX).answered_by(&[Broker]),
+    message(119, &JOIN_GROUP_RESPONSE).api(Kind::Response, 11).versions_in(0, 9).flexible_in(6, MAX),
+    message(120, &KRAFT_VERSION_RECORD).versions_in(0, 0).flexible_in(0, MAX),
+    message(121, &LEADER_AND_ISR_REQUEST).api(Kind::Request, 4),
+    message(122, &LEADER_AND_ISR_RESPONSE).api(Kind::Response, 4),
+    message(123, &LEADER_CHANGE_MESSAGE).versions_in(0, 1).flexible_in(0, MAX),
+    message(124, &LEAVE_GROUP_REQUEST).api(Kind::Request, 13).versions_in(0, 5).flexible_in(4, MAX).answered_by(&[Broker]),
+    message(125, &LEAVE_GROUP_RESPONSE).api(Kind::Response, 13).versions_in(0, 5).flexible_in(4, MAX),
+    message(126, &LIST_CONFIG_RESOURCES_REQUEST).api(Kind::Request, 74).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(127, &LIST_CONFIG_RESOURCES_RESPONSE).api(Kind::Response, 74).versions_in(0, 1).flexible_in(0, MAX),
+    message(128, &LIST_GROUPS_REQUEST).api(Kind::Request, 16).versions_in(0, 5).flexible_in(3, MAX).answered_by(&[Broker]),
+    message(129, &LIST_GROUPS_RESPONSE).api(Kind::Response, 16).versions_in(0, 5).flexible_in(3, MAX),
+    message(130, &LIST_OFFSETS_REQUEST).api(Kind::Request, 2).versions_in(1, 11).flexible_in(6, MAX).answered_by(&[Broker]),
+    message(131, &LIST_OFFSETS_RESPONSE).api(Kind::Response, 2).versions_in(1, 11).flexible_in(6, MAX),
+    message(132, &LIST_PARTITION_REASSIGNMENTS_REQUEST).api(Kind::Request, 46).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
+    message(133, &LIST_PARTITION_REASSIGNMENTS_RESPONSE).api(Kind::Response, 46).versions_in(0, 0).flexible_in(0, MAX),
+    message(134, &LIST_TRANSACTIONS_REQUEST).api(Kind::Request, 66).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(135, &LIST_TRANSACTIONS_RESPONSE).api(Kind::Response, 66).versions_in(0, 2).flexible_in(0, MAX),
+    message(136, &METADATA_REQUEST).api(Kind::Request, 3).versions_in(0, 13).flexible_in(9, MAX).answered_by(&[Broker]),
+    message(137, &METADATA_RESPONSE).api(Kind::Response, 3).versions_in(0, 13).flexible_in(9, MAX),
+    message(138, &OFFSET_COMMIT_REQUEST).api(Kind::Request, 8).versions_in(2, 10).flexible_in(8, MAX).answered_by(&[Broker]),
+    message(139, &OFFSET_COMMIT_RESPONSE).api(Kind::Response, 8).versions_in(2, 10).flexible_in(8, MAX),
+    message(140, &OFFSET_DELETE_REQUEST).api(Kind::Request, 47).versions_in(0, 0).answered_by(&[Broker]),
+    message(141, &OFFSET_DELETE_RESPONSE).api(Kind::Response, 47).versions_in(0, 0),
+    message(142, &OFFSET_FETCH_REQUEST).api(Kind::Request, 9).versions_in(1, 10).flexible_in(6, MAX).answered_by(&[Broker]),
+    message(143, &OFFSET_FETCH_RESPONSE).api(Kind::Response, 9).versions_in(1, 10).flexible_in(6, MAX),
+    message(144, &OFFSET_FOR_LEADER_EPOCH_REQUEST).api(Kind::Request, 23).versions_in(2, 4).flexible_in(4, MAX).answered_by(&[Broker]),
+    message(145, &OFFSET_FOR_LEADER_EPOCH_RESPONSE).api(Kind::Response, 23).versions_in(2, 4).flexible_in(4, MAX),
+    message(146, &PRODUCE_REQUEST).api(Kind::Request, 0).versions_in(3, 13).flexible_in(9, MAX).answered_by(&[Broker]),
+    message(147, &PRODUCE_RESPONSE).api(Kind::Response, 0).versions_in(3, 13).flexible_in(9, MAX),
+    message(148, &PUSH_TELEMETRY_REQUEST).api(Kind::Request, 72).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(149, &PUSH_TELEMETRY_RESPONSE).api(Kind::Response, 72).versions_in(0, 0).flexible_in(0, MAX),
+    message(150, &READ_SHARE_GROUP_STATE_REQUEST).api(Kind::Request, 84).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(151, &READ_SHARE_GROUP_STATE_RESPONSE).api(Kind::Response, 84).versions_in(0, 0).flexible_in(0, MAX),
+    message(152, &READ_SHARE_GROUP_STATE_SUMMARY_REQUEST).api(Kind::Request, 87).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(153, &READ_SHARE_GROUP_STATE_SUMMARY_RESPONSE).api(Kind::Response, 87).versions_in(0, 1).flexible_in(0, MAX),
+    message(154, &REMOVE_RAFT_VOTER_REQUEST).api(Kind::Request, 81).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller, Broker]),
+    message(155, &REMOVE_RAFT_VOTER_RESPONSE).api(Kind::Response, 81).versions_in(0, 0).flexible_in(0, MAX),
+    message(156, &RENEW_DELEGATION_TOKEN_REQUEST).api(Kind::Request, 39).versions_in(1, 2).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(157, &RENEW_DELEGATION_TOKEN_RESPONSE).api(Kind::Response, 39).versions_in(1, 2).flexible_in(2, MAX),
+    message(158, &REQUEST_HEADER).header().versions_in(1, 2).flexible_in(2, MAX),
+    message(159, &RESPONSE_HEADER).header().versions_in(0, 1).flexible_in(1, MAX),
+    message(160, &SASL_AUTHENTICATE_REQUEST).api(Kind::Request, 36).versions_in(0, 2).flexible_in(2, MAX).answered_by(&[Broker, Controller]),
+    message(161, &SASL_AUTHENTICATE_RESPONSE).api(Kind::Response, 36).versions_in(0, 2).flexible_in(2, MAX),
+    message(162, &SASL_HANDSHAKE_REQUEST).api(Kind::Request, 17).versions_in(0, 1).answered_by(&[Broker, Controller]),
+    message(163, &SASL_HANDSHAKE_RESPONSE).api(Kind::Response, 17).versions_in(0, 1),
+    message(164, &SHARE_ACKNOWLEDGE_REQUEST).api(Kind::Request, 79).versions_in(1, 2).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(165, &SHARE_ACKNOWLEDGE_RESPONSE).api(Kind::Response, 79).versions_in(1, 2).flexible_in(0, MAX),
+    message(166, &SHARE_FETCH_REQUEST).api(Kind::Request, 78).versions_in(1, 2).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(167, &SHARE_FETCH_RESPONSE).api(Kind::Response, 78).versions_in(1, 2).flexible_in(0, MAX),
+    message(168, &SHARE_GROUP_DESCRIBE_REQUEST).api(Kind::Request, 77).versions_in(1, 1).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(169, &SHARE_GROUP_DESCRIBE_RESPONSE).api(Kind::Response, 77).versions_in(1, 1).flexible_in(0, MAX),
+    message(170, &SHARE_GROUP_HEARTBEAT_REQUEST).api(Kind::Request, 76).versions_in(1, 1).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(171, &SHARE_GROUP_HEARTBEAT_RESPONSE).api(Kind::Response, 76).versions_in(1, 1).flexible_in(0, MAX),
+    message(172, &SNAPSHOT_FOOTER_RECORD).versions_in(0, 0).flexible_in(0, MAX),
+    message(173, &SNAPSHOT_HEADER_RECORD).versions_in(0, 0).flexible_in(0, MAX),
+    message(174, &STOP_REPLICA_REQUEST).api(Kind::Request, 5),
+    message(175, &STOP_REPLICA_RESPONSE).api(Kind::Response, 5),
+    message(176, &STREAMS_GROUP_DESCRIBE_REQUEST).api(Kind::Request, 89).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(177, &STREAMS_GROUP_DESCRIBE_RESPONSE).api(Kind::Response, 89).versions_in(0, 1).flexible_in(0, MAX),
+    message(178, &STREAMS_GROUP_HEARTBEAT_REQUEST).api(Kind::Request, 88).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(179, &STREAMS_GROUP_HEARTBEAT_RESPONSE).api(Kind::Response, 88).versions_in(0, 1).flexible_in(0, MAX),
+    message(180, &STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST).api(Kind::Request, 93).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(181, &STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_RESPONSE).api(Kind::Response, 93).versions_in(0, 0).flexible_in(0, MAX),
+    message(182, &SYNC_GROUP_REQUEST).api(Kind::Request, 14).versions_in(0, 5).flexible_in(4, MAX).answered_by(&[Broker]),
+    message(183, &SYNC_GROUP_RESPONSE).api(Kind::Response, 14).versions_in(0, 5).flexible_in(4, MAX),
+    message(184, &TXN_OFFSET_COMMIT_REQUEST).api(Kind::Request, 28).versions_in(0, 6).flexible_in(3, MAX).answered_by(&[Broker]),
+    message(185, &TXN_OFFSET_COMMIT_RESPONSE).api(Kind::Response, 28).versions_in(0, 6).flexible_in(3, MAX),
+    message(186, &UNREGISTER_BROKER_REQUEST).api(Kind::Request, 64).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
+    message(187, &UNREGISTER_BROKER_RESPONSE).api(Kind::Response, 64).versions_in(0, 0).flexible_in(0, MAX),
+    message(188, &UNREGISTER_CONTROLLER_REQUEST).api(Kind::Request, 94).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
+    message(189, &UNREGISTER_CONTROLLER_RESPONSE).api(Kind::Response, 94).versions_in(0, 0).flexible_in(0, MAX),
+    message(190, &UPDATE_FEATURES_REQUEST).api(Kind::Request, 57).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Broker, Controller]),
+    message(191, &UPDATE_FEATURES_RESPONSE).api(Kind::Response, 57).versions_in(0, 2).flexible_in(0, MAX),
+    message(192, &UPDATE_METADATA_REQUEST).api(Kind::Request, 6),
+    message(193, &UPDATE_METADATA_RESPONSE).api(Kind::Response, 6),
+    message(194, &UPDATE_RAFT_VOTER_REQUEST).api(Kind::Request, 82).versions_in(0, 0).flexible_in(0, MAX).answered_by(&[Controller]),
+    message(195, &UPDATE_RAFT_VOTER_RESPONSE).api(Kind::Response, 82).versions_in(0, 0).flexible_in(0, MAX),
+    message(196, &VOTE_REQUEST).api(Kind::Request, 52).versions_in(0, 2).flexible_in(0, MAX).answered_by(&[Controller]),
+    message(197, &VOTE_RESPONSE).api(Kind::Response, 52).versions_in(0, 2).flexible_in(0, MAX),
+    message(198, &VOTERS_RECORD).versions_in(0, 0).flexible_in(0, MAX),
+    message(199, &WRITE_SHARE_GROUP_STATE_REQUEST).api(Kind::Request, 85).versions_in(0, 1).flexible_in(0, MAX).answered_by(&[Broker]),
+    message(200, &WRITE_SHARE_GROUP_STATE_RESPONSE).api(Kind::Response, 85).versions_in(0, 1).flexible_in(0, MAX),
+    message(201, &WRITE_TXN_MARKERS_REQUEST).api(Kind::Request, 27).versions_in(1, 2).flexible_in(1, MAX).answered_by(&[Broker]),
+    message(202, &WRITE_TXN_MARKERS_RESPONSE).api(Kind::Response, 27).versions_in(1, 2).flexible_in(1, MAX),
 ];
 
 /// For each API key the places of request and response in `MESSAGES`.
-pub(super) static APIS: [Option<(u16, u16)>; 93] = [
-    Some((145, 146)), // 0
-    Some((101, 102)), // 1
-    Some((129, 130)), // 2
-    Some((135, 136)), // 3
-    Some((120, 121)), // 4
-    Some((173, 174)), // 5
-    Some((187, 188)), // 6
-    Some((39, 40)), // 7
-    Some((137, 138)), // 8
-    Some((141, 142)), // 9
-    Some((105, 106)), // 10
-    Some((117, 118)), // 11
-    Some((109, 110)), // 12
-    Some((123, 124)), // 13
-    Some((179, 180)), // 14
-    Some((74, 75)), // 15
-    Some((127, 128)), // 16
-    Some((161, 162)), // 17
-    Some((22, 23)), // 18
-    Some((49, 50)), // 19
-    Some((62, 63)), // 20
-    Some((56, 57)), // 21
-    Some((113, 114)), // 22
-    Some((143, 144)), // 23
-    Some((2, 3)), // 24
-    Some((0, 1)), // 25
-    Some((95, 96)), // 26
-    Some((196, 197)), // 27
-    Some((181, 182)), // 28
-    Some((64, 65)), // 29
-    Some((43, 44)), // 30
-    Some((52, 53)), // 31
-    Some((70, 71)), // 32
-    Some((10, 11)), // 33
-    Some((16, 17)), // 34
-    Some((76, 77)), // 35
-    Some((159, 160)), // 36
-    Some((47, 48)), // 37
-    Some((45, 46)), // 38
-    Some((155, 156)), // 39
-    Some((99, 100)), // 40
-    Some((72, 73)), // 41
-    Some((54, 55)), // 42
-    Some((90, 91)), // 43
-    Some((111, 112)), // 44
-    Some((12, 13)), // 45
-    Some((131, 132)), // 46
-    Some((139, 140)), // 47
-    Some((66, 67)), // 48
-    Some((8, 9)), // 49
-    Some((88, 89)), // 50
-    Some((20, 21)), // 51
-    Some((191, 192)), // 52
-    Some((26, 27)), // 53
-    Some((92, 93)), // 54
-    Some((80, 81)), // 55
-    Some((14, 15)), // 56
-    Some((185, 186)), // 57
-    Some((97, 98)), // 58
-    Some((103, 104)), // 59
-    Some((68, 69)), // 60
-    Some((78, 79)), // 61
-    Some((30, 31)), // 62
-    Some((28, 29)), // 63
-    Some((183, 184)), // 64
-    Some((86, 87)), // 65
-    Some((133, 134)), // 66
-    Some((6, 7)), // 67
-    Some((34, 35)), // 68
-    Some((32, 33)), // 69
-    Some((41, 42)), // 70
-    Some((107, 108)), // 71
-    Some((147, 148)), // 72
-    Some((24, 25)), // 73
-    Some((125, 126)), // 74
-    Some((84, 85)), // 75
-    Some((169, 170)), // 76
-    Some((167, 168)), // 77
-    Some((165, 166)), // 78
-    Some((163, 164)), // 79
-    Some((4, 5)), // 80
-    Some((153, 154)), // 81
-    Some((189, 190)), // 82
-    Some((115, 116)), // 83
-    Some((149, 150)), // 84
-    Some((194, 195)), // 85
-    Some((60, 61)), // 86
-    Some((151, 152)), // 87
-    Some((177, 178)), // 88
-    Some((175, 176)), // 89
-    Some((82, 83)), // 90
-    Some((18, 19)), // 91
-    Some((58, 59)), // 92
+pub(super) static APIS: [Option<(u16, u16)>; 95] = [
+    Some((146, 147)), // 0
+    Some((102, 103)), // 1
+    Some((130, 131)), // 2
+    Some((136, 137)), // 3
+    Some((121, 122)), // 4
+    Some((174, 175)), // 5
+    Some((192, 193)), // 6
+    Some((40, 41)), // 7
+    Some((138, 139)), // 8
+    Some((142, 143)), // 9
+    Some((106, 107)), // 10
+    Some((118, 119)), // 11
+    Some((110, 111)), // 12
+    Some((124, 125)), // 13
+    Some((182, 183)), // 14
+    Some((75, 76)), // 15
+    Some((128, 129)), // 16
+    Some((162, 163)), // 17
+    Some((23, 24)), // 18
+    Some((50, 51)), // 19
+    Some((63, 64)), // 20
+    Some((57, 58)), // 21
+    Some((114, 115)), // 22
+    Some((144, 145)), // 23
+    Some((3, 4)), // 24
+    Some((1, 2)), // 25
+    Some((96, 97)), // 26
+    Some((201, 202)), // 27
+    Some((184, 185)), // 28
+    Some((65, 66)), // 29
+    Some((44, 45)), // 30
+    Some((53, 54)), // 31
+    Some((71, 72)), // 32
+    Some((11, 12)), // 33
+    Some((17, 18)), // 34
+    Some((77, 78)), // 35
+    Some((160, 161)), // 36
+    Some((48, 49)), // 37
+    Some((46, 47)), // 38
+    Some((156, 157)), // 39
+    Some((100, 101)), // 40
+    Some((73, 74)), // 41
+    Some((55, 56)), // 42
+    Some((91, 92)), // 43
+    Some((112, 113)), // 44
+    Some((13, 14)), // 45
+    Some((132, 133)), // 46
+    Some((140, 141)), // 47
+    Some((67, 68)), // 48
+    Some((9, 10)), // 49
+    Some((89, 90)), // 50
+    Some((21, 22)), // 51
+    Some((196, 197)), // 52
+    Some((27, 28)), // 53
+    Some((93, 94)), // 54
+    Some((81, 82)), // 55
+    Some((15, 16)), // 56
+    Some((190, 191)), // 57
+    Some((98, 99)), // 58
+    Some((104, 105)), // 59
+    Some((69, 70)), // 60
+    Some((79, 80)), // 61
+    Some((31, 32)), // 62
+    Some((29, 30)), // 63
+    Some((186, 187)), // 64
+    Some((87, 88)), // 65
+    Some((134, 135)), // 66
+    Some((7, 8)), // 67
+    Some((35, 36)), // 68
+    Some((33, 34)), // 69
+    Some((42, 43)), // 70
+    Some((108, 109)), // 71
+    Some((148, 149)), // 72
+    Some((25, 26)), // 73
+    Some((126, 127)), // 74
+    Some((85, 86)), // 75
+    Some((170, 171)), // 76
+    Some((168, 169)), // 77
+    Some((166, 167)), // 78
+    Some((164, 165)), // 79
+    Some((5, 6)), // 80
+    Some((154, 155)), // 81
+    Some((194, 195)), // 82
+    Some((116, 117)), // 83
+    Some((150, 151)), // 84
+    Some((199, 200)), // 85
+    Some((61, 62)), // 86
+    Some((152, 153)), // 87
+    Some((178, 179)), // 88
+    Some((176, 177)), // 89
+    Some((83, 84)), // 90
+    Some((19, 20)), // 91
+    Some((59, 60)), // 92
+    Some((180, 181)), // 93
+    Some((188, 189)), // 94
 ];
+
+static ABORTED_TXN: S = S { name: "AbortedTxn", fields: &[
+    field("ProducerId", Scalar(Int64), 0, MAX),
+    field("FirstOffset", Scalar(Int64), 0, MAX),
+    field("LastOffset", Scalar(Int64), 0, MAX),
+    field("LastStableOffset", Scalar(Int64), 0, MAX),
+]};
 
 static ADD_OFFSETS_TO_TXN_REQUEST: S = S { name: "AddOffsetsToTxnRequest", fields: &[
     field("TransactionalId", String, 0, MAX),
@@ -638,6 +652,8 @@ static ALTER_USER_SCRAM_CREDENTIALS_RESPONSE_ALTER_USER_SCRAM_CREDENTIALS_RESULT
 static API_VERSIONS_REQUEST: S = S { name: "ApiVersionsRequest", fields: &[
     field("ClientSoftwareName", String, 3, MAX),
     field("ClientSoftwareVersion", String, 3, MAX),
+    field("ClusterId", String, 5, MAX).nullable_in(5, MAX),
+    field("NodeId", Scalar(Int32), 5, MAX),
 ]};
 
 static API_VERSIONS_RESPONSE: S = S { name: "ApiVersionsResponse", fields: &[
@@ -1130,6 +1146,7 @@ static DELETE_GROUPS_RESPONSE: S = S { name: "DeleteGroupsResponse", fields: &[
 static DELETE_GROUPS_RESPONSE_DELETABLE_GROUP_RESULT: S = S { name: "DeletableGroupResult", fields: &[
     field("GroupId", String, 0, MAX).key(),
     field("ErrorCode", Scalar(Int16), 0, MAX),
+    field("ErrorMessage", String, 3, MAX).nullable_in(3, MAX),
 ]};
 
 static DELETE_RECORDS_REQUEST: S = S { name: "DeleteRecordsRequest", fields: &[
@@ -1473,7 +1490,7 @@ static DESCRIBE_PRODUCERS_REQUEST: S = S { name: "DescribeProducersRequest", fie
 ]};
 
 static DESCRIBE_PRODUCERS_REQUEST_TOPIC_REQUEST: S = S { name: "TopicRequest", fields: &[
-    field("Name", String, 0, MAX),
+    field("Name", String, 0, MAX).key(),
     field("PartitionIndexes", Array(&Scalar(Int32)), 0, MAX),
 ]};
 
@@ -2948,6 +2965,7 @@ static STOP_REPLICA_RESPONSE: S = S { name: "StopReplicaResponse", fields: &[
 static STREAMS_GROUP_DESCRIBE_REQUEST: S = S { name: "StreamsGroupDescribeRequest", fields: &[
     field("GroupIds", Array(&String), 0, MAX),
     field("IncludeAuthorizedOperations", Scalar(Bool), 0, MAX),
+    field("IncludeTopologyDescription", Scalar(Bool), 1, MAX),
 ]};
 
 static STREAMS_GROUP_DESCRIBE_RESPONSE: S = S { name: "StreamsGroupDescribeResponse", fields: &[
@@ -2965,6 +2983,9 @@ static STREAMS_GROUP_DESCRIBE_RESPONSE_DESCRIBED_GROUP: S = S { name: "Described
     field("Topology", Struct(&STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY), 0, MAX).nullable_in(0, MAX),
     field("Members", Array(&Struct(&STREAMS_GROUP_DESCRIBE_RESPONSE_MEMBER)), 0, MAX),
     field("AuthorizedOperations", Scalar(Int32), 0, MAX),
+    field("TopologyDescription", Struct(&STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY_DESCRIPTION), 1, MAX).nullable_in(1, MAX),
+    field("TopologyDescriptionStatus", Scalar(Int8), 1, MAX),
+    field("AssignorName", String, 1, MAX).nullable_in(1, MAX),
 ]};
 
 static STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY: S = S { name: "Topology", fields: &[
@@ -3030,6 +3051,30 @@ static STREAMS_GROUP_DESCRIBE_RESPONSE_ASSIGNMENT: S = S { name: "Assignment", f
 static STREAMS_GROUP_DESCRIBE_RESPONSE_TASK_IDS: S = S { name: "TaskIds", fields: &[
     field("SubtopologyId", String, 0, MAX),
     field("Partitions", Array(&Scalar(Int32)), 0, MAX),
+]};
+
+static STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY_DESCRIPTION: S = S { name: "TopologyDescription", fields: &[
+    field("Subtopologies", Array(&Struct(&STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY_DESCRIPTION_SUBTOPOLOGY)), 1, MAX),
+    field("GlobalStores", Array(&Struct(&STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY_DESCRIPTION_GLOBAL_STORE)), 1, MAX),
+]};
+
+static STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY_DESCRIPTION_SUBTOPOLOGY: S = S { name: "TopologyDescriptionSubtopology", fields: &[
+    field("SubtopologyId", String, 1, MAX),
+    field("Nodes", Array(&Struct(&STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY_DESCRIPTION_NODE)), 1, MAX),
+]};
+
+static STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY_DESCRIPTION_NODE: S = S { name: "TopologyDescriptionNode", fields: &[
+    field("Name", String, 1, MAX),
+    field("NodeType", Scalar(Int8), 1, MAX),
+    field("SourceTopics", Array(&String), 1, MAX),
+    field("SinkTopic", String, 1, MAX).nullable_in(1, MAX),
+    field("Stores", Array(&String), 1, MAX),
+    field("Successors", Array(&String), 1, MAX),
+]};
+
+static STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY_DESCRIPTION_GLOBAL_STORE: S = S { name: "TopologyDescriptionGlobalStore", fields: &[
+    field("Source", Struct(&STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY_DESCRIPTION_NODE), 1, MAX),
+    field("Processor", Struct(&STREAMS_GROUP_DESCRIBE_RESPONSE_TOPOLOGY_DESCRIPTION_NODE), 1, MAX),
 ]};
 
 static STREAMS_GROUP_HEARTBEAT_REQUEST: S = S { name: "StreamsGroupHeartbeatRequest", fields: &[
@@ -3108,12 +3153,14 @@ static STREAMS_GROUP_HEARTBEAT_RESPONSE: S = S { name: "StreamsGroupHeartbeatRes
     field("MemberId", String, 0, MAX),
     field("MemberEpoch", Scalar(Int32), 0, MAX),
     field("HeartbeatIntervalMs", Scalar(Int32), 0, MAX),
-    field("AcceptableRecoveryLag", Scalar(Int32), 0, MAX),
+    field("AcceptableRecoveryLagLegacy", Scalar(Int32), 0, 0),
     field("TaskOffsetIntervalMs", Scalar(Int32), 0, MAX),
+    field("AcceptableRecoveryLag", Scalar(Int64), 1, MAX),
     field("Status", Array(&Struct(&STREAMS_GROUP_HEARTBEAT_RESPONSE_STATUS)), 0, MAX).nullable_in(0, MAX),
     field("ActiveTasks", Array(&Struct(&STREAMS_GROUP_HEARTBEAT_RESPONSE_TASK_IDS)), 0, MAX).nullable_in(0, MAX),
     field("StandbyTasks", Array(&Struct(&STREAMS_GROUP_HEARTBEAT_RESPONSE_TASK_IDS)), 0, MAX).nullable_in(0, MAX),
     field("WarmupTasks", Array(&Struct(&STREAMS_GROUP_HEARTBEAT_RESPONSE_TASK_IDS)), 0, MAX).nullable_in(0, MAX),
+    field("TopologyDescriptionRequired", Scalar(Bool), 1, MAX),
     field("EndpointInformationEpoch", Scalar(Int32), 0, MAX),
     field("PartitionsByUserEndpoint", Array(&Struct(&STREAMS_GROUP_HEARTBEAT_RESPONSE_ENDPOINT_TO_PARTITIONS)), 0, MAX).nullable_in(0, MAX),
 ]};
@@ -3144,6 +3191,43 @@ static STREAMS_GROUP_HEARTBEAT_RESPONSE_TOPIC_PARTITION: S = S { name: "TopicPar
     field("Partitions", Array(&Scalar(Int32)), 0, MAX),
 ]};
 
+static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST: S = S { name: "StreamsGroupTopologyDescriptionUpdateRequest", fields: &[
+    field("GroupId", String, 0, MAX),
+    field("MemberId", String, 0, MAX),
+    field("TopologyEpoch", Scalar(Int32), 0, MAX),
+    field("TopologyDescription", Struct(&STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST_TOPOLOGY_DESCRIPTION), 0, MAX),
+]};
+
+static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST_TOPOLOGY_DESCRIPTION: S = S { name: "TopologyDescription", fields: &[
+    field("Subtopologies", Array(&Struct(&STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST_TOPOLOGY_DESCRIPTION_SUBTOPOLOGY)), 0, MAX),
+    field("GlobalStores", Array(&Struct(&STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST_TOPOLOGY_DESCRIPTION_GLOBAL_STORE)), 0, MAX),
+]};
+
+static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST_TOPOLOGY_DESCRIPTION_SUBTOPOLOGY: S = S { name: "TopologyDescriptionSubtopology", fields: &[
+    field("SubtopologyId", String, 0, MAX),
+    field("Nodes", Array(&Struct(&STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST_TOPOLOGY_DESCRIPTION_NODE)), 0, MAX),
+]};
+
+static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST_TOPOLOGY_DESCRIPTION_NODE: S = S { name: "TopologyDescriptionNode", fields: &[
+    field("Name", String, 0, MAX),
+    field("NodeType", Scalar(Int8), 0, MAX),
+    field("SourceTopics", Array(&String), 0, MAX),
+    field("SinkTopic", String, 0, MAX).nullable_in(0, MAX),
+    field("Stores", Array(&String), 0, MAX),
+    field("Successors", Array(&String), 0, MAX),
+]};
+
+static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST_TOPOLOGY_DESCRIPTION_GLOBAL_STORE: S = S { name: "TopologyDescriptionGlobalStore", fields: &[
+    field("Source", Struct(&STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST_TOPOLOGY_DESCRIPTION_NODE), 0, MAX),
+    field("Processor", Struct(&STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_REQUEST_TOPOLOGY_DESCRIPTION_NODE), 0, MAX),
+]};
+
+static STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE_RESPONSE: S = S { name: "StreamsGroupTopologyDescriptionUpdateResponse", fields: &[
+    field("ThrottleTimeMs", Scalar(Int32), 0, MAX),
+    field("ErrorCode", Scalar(Int16), 0, MAX),
+    field("ErrorMessage", String, 0, MAX).nullable_in(0, MAX),
+]};
+
 static SYNC_GROUP_REQUEST: S = S { name: "SyncGroupRequest", fields: &[
     field("GroupId", String, 0, MAX),
     field("GenerationId", Scalar(Int32), 0, MAX),
@@ -3172,14 +3256,15 @@ static TXN_OFFSET_COMMIT_REQUEST: S = S { name: "TxnOffsetCommitRequest", fields
     field("GroupId", String, 0, MAX),
     field("ProducerId", Scalar(Int64), 0, MAX),
     field("ProducerEpoch", Scalar(Int16), 0, MAX),
-    field("GenerationId", Scalar(Int32), 3, MAX),
+    field("GenerationIdOrMemberEpoch", Scalar(Int32), 3, MAX),
     field("MemberId", String, 3, MAX),
     field("GroupInstanceId", String, 3, MAX).nullable_in(3, MAX),
     field("Topics", Array(&Struct(&TXN_OFFSET_COMMIT_REQUEST_TOPIC)), 0, MAX),
 ]};
 
 static TXN_OFFSET_COMMIT_REQUEST_TOPIC: S = S { name: "TxnOffsetCommitRequestTopic", fields: &[
-    field("Name", String, 0, MAX),
+    field("Name", String, 0, 5),
+    field("TopicId", Scalar(Uuid), 6, MAX),
     field("Partitions", Array(&Struct(&TXN_OFFSET_COMMIT_REQUEST_PARTITION)), 0, MAX),
 ]};
 
@@ -3196,7 +3281,8 @@ static TXN_OFFSET_COMMIT_RESPONSE: S = S { name: "TxnOffsetCommitResponse", fiel
 ]};
 
 static TXN_OFFSET_COMMIT_RESPONSE_TOPIC: S = S { name: "TxnOffsetCommitResponseTopic", fields: &[
-    field("Name", String, 0, MAX),
+    field("Name", String, 0, 5),
+    field("TopicId", Scalar(Uuid), 6, MAX),
     field("Partitions", Array(&Struct(&TXN_OFFSET_COMMIT_RESPONSE_PARTITION)), 0, MAX),
 ]};
 
@@ -3210,6 +3296,16 @@ static UNREGISTER_BROKER_REQUEST: S = S { name: "UnregisterBrokerRequest", field
 ]};
 
 static UNREGISTER_BROKER_RESPONSE: S = S { name: "UnregisterBrokerResponse", fields: &[
+    field("ThrottleTimeMs", Scalar(Int32), 0, MAX),
+    field("ErrorCode", Scalar(Int16), 0, MAX),
+    field("ErrorMessage", String, 0, MAX).nullable_in(0, MAX),
+]};
+
+static UNREGISTER_CONTROLLER_REQUEST: S = S { name: "UnregisterControllerRequest", fields: &[
+    field("ControllerId", Scalar(Int32), 0, MAX),
+]};
+
+static UNREGISTER_CONTROLLER_RESPONSE: S = S { name: "UnregisterControllerResponse", fields: &[
     field("ThrottleTimeMs", Scalar(Int32), 0, MAX),
     field("ErrorCode", Scalar(Int16), 0, MAX),
     field("ErrorMessage", String, 0, MAX).nullable_in(0, MAX),
