@@ -24,6 +24,8 @@ pub enum Flavour {
     Kafka431Tv1,
     /// 4.3.1 formatted with transaction.version 2, the default: KIP-890 in full.
     Kafka431Tv2,
+    /// 4.4.0 formatted with transaction.version 2, its default.
+    Kafka440,
     /// The embedded broker with transaction.version 0.
     EmbeddedTv0,
     /// The embedded broker with transaction.version 1.
@@ -44,6 +46,7 @@ impl Flavour {
             | Self::EmbeddedTv0
             | Self::EmbeddedTv1
             | Self::EmbeddedTv2 => "4.3.1",
+            Self::Kafka440 => "4.4.0",
         }
     }
 
@@ -51,7 +54,11 @@ impl Flavour {
     #[must_use]
     pub fn is_embedded(self) -> bool {
         match self {
-            Self::Kafka392 | Self::Kafka431Tv0 | Self::Kafka431Tv1 | Self::Kafka431Tv2 => false,
+            Self::Kafka392
+            | Self::Kafka431Tv0
+            | Self::Kafka431Tv1
+            | Self::Kafka431Tv2
+            | Self::Kafka440 => false,
             Self::EmbeddedTv0 | Self::EmbeddedTv1 | Self::EmbeddedTv2 => true,
         }
     }
@@ -63,7 +70,7 @@ impl Flavour {
             Self::Kafka392 => None,
             Self::Kafka431Tv0 | Self::EmbeddedTv0 => Some(0),
             Self::Kafka431Tv1 | Self::EmbeddedTv1 => Some(1),
-            Self::Kafka431Tv2 | Self::EmbeddedTv2 => Some(2),
+            Self::Kafka431Tv2 | Self::Kafka440 | Self::EmbeddedTv2 => Some(2),
         }
     }
 
@@ -75,6 +82,7 @@ impl Flavour {
             Self::Kafka431Tv0 => "kafka_4_3_1_tv0",
             Self::Kafka431Tv1 => "kafka_4_3_1_tv1",
             Self::Kafka431Tv2 => "kafka_4_3_1_tv2",
+            Self::Kafka440 => "kafka_4_4_0",
             Self::EmbeddedTv0 => "embedded_tv0",
             Self::EmbeddedTv1 => "embedded_tv1",
             Self::EmbeddedTv2 => "embedded_tv2",
@@ -88,17 +96,19 @@ impl Flavour {
     ///
     /// Why it could not be started; the same for every caller.
     pub fn shared(self) -> Result<&'static Kafka, &'static Failure> {
-        static SHARED: [OnceLock<Result<Kafka, Failure>>; 7] = [const { OnceLock::new() }; 7];
-        let index = match self {
-            Self::Kafka392 => 0,
-            Self::Kafka431Tv0 => 1,
-            Self::Kafka431Tv1 => 2,
-            Self::Kafka431Tv2 => 3,
-            Self::EmbeddedTv0 => 4,
-            Self::EmbeddedTv1 => 5,
-            Self::EmbeddedTv2 => 6,
+        static SHARED: [OnceLock<Result<Kafka, Failure>>; 8] = [const { OnceLock::new() }; 8];
+        let [k392, k431_0, k431_1, k431_2, k440, e0, e1, e2] = &SHARED;
+        let shared = match self {
+            Self::Kafka392 => k392,
+            Self::Kafka431Tv0 => k431_0,
+            Self::Kafka431Tv1 => k431_1,
+            Self::Kafka431Tv2 => k431_2,
+            Self::Kafka440 => k440,
+            Self::EmbeddedTv0 => e0,
+            Self::EmbeddedTv1 => e1,
+            Self::EmbeddedTv2 => e2,
         };
-        SHARED[index]
+        shared
             .get_or_init(|| Kafka::try_start(&KafkaConfig::new(self)))
             .as_ref()
     }
@@ -208,7 +218,7 @@ macro_rules! conformance {
             with Java: $why;
             on [
                 embedded_tv2, embedded_tv1, embedded_tv0,
-                kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0, kafka_3_9_2,
+                kafka_4_4_0, kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0, kafka_3_9_2,
             ];
             $($claim),+
         );
@@ -217,7 +227,7 @@ macro_rules! conformance {
         $(
             $crate::conformance!(
                 @claim run $why $claim
-                [kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0, kafka_3_9_2]
+                [kafka_4_4_0, kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0, kafka_3_9_2]
             );
         )+
     };
@@ -243,7 +253,7 @@ macro_rules! conformance {
         $crate::conformance!(
             on [
                 embedded_tv2, embedded_tv1, embedded_tv0,
-                kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0, kafka_3_9_2,
+                kafka_4_4_0, kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0, kafka_3_9_2,
             ];
             $($claim),+
         );
@@ -287,4 +297,6 @@ pub mod by_name {
     pub const kafka_4_3_1_tv1: Flavour = Flavour::Kafka431Tv1;
     /// Kafka 4.3.1 with transaction.version 2.
     pub const kafka_4_3_1_tv2: Flavour = Flavour::Kafka431Tv2;
+    /// Kafka 4.4.0 with transaction.version 2.
+    pub const kafka_4_4_0: Flavour = Flavour::Kafka440;
 }

@@ -346,7 +346,7 @@ async fn kafkas_own_producer_comes_back_through_a_trace(kafka: &Kafka) {
 }
 
 conformance!(
-    on [kafka_4_3_1_tv2, kafka_3_9_2];
+    on [kafka_4_4_0, kafka_4_3_1_tv2, kafka_3_9_2];
     lines_come_back_as_records_and_as_lines,
     transactions_of_n_lines_are_committed_and_an_interrupted_one_is_not,
     a_missing_topic_is_one_line,

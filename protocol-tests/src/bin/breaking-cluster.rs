@@ -63,6 +63,7 @@ fn plan(arguments: &[String]) -> Result<Plan, String> {
             "--workload" => plan.workloads.push(workload(value)?),
             "--kafka" => {
                 let flavours = [
+                    by_name::kafka_4_4_0,
                     by_name::kafka_4_3_1_tv2,
                     by_name::kafka_4_3_1_tv1,
                     by_name::kafka_4_3_1_tv0,

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p milena-protocol-tests --bin with-kafka -- [--kafka FLAVOUR] ARGUMENTS OF MILENA`
 //!
-//! The flavours are those of the tests: `kafka_4_3_1_tv2` (the default), `kafka_4_3_1_tv1`, `kafka_4_3_1_tv0` and
+//! The flavours are those of the tests: `kafka_4_4_0`, `kafka_4_3_1_tv2` (the default), `kafka_4_3_1_tv1`, `kafka_4_3_1_tv0`,
 //! `kafka_3_9_2`. The exit code is milena's.
 
 use std::process::{Command, ExitCode};
@@ -10,7 +10,8 @@ use std::process::{Command, ExitCode};
 use milena_protocol_tests::flavour::by_name;
 use milena_protocol_tests::{Flavour, Kafka, KafkaConfig};
 
-const FLAVOURS: [Flavour; 4] = [
+const FLAVOURS: [Flavour; 5] = [
+    by_name::kafka_4_4_0,
     by_name::kafka_4_3_1_tv2,
     by_name::kafka_4_3_1_tv1,
     by_name::kafka_4_3_1_tv0,

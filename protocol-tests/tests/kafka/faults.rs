@@ -177,6 +177,6 @@ conformance!(
     every_cut_of_a_transaction_leaves_it_whole_or_absent,
 );
 conformance!(
-    on [embedded_tv2, embedded_tv0, kafka_4_3_1_tv2, kafka_3_9_2];
+    on [embedded_tv2, embedded_tv0, kafka_4_4_0, kafka_4_3_1_tv2, kafka_3_9_2];
     two_hundred_lost_answers_leave_no_duplicate_and_no_gap
 );

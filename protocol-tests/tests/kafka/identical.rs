@@ -153,6 +153,6 @@ conformance!(
 // The console consumer takes seconds a run: the newest, the oldest and the embedded broker will do.
 conformance!(
     with Java: "Kafka's own consumer is the other side";
-    on [embedded_tv2, kafka_4_3_1_tv2, kafka_3_9_2];
+    on [embedded_tv2, kafka_4_4_0, kafka_4_3_1_tv2, kafka_3_9_2];
     what_milena_wrote_is_read_back_identical_by_kafkas_console_consumer
 );

@@ -422,14 +422,14 @@ async fn a_transaction_that_ran_out_of_time(kafka: &Kafka) {
 conformance!(
     on [
         embedded_tv2, embedded_tv1, embedded_tv0,
-        kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0,
+        kafka_4_4_0, kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0,
     ];
     duplicates_gaps_and_local_epochs,
     epochs_by_init_producer_id,
     transactions_of_version_1,
 );
 conformance!(
-    on [embedded_tv2, kafka_4_3_1_tv2];
+    on [embedded_tv2, kafka_4_4_0, kafka_4_3_1_tv2];
     a_raise_by_a_fenced_instance_aborts_the_open_transaction,
     a_transaction_that_ran_out_of_time,
     a_zombie_is_fenced,

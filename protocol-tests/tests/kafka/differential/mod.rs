@@ -212,6 +212,6 @@ fn try_play(
 }
 
 conformance!(
-    on [kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0];
+    on [kafka_4_4_0, kafka_4_3_1_tv2, kafka_4_3_1_tv1, kafka_4_3_1_tv0];
     kafka_and_the_embedded_broker_answer_seeded_sequences_alike
 );

@@ -89,7 +89,7 @@ async fn the_later_of_a_plain_and_a_transactional_commit_wins_whichever_ends_las
 }
 
 conformance!(
-    on [embedded_tv2, kafka_4_3_1_tv2];
+    on [embedded_tv2, kafka_4_4_0, kafka_4_3_1_tv2];
     a_transaction_sends_offsets_as_a_member_of_a_classic_group_or_as_nobody,
     a_transaction_sends_offsets_to_a_group_nobody_knows_only_as_nobody,
     offsets_need_the_epoch_of_now_and_before_version_5_the_group_added,

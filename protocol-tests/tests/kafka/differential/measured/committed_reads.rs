@@ -154,7 +154,7 @@ async fn aborted_records_are_returned_and_listed_as_such(kafka: &Kafka) {
 }
 
 conformance!(
-    on [embedded_tv2, kafka_4_3_1_tv2];
+    on [embedded_tv2, kafka_4_4_0, kafka_4_3_1_tv2];
     a_committed_read_above_the_last_stable_offset_is_empty_and_no_error,
     aborted_records_are_returned_and_listed_as_such,
     offsets_listed_for_committed_reads_end_where_a_transaction_is_open,

@@ -118,7 +118,7 @@ async fn a_heartbeat_of_another_epoch_is_fenced_and_one_who_left_is_unknown(kafk
 }
 
 conformance!(
-    on [embedded_tv2, kafka_4_3_1_tv2];
+    on [embedded_tv2, kafka_4_4_0, kafka_4_3_1_tv2];
     a_heartbeat_of_another_epoch_is_fenced_and_one_who_left_is_unknown,
     a_member_commits_with_its_epoch_and_a_version_that_has_it,
     a_member_is_told_offsets_under_its_epoch_only,
