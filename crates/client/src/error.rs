@@ -217,6 +217,21 @@ pub enum Error {
         setting: &'static str,
     },
 
+    /// Another record of the same batch was rejected, and a broker appends a batch as a whole or not at all:
+    /// nothing of this record was written. The same record may be sent again (KIP-467).
+    #[error(
+        "not written: the broker rejected the batch for {topic}-{partition} because of another record"
+    )]
+    RejectedWithBatch {
+        /// The topic written to.
+        topic: Arc<str>,
+        /// The partition written to.
+        partition: i32,
+        /// The error of the record at fault.
+        #[source]
+        cause: Arc<Error>,
+    },
+
     /// A wait reached its limit and nothing was changed.
     #[error("{operation} did not succeed within {elapsed:?}")]
     Timeout {
@@ -307,6 +322,7 @@ impl Error {
                 reached_the_wire: false,
                 ..
             }
+            | Self::RejectedWithBatch { .. }
             | Self::Timeout { .. } => Recovery::Retry,
             Self::Transport { .. } => Recovery::RefreshAndRetry,
             Self::TransactionAbortable { .. } => Recovery::AbortTransaction,
@@ -361,7 +377,9 @@ impl Error {
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Broker { code, .. } => Some(*code),
-            Self::Fatal { cause } | Self::TransactionAbortable { cause } => cause.code(),
+            Self::Fatal { cause }
+            | Self::RejectedWithBatch { cause, .. }
+            | Self::TransactionAbortable { cause } => cause.code(),
             Self::DeliveryTimeout { cause, .. }
             | Self::Fenced { cause, .. }
             | Self::OutcomeUnknown { cause, .. }

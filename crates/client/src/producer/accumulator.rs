@@ -28,27 +28,35 @@ pub(crate) struct Accumulator<R> {
     sealed: VecDeque<PendingBatch<R>>,
     /// Every batch whose fate may be unknown, oldest first, for flush.
     incomplete: VecDeque<Arc<BatchCompletion>>,
+    /// The most that a batch of more than one record may have, before compression: `batch_bytes`, or less where the
+    /// partition's leader was found to take less.
+    batch_bytes_max: usize,
 }
 
 impl<R> Accumulator<R> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(batch_bytes_max: usize) -> Self {
         Self {
             open: None,
             sealed: VecDeque::new(),
             incomplete: VecDeque::new(),
+            batch_bytes_max,
         }
+    }
+
+    /// Closes batches at this size from now on, if it is smaller than before.
+    pub(crate) fn limit_batches(&mut self, batch_bytes_max: usize) {
+        self.batch_bytes_max = self.batch_bytes_max.min(batch_bytes_max);
     }
 
     /// Appends to the open batch if there is one and the record fits: its completion and the record's index.
     pub(crate) fn try_append(
         &mut self,
         record: &RecordToWrite<'_>,
-        batch_bytes_max: usize,
     ) -> Result<Option<(&Arc<BatchCompletion>, u32)>, EncodeError> {
         let Some(open) = &mut self.open else {
             return Ok(None);
         };
-        let index = open.builder.try_append(record, batch_bytes_max)?;
+        let index = open.builder.try_append(record, self.batch_bytes_max)?;
         Ok(index.map(|index| (&open.completion, index)))
     }
 

@@ -34,6 +34,12 @@ pub(crate) enum BatchOutcome {
         log_append_time: Option<i64>,
     },
     Failed(Error),
+    /// Rejected as a whole because of the records with these indices, each with its error (KIP-467).
+    Rejected {
+        named: Vec<(u32, Error)>,
+        /// The error of all other records.
+        others: Error,
+    },
     /// Cut in smaller batches (P-65): (index of the first record, its batch).
     Split(Vec<(u32, Arc<BatchCompletion>)>),
 }
@@ -187,7 +193,9 @@ impl Delivery {
                 BatchOutcome::Split(parts) => {
                     (completion, index) = part_of(parts, index)?;
                 }
-                outcome @ (BatchOutcome::Appended { .. } | BatchOutcome::Failed(_)) => {
+                outcome @ (BatchOutcome::Appended { .. }
+                | BatchOutcome::Failed(_)
+                | BatchOutcome::Rejected { .. }) => {
                     return self.resolve(completion, index, outcome);
                 }
             }
@@ -211,6 +219,10 @@ impl Delivery {
                 timestamp: log_append_time.unwrap_or(self.timestamp),
             })),
             BatchOutcome::Failed(error) => Some(Err(error.clone())),
+            BatchOutcome::Rejected { named, others } => {
+                let named = named.iter().find(|(named, _)| *named == index);
+                Some(Err(named.map_or(others, |(_, error)| error).clone()))
+            }
             BatchOutcome::Split(_) => None,
         }
     }

@@ -29,6 +29,7 @@ use super::queue::{PartitionQueue, Shared};
 use super::returns::Returns;
 use super::sealed::SealedBatch;
 use crate::config::ProducerConfig;
+use crate::error::Error;
 use crate::runtime::now;
 use crate::transaction::Close;
 use crate::transaction::calls::Performed;
@@ -52,7 +53,7 @@ enum Happening {
         result: Result<Connection, CallError>,
     },
     Coordinated(Performed),
-    MetadataRefreshed,
+    MetadataRefreshed(Result<(), CallError>),
     /// The first batch of a transaction may go.
     PauseOver,
     Produced {
@@ -282,6 +283,8 @@ impl Driver {
                 result: Err(cause),
             } => {
                 tracing::debug!(broker, %cause, "no connection");
+                let trouble = Arc::new(Error::from(cause));
+                self.sender.on_connect_failed(broker, trouble);
                 self.links.remove(&broker);
                 // The leader may have moved because this broker is gone.
                 self.refresh();
@@ -297,8 +300,10 @@ impl Driver {
                 self.shared.standing.note_trouble(trouble);
             }
             Happening::PauseOver => {}
-            Happening::MetadataRefreshed => {
+            Happening::MetadataRefreshed(result) => {
                 self.refreshing = false;
+                let trouble = result.err().map(|cause| Arc::new(Error::from(cause)));
+                self.sender.on_metadata_refreshed(trouble);
                 self.learn_leaders(now);
             }
             Happening::Produced {

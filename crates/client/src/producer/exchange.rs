@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest as ProduceMessage};
 use milena_codec::{
     DecodeError, ErrorCode, Limits, ProducerEpoch, ProducerId, ProducerIdentity, message,
@@ -15,6 +16,7 @@ use milena_connection::{
 };
 use uuid::Uuid;
 
+use super::failure::RecordError;
 use super::identity::InitAnswer;
 use super::machine::{PartitionAnswer, PartitionId, ProduceAnswer, ProduceRequest};
 use super::queue::PartitionQueue;
@@ -23,6 +25,7 @@ use super::request::{
 };
 use super::sealed::SealedBatch;
 use crate::config::{Acks, ProducerConfig};
+use crate::error::Error;
 
 const PRODUCE: i16 = 0;
 
@@ -130,6 +133,7 @@ pub(crate) fn decode(
                     base_offset: known(answer.base_offset),
                     log_append_time: known(answer.log_append_time_ms),
                     log_start_offset: known(answer.log_start_offset),
+                    record_errors: record_errors(answer),
                 },
             ));
         }
@@ -142,6 +146,20 @@ pub(crate) fn decode(
         },
         hints,
     ))
+}
+
+/// The records that the leader names as the reason of its rejection, from version 8 on (KIP-467).
+fn record_errors(response: &PartitionProduceResponse) -> Vec<RecordError> {
+    let named = response.record_errors.iter().filter_map(|record| {
+        Some(RecordError {
+            index: u32::try_from(record.batch_index).ok()?,
+            message: record
+                .batch_index_error_message
+                .as_ref()
+                .map(|message| Arc::from(message.as_str())),
+        })
+    });
+    named.collect()
 }
 
 /// The Produce versions of a producer without transactions (P-90).
@@ -229,32 +247,75 @@ pub(crate) async fn init_producer_id(
     Ok((ErrorCode::from(answer.error_code), identity))
 }
 
-/// The answer in the terms of [`super::identity`], with the identity it gives.
+/// How InitProducerId ended, in the terms of [`super::identity`].
+pub(crate) struct InitResponse {
+    pub(crate) answer: InitAnswer,
+    pub(crate) identity: ProducerIdentity,
+    /// Why there is no identity.
+    pub(crate) error: Option<Error>,
+}
+
+/// Why a broker that cannot give producer ids is of no use to this producer, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "idempotence needs a producer id, which brokers give from Kafka 0.11 on: use a newer broker, or switch \
+     idempotence off with `idempotence(false)` (enable.idempotence=false)"
+)]
+struct NoProducerIds {
+    #[source]
+    source: NotSentCause,
+}
+
+/// Reads the response to InitProducerId, or what happened instead.
 pub(crate) fn init_answer(
     result: Result<(ErrorCode, ProducerIdentity), CallError>,
-) -> (InitAnswer, ProducerIdentity) {
+) -> InitResponse {
+    let without_identity = |answer, error| InitResponse {
+        answer,
+        identity: ProducerIdentity::NONE,
+        error: Some(error),
+    };
     match result {
+        Ok((ErrorCode::None, identity)) if identity.is_some() => InitResponse {
+            answer: InitAnswer::Code(ErrorCode::None),
+            identity,
+            error: None,
+        },
         // A producer id that is none can't be worked with; another broker may do better.
-        Ok((ErrorCode::None, identity)) if !identity.is_some() => {
-            (InitAnswer::NoAnswer, ProducerIdentity::NONE)
+        Ok((ErrorCode::None, _)) => {
+            let cause = std::io::Error::other("it grants no producer id and reports no error");
+            let error = Error::Malformed {
+                request: "InitProducerId",
+                broker: None,
+                cause: Arc::new(cause),
+            };
+            without_identity(InitAnswer::NoAnswer, error)
         }
-        Ok((code, identity)) => (InitAnswer::Code(code), identity),
+        Ok((code, _)) => {
+            let error = Error::broker(code, "InitProducerId", None);
+            without_identity(InitAnswer::Code(code), error)
+        }
         Err(CallError::NotSent {
-            cause: NotSentCause::NoCommonVersion { .. },
-            ..
-        }) => (InitAnswer::Unsupported, ProducerIdentity::NONE),
+            site,
+            cause: source @ NotSentCause::NoCommonVersion { .. },
+        }) => {
+            let error = Error::UnsupportedVersion {
+                request: "InitProducerId",
+                broker: site.broker_id,
+                cause: Arc::new(NoProducerIds { source }),
+            };
+            without_identity(InitAnswer::Unsupported, error)
+        }
         Err(cause) => {
             tracing::debug!(%cause, "no producer id yet");
-            (InitAnswer::NoAnswer, ProducerIdentity::NONE)
+            without_identity(InitAnswer::NoAnswer, cause.into())
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::messages::produce_response::{
-        PartitionProduceResponse, TopicProduceResponse,
-    };
+    use kafka_protocol::messages::produce_response::TopicProduceResponse;
     use kafka_protocol::messages::{ProduceResponse, TopicName};
     use kafka_protocol::protocol::StrBytes;
 

@@ -26,13 +26,15 @@ pub(crate) mod operations;
 mod types;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use milena_codec::ProducerIdentity;
 use milena_codec::record::BatchStamp;
 
-use super::failure::{Failure, Outcome};
+use super::failure::{Failure, Obstacle, Outcome};
 use super::partition::{Flight, PartitionState, Tracked};
+use crate::error::Error;
 
 pub(crate) use types::{
     Appended, BatchSource, Event, Gate, Leader, Open, Outgoing, PartitionAnswer, PartitionId,
@@ -44,12 +46,15 @@ struct BrokerState {
     connection: Option<u64>,
     in_flight: usize,
     throttled_until: Option<Instant>,
+    /// Why there is no connection.
+    trouble: Option<Arc<Error>>,
 }
 
 #[derive(Debug)]
 struct InFlightRequest {
     broker: i32,
     connection: u64,
+    sent_at: Instant,
     partitions: Vec<PartitionId>,
 }
 
@@ -60,6 +65,10 @@ pub(crate) struct Sender<B> {
     identity: ProducerIdentity,
     /// A fresh identity is wanted; the caller asks for it and answers with `set_identity`.
     identity_wanted: bool,
+    /// Why there is no identity yet.
+    identity_trouble: Option<Arc<Error>>,
+    /// Why the last refresh of the metadata did not succeed.
+    metadata_trouble: Option<Arc<Error>>,
     partitions: Vec<PartitionState<B>>,
     listed: VecDeque<PartitionId>,
     brokers: HashMap<i32, BrokerState>,
@@ -78,6 +87,8 @@ impl<B: Sendable> Sender<B> {
             identity_wanted: config.idempotent && !config.transactional,
             config,
             identity: ProducerIdentity::NONE,
+            identity_trouble: None,
+            metadata_trouble: None,
             partitions: Vec::new(),
             listed: VecDeque::new(),
             brokers: HashMap::new(),
@@ -106,6 +117,26 @@ impl<B: Sendable> Sender<B> {
     pub(crate) fn set_identity(&mut self, identity: ProducerIdentity) {
         self.identity = identity;
         self.identity_wanted = false;
+        self.identity_trouble = None;
+    }
+
+    /// No producer id yet, for this reason.
+    pub(crate) fn on_producer_id_failed(&mut self, trouble: Arc<Error>) {
+        self.identity_trouble = Some(trouble);
+    }
+
+    /// The metadata was refreshed, or was not for this reason.
+    pub(crate) fn on_metadata_refreshed(&mut self, trouble: Option<Arc<Error>>) {
+        self.metadata_trouble = trouble;
+    }
+
+    /// Metadata names no leader of this partition, for this reason.
+    pub(crate) fn on_leader_missing(&mut self, partition: PartitionId, trouble: Arc<Error>) {
+        if let Some(state) = self.partitions.get_mut(partition.0 as usize) {
+            state.leader = None;
+            state.leader_stale = false;
+            state.leader_trouble = Some(trouble);
+        }
     }
 
     /// Records wait in this partition's queue.
@@ -139,11 +170,19 @@ impl<B: Sendable> Sender<B> {
         }
         state.leader = leader;
         state.leader_stale = false;
+        state.leader_trouble = None;
     }
 
     /// A connection to `broker` can be written to; each has an id of its own.
     pub(crate) fn on_connected(&mut self, broker: i32, connection: u64) {
-        self.brokers.entry(broker).or_default().connection = Some(connection);
+        let state = self.brokers.entry(broker).or_default();
+        state.connection = Some(connection);
+        state.trouble = None;
+    }
+
+    /// There is no connection to `broker`, for this reason.
+    pub(crate) fn on_connect_failed(&mut self, broker: i32, trouble: Arc<Error>) {
+        self.brokers.entry(broker).or_default().trouble = Some(trouble);
     }
 
     /// There is no connection to `broker` any more. Its requests are answered one by one.
@@ -157,6 +196,55 @@ impl<B: Sendable> Sender<B> {
         self.events.pop_front()
     }
 
+    /// What keeps the partition's batches from being sent or acknowledged: those without a sequence, or the one at
+    /// `index`.
+    fn obstacle(
+        &self,
+        now: Instant,
+        partition: PartitionId,
+        index: Option<usize>,
+    ) -> Option<Obstacle> {
+        let state = self.partitions.get(partition.0 as usize)?;
+        let ahead = state.in_flight.get(index.unwrap_or(0));
+        let last = || ahead?.last.clone();
+        if let Some(Flight::OnWire(id)) = ahead.map(|tracked| tracked.flight) {
+            return last().or_else(|| self.unanswered(now, id));
+        }
+        if let Some(trouble) = &self.identity_trouble {
+            return Some(Obstacle::Failed(Arc::clone(trouble)));
+        }
+        let Some(leader) = state.leader.filter(|_| !state.leader_stale) else {
+            let trouble = self.metadata_trouble.as_ref();
+            let trouble = trouble.or(state.leader_trouble.as_ref());
+            return trouble.cloned().map(Obstacle::Failed).or_else(last);
+        };
+        let broker = self.brokers.get(&leader.broker);
+        let unconnected = broker.filter(|broker| broker.connection.is_none());
+        if let Some(trouble) = unconnected.and_then(|broker| broker.trouble.clone()) {
+            return Some(Obstacle::Failed(trouble));
+        }
+        if broker.is_some_and(|b| b.throttled_until.is_some_and(|until| until > now)) {
+            return Some(Obstacle::Throttled {
+                broker: leader.broker,
+            });
+        }
+        let before = || {
+            let requests = self.requests.iter();
+            let same = requests.filter(|(_, request)| request.broker == leader.broker);
+            same.map(|(id, _)| *id).min()
+        };
+        last().or_else(|| self.unanswered(now, before()?))
+    }
+
+    /// The response to this request has not come yet.
+    fn unanswered(&self, now: Instant, id: RequestId) -> Option<Obstacle> {
+        let request = self.requests.get(&id)?;
+        Some(Obstacle::Unanswered {
+            broker: request.broker,
+            waited: now.saturating_duration_since(request.sent_at),
+        })
+    }
+
     /// Ends everything: every batch is told `failure`, unknown where it was on the wire (P-76).
     pub(crate) fn fail_all(&mut self, failure: &Failure) {
         if self.fatal.is_none() {
@@ -168,17 +256,17 @@ impl<B: Sendable> Sender<B> {
             self.unresolved_batches -= state.in_flight.len();
             for tracked in std::mem::take(&mut state.in_flight) {
                 if !tracked.told {
-                    let unknown = tracked.ambiguous || tracked.is_on_wire();
+                    let unknown = tracked.is_in_doubt() || tracked.is_on_wire();
                     let outcome = if unknown {
                         Outcome::Unknown
                     } else {
                         Outcome::Refused
                     };
-                    let result = Err(failure.clone().with_outcome(outcome));
+                    let failure = failure.clone().after(tracked.last);
                     self.events.push_back(Event::Completed {
                         partition,
                         batch: tracked.batch,
-                        result,
+                        result: Err(failure.with_outcome(outcome)),
                     });
                 }
             }
@@ -299,6 +387,7 @@ impl<B: Sendable> Sender<B> {
                 InFlightRequest {
                     broker: leader.broker,
                     connection,
+                    sent_at: now,
                     partitions: Vec::new(),
                 },
             );
@@ -369,7 +458,7 @@ impl<B: Sendable> Sender<B> {
     fn give_up_ambiguous(&mut self, partition: PartitionId) {
         loop {
             let state = &self.partitions[partition.0 as usize];
-            let Some(index) = state.in_flight.iter().position(|t| t.ambiguous) else {
+            let Some(index) = state.in_flight.iter().position(Tracked::is_in_doubt) else {
                 return;
             };
             self.give_up(partition, index, Failure::sequence_lost());
@@ -413,12 +502,13 @@ impl<B: Sendable> Sender<B> {
             } else if tracked.is_on_wire() {
                 tracked.told = true;
                 tracked.ambiguous = true;
-                let failure = Failure::delivery_timeout().after(tracked.refusal);
                 let end = tracked.end_sequence();
                 let batch = tracked.batch.clone();
                 if self.config.idempotent {
                     state.note_unresolved(end);
                 }
+                let obstacle = self.obstacle(now, partition, Some(index));
+                let failure = Failure::delivery_timeout().after(obstacle);
                 let result = Err(failure.with_outcome(Outcome::Unknown));
                 self.events.push_back(Event::Completed {
                     partition,
@@ -427,13 +517,16 @@ impl<B: Sendable> Sender<B> {
                 });
                 index += 1;
             } else {
-                self.give_up(partition, index, Failure::delivery_timeout());
+                let obstacle = self.obstacle(now, partition, Some(index));
+                let failure = Failure::delivery_timeout().after(obstacle);
+                self.give_up(partition, index, failure);
             }
         }
         match source.oldest(partition).map(|created| created + timeout) {
             Some(deadline) if deadline <= now => {
                 let created_until = now.checked_sub(timeout).unwrap_or(now);
-                source.expire(partition, created_until);
+                let obstacle = self.obstacle(now, partition, None);
+                source.expire(partition, created_until, obstacle);
             }
             Some(deadline) => work.wait_at_most(deadline),
             None => {}
@@ -532,7 +625,8 @@ fn stamp<B: Sendable>(
         flight: Flight::Waiting(now),
         attempts: 0,
         ambiguous: false,
-        refusal: None,
+        doubtful_parent: None,
+        last: None,
         told: false,
     });
     state.in_flight.len() - 1

@@ -5,11 +5,27 @@
 //! proved that nothing behind the gap can have been appended (P-60, P-61).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
-use milena_codec::{ErrorCode, ProducerIdentity, Sequence};
+use milena_codec::{ProducerIdentity, Sequence};
 
+use super::failure::Obstacle;
 use super::machine::{Leader, RequestId, Sendable};
+use crate::error::Error;
+
+/// The sequences of a batch: from `base` on, `end` is the first behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SequenceRange {
+    pub(crate) base: Sequence,
+    pub(crate) end: Sequence,
+}
+
+impl SequenceRange {
+    fn contains(self, sequence: Sequence) -> bool {
+        !sequence.is_before(self.base) && sequence.is_before(self.end)
+    }
+}
 
 /// Where a batch that has a sequence stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,15 +44,30 @@ pub(crate) struct Tracked<B> {
     pub(crate) flight: Flight,
     /// Attempts that used up the caller's retries.
     pub(crate) attempts: u32,
-    /// Some attempt may have been appended (P-52).
+    /// Some attempt of this batch may have been appended (P-52).
     pub(crate) ambiguous: bool,
-    /// Why the last attempt that was answered did not succeed.
-    pub(crate) refusal: Option<ErrorCode>,
+    /// The batch that this one was split from, if an attempt of that one may have been appended: its records are
+    /// this one's too (P-67).
+    pub(crate) doubtful_parent: Option<SequenceRange>,
+    /// Why the last attempt that got a response did not succeed.
+    pub(crate) last: Option<Obstacle>,
     /// The caller was already told an outcome (P-45); kept only until the wire has answered.
     pub(crate) told: bool,
 }
 
 impl<B: Sendable> Tracked<B> {
+    /// Its records may be in the log (P-52, P-67).
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.ambiguous || self.doubtful_parent.is_some()
+    }
+
+    pub(crate) fn range(&self) -> SequenceRange {
+        SequenceRange {
+            base: self.base_sequence,
+            end: self.end_sequence(),
+        }
+    }
+
     /// The sequence that follows this batch.
     pub(crate) fn end_sequence(&self) -> Sequence {
         self.base_sequence.advance(self.batch.record_count())
@@ -53,6 +84,10 @@ pub(crate) struct PartitionState<B> {
     pub(crate) leader: Option<Leader>,
     /// The leader refused us: fresh metadata must name it before it is asked again.
     pub(crate) leader_stale: bool,
+    /// Why no leader is known.
+    pub(crate) leader_trouble: Option<Arc<Error>>,
+    /// What a batch may have before compression, learnt from MESSAGE_TOO_LARGE (P-65).
+    pub(crate) batch_bytes_max: Option<usize>,
     /// Whose counter `next_sequence` is (P-13).
     pub(crate) identity: ProducerIdentity,
     pub(crate) next_sequence: Sequence,
@@ -82,6 +117,8 @@ impl<B: Sendable> PartitionState<B> {
         Self {
             leader: None,
             leader_stale: false,
+            leader_trouble: None,
+            batch_bytes_max: None,
             identity: ProducerIdentity::NONE,
             next_sequence: Sequence::ZERO,
             acknowledged_end: Sequence::ZERO,
@@ -118,7 +155,7 @@ impl<B: Sendable> PartitionState<B> {
         for tracked in &mut self.in_flight {
             tracked.base_sequence = self.next_sequence;
             self.next_sequence = self.next_sequence.advance(tracked.batch.record_count());
-            debug_assert!(!tracked.ambiguous);
+            debug_assert!(!tracked.is_in_doubt());
         }
     }
 
@@ -183,6 +220,16 @@ impl<B: Sendable> PartitionState<B> {
             .is_some_and(|u| !self.acknowledged_end.is_before(u))
         {
             self.unresolved = None;
+        }
+    }
+
+    /// A batch from `base` on was appended just now, in sequence: no batch of another extent that includes `base`
+    /// was or will be appended under this identity, because `base` would have been used up (P-24, P-67).
+    pub(crate) fn settle_parents(&mut self, base: Sequence) {
+        for tracked in &mut self.in_flight {
+            tracked
+                .doubtful_parent
+                .take_if(|parent| parent.contains(base));
         }
     }
 

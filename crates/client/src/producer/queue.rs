@@ -248,7 +248,7 @@ impl Shared {
         let timestamp = record.timestamp;
         let mut accumulator = queue.lock();
         let appended = accumulator
-            .try_append(record, self.limits.batch_bytes)
+            .try_append(record)
             .map_err(refuse)?
             .map(|(completion, index)| Delivery::new(Arc::clone(completion), index, timestamp));
         if let Some(delivery) = appended {
@@ -359,7 +359,7 @@ impl Shared {
                 id: PartitionId(u32::try_from(queues.len()).unwrap_or(u32::MAX)),
                 topic: Arc::clone(&entry.name),
                 partition: i32::try_from(partition).unwrap_or(i32::MAX),
-                accumulator: Mutex::new(Accumulator::new()),
+                accumulator: Mutex::new(Accumulator::new(self.limits.batch_bytes)),
                 load: AtomicU32::new(0),
                 has_leader: AtomicBool::new(true),
                 flagged: AtomicBool::new(false),

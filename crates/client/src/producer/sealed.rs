@@ -8,11 +8,10 @@ use milena_codec::record::{Compression, Compressor};
 
 use super::accumulator::PendingBatch;
 use super::delivery::{BatchCompletion, BatchOutcome};
-use super::failure::Failure;
-use super::machine::{Appended, BatchSource, PartitionId, Sendable, Take};
+use super::failure::{Failure, Obstacle};
+use super::machine::{BatchSource, PartitionId, Sendable, Take};
 use super::memory::Room;
 use super::queue::{PartitionQueue, Shared};
-use crate::error::Error;
 
 /// A closed batch on its way: its bytes, its callers and its room in memory. Clones share all of it.
 #[derive(Debug, Clone)]
@@ -23,6 +22,8 @@ struct Sealed {
     closed: ClosedBatch,
     completion: Arc<BatchCompletion>,
     created: Instant,
+    /// Bytes before compression.
+    plain_size: usize,
     /// Shared with the parts of a batch that was cut; given back when the last is done.
     room: Arc<Room>,
 }
@@ -32,18 +33,9 @@ impl SealedBatch {
         &self.0.closed
     }
 
-    /// Tells the callers.
-    pub(crate) fn complete(&self, result: Result<Appended, Error>) {
-        self.0.completion.complete(match result {
-            Ok(Appended {
-                base_offset,
-                log_append_time,
-            }) => BatchOutcome::Appended {
-                base_offset,
-                log_append_time,
-            },
-            Err(error) => BatchOutcome::Failed(error),
-        });
+    /// Resolves the deliveries of its records.
+    pub(crate) fn complete(&self, outcome: BatchOutcome) {
+        self.0.completion.complete(outcome);
     }
 
     /// Makes this batch's callers wait for its parts instead (P-66).
@@ -83,10 +75,18 @@ impl Sendable for SealedBatch {
         self.0.created
     }
 
+    fn plain_size(&self) -> usize {
+        self.0.plain_size
+    }
+
     fn split(&self, batch_bytes_max: usize) -> Option<Vec<Self>> {
         let parts = self.0.closed.split(batch_bytes_max).ok()?;
-        let part = |closed| {
+        let part = |closed: ClosedBatch| {
+            // Near enough: the parts' records are about as large as those of the whole.
+            let (part, whole) = (closed.record_count(), self.record_count().max(1));
+            let bytes_of = |records: u32| usize::try_from(records).unwrap_or(usize::MAX);
             Self(Arc::new(Sealed {
+                plain_size: self.0.plain_size.saturating_mul(bytes_of(part)) / bytes_of(whole),
                 closed,
                 completion: self.0.completion.child(),
                 created: self.0.created,
@@ -133,6 +133,7 @@ impl<'a> Queues<'a> {
             created,
             room,
         } = pending;
+        let plain_size = builder.size();
         let output = if self.compressor.compression() == Compression::None {
             Vec::new()
         } else {
@@ -146,7 +147,7 @@ impl<'a> Queues<'a> {
                     partition,
                     completion,
                     created,
-                    failure: Failure::unencodable(error),
+                    failure: Failure::unsendable(Arc::new(error)),
                 });
             }
         };
@@ -157,6 +158,7 @@ impl<'a> Queues<'a> {
             closed,
             completion,
             created,
+            plain_size,
             room: Arc::new(room),
         })))
     }
@@ -194,7 +196,12 @@ impl BatchSource<SealedBatch> for Queues<'_> {
         self.queue(partition)?.lock().oldest()
     }
 
-    fn expire(&mut self, partition: PartitionId, created_until: Instant) -> usize {
+    fn expire(
+        &mut self,
+        partition: PartitionId,
+        created_until: Instant,
+        obstacle: Option<Obstacle>,
+    ) -> usize {
         let Some(queue) = self.queue(partition) else {
             return 0;
         };
@@ -210,7 +217,7 @@ impl BatchSource<SealedBatch> for Queues<'_> {
             partition,
             completion: pending.completion,
             created: pending.created,
-            failure: Failure::delivery_timeout(),
+            failure: Failure::delivery_timeout().after(obstacle.clone()),
         };
         self.unsent.extend(expired.into_iter().map(failed));
         count

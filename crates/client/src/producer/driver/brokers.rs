@@ -1,14 +1,13 @@
 //! What the driver says to brokers and hears from them: connections, requests, answers, leaders.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use milena_codec::{ErrorCode, ProducerIdentity};
-use milena_connection::{CallError, ConnectionKind};
+use milena_connection::{CallError, CallSite, ConnectionKind, NotSentCause};
 
-use super::super::delivery::BatchOutcome;
-use super::super::exchange::{self, Expected};
+use super::super::exchange::{self, Expected, InitResponse};
 use super::super::identity::InitVerdict;
 use super::super::machine::{Leader, Open, ProduceAnswer, ProduceRequest, Work};
 use super::super::queue::PartitionQueue;
@@ -46,8 +45,7 @@ impl Driver {
         } in unsent
         {
             let age = now.saturating_duration_since(created);
-            let error = self.fail(partition, failure, age);
-            completion.complete(BatchOutcome::Failed(error));
+            completion.complete(self.fail(partition, &failure, age));
         }
     }
 
@@ -82,10 +80,11 @@ impl Driver {
         let cluster = self.cluster.clone();
         let topics = milena_connection::TopicsWanted::Named(self.shared.topic_names());
         self.happenings.push(Box::pin(async move {
-            if let Err(cause) = cluster.refresh(topics).await {
+            let refreshed = cluster.refresh(topics).await;
+            if let Err(cause) = &refreshed {
                 tracing::debug!(%cause, "metadata could not be refreshed");
             }
-            Happening::MetadataRefreshed
+            Happening::MetadataRefreshed(refreshed.map(drop))
         }));
     }
 
@@ -106,7 +105,8 @@ impl Driver {
     pub(super) fn submit(&mut self, now: Instant, request: ProduceRequest<SealedBatch>) {
         let (id, broker) = (request.id, request.broker);
         let Some(Link::Up(connection)) = self.links.get(&broker) else {
-            return self.sender.handle_answer(now, id, ProduceAnswer::NotSent);
+            let answer = self.not_sent(broker, NotSentCause::DeadlinePassed);
+            return self.sender.handle_answer(now, id, answer);
         };
         let versions = self.transacting.as_ref().map(Transacting::produce_versions);
         let sending = exchange::Sending {
@@ -136,8 +136,33 @@ impl Driver {
             Err(cause) => {
                 tracing::debug!(broker, %cause, "a Produce request could not be handed to its connection");
                 self.drop_closed_link(broker);
-                self.sender.handle_answer(now, id, ProduceAnswer::NotSent);
+                let answer = self.not_sent(broker, cause);
+                self.sender.handle_answer(now, id, answer);
             }
+        }
+    }
+
+    /// A Produce request that its connection did not take.
+    fn not_sent(&self, broker: i32, cause: NotSentCause) -> ProduceAnswer {
+        // Neither another attempt nor another broker makes these possible.
+        let is_unsendable = matches!(
+            cause,
+            NotSentCause::Encode { .. } | NotSentCause::NoCommonVersion { .. }
+        );
+        let snapshot = self.cluster.snapshot();
+        let site = CallSite {
+            api: "Produce",
+            broker_id: Some(broker),
+            address: snapshot
+                .broker(broker)
+                .map(|node| Arc::clone(&node.address)),
+            elapsed: Duration::ZERO,
+        };
+        let error = Arc::new(Error::from(CallError::NotSent { site, cause }));
+        if is_unsendable {
+            ProduceAnswer::Unsendable(error)
+        } else {
+            ProduceAnswer::NotSent(error)
         }
     }
 
@@ -154,11 +179,12 @@ impl Driver {
             Err(cause) => {
                 tracing::debug!(broker, %cause, "a Produce request got no answer");
                 self.drop_closed_link(broker);
-                let unknown = cause.is_ambiguous();
-                return if unknown {
-                    ProduceAnswer::Unknown
+                let is_unknown = cause.is_ambiguous();
+                let error = Arc::new(Error::from(cause));
+                return if is_unknown {
+                    ProduceAnswer::Unknown(error)
                 } else {
-                    ProduceAnswer::NotSent
+                    ProduceAnswer::NotSent(error)
                 };
             }
         };
@@ -170,8 +196,12 @@ impl Driver {
                 answer
             }
             Err(cause) => {
-                tracing::warn!(broker, %cause, "malformed Produce answer: its batches' fate is unknown");
-                ProduceAnswer::Unknown
+                tracing::warn!(broker, %cause, "malformed Produce response: the outcome of its batches is unknown");
+                ProduceAnswer::Unknown(Arc::new(Error::Malformed {
+                    request: "Produce",
+                    broker: Some(broker),
+                    cause: Arc::new(cause),
+                }))
             }
         }
     }
@@ -188,15 +218,25 @@ impl Driver {
         now: Instant,
         result: Result<(ErrorCode, ProducerIdentity), CallError>,
     ) {
-        let (answer, identity) = exchange::init_answer(result);
-        match self.requester.handle(now, answer) {
-            InitVerdict::Granted => self.sender.set_identity(identity),
-            InitVerdict::Retry => {}
-            InitVerdict::Refused(code) => {
-                self.fail_queued(&Error::broker(code, "InitProducerId", None));
+        let InitResponse {
+            answer,
+            identity,
+            error,
+        } = exchange::init_answer(result);
+        match (self.requester.handle(now, answer), error) {
+            (InitVerdict::Granted, _) => self.sender.set_identity(identity),
+            (InitVerdict::Retry, error) => {
+                if let Some(error) = error {
+                    self.sender.on_producer_id_failed(Arc::new(error));
+                }
             }
-            InitVerdict::Fatal(code) => {
-                self.end(&Error::broker(code, "InitProducerId", None).into_fatal());
+            (InitVerdict::Refused(code), error) => {
+                let error = error.unwrap_or(Error::broker(code, "InitProducerId", None));
+                self.fail_queued(&error);
+            }
+            (InitVerdict::Fatal(code), error) => {
+                let error = error.unwrap_or(Error::broker(code, "InitProducerId", None));
+                self.end(&error.into_fatal());
             }
         }
     }
@@ -222,17 +262,29 @@ impl Driver {
             }
         }
         for queue in &self.queues {
-            let leader = snapshot
-                .partition(&queue.topic, queue.partition)
-                .and_then(|partition| {
-                    let leader_epoch = partition.leader_epoch.unwrap_or(-1);
-                    Some(Leader {
-                        broker: partition.leader?,
-                        leader_epoch,
-                    })
-                });
+            let metadata = snapshot.partition(&queue.topic, queue.partition);
+            let leader = metadata.and_then(|partition| {
+                let leader_epoch = partition.leader_epoch.unwrap_or(-1);
+                Some(Leader {
+                    broker: partition.leader?,
+                    leader_epoch,
+                })
+            });
             queue.set_has_leader(leader.is_some());
-            self.sender.set_leader(now, queue.id, leader);
+            if leader.is_some() {
+                self.sender.set_leader(now, queue.id, leader);
+                continue;
+            }
+            let of_topic = snapshot.topic(&queue.topic).and_then(|topic| topic.error);
+            let code = metadata.and_then(|partition| partition.error).or(of_topic);
+            let code = code.unwrap_or(if metadata.is_some() {
+                ErrorCode::LeaderNotAvailable
+            } else {
+                ErrorCode::UnknownTopicOrPartition
+            });
+            let topic = Arc::clone(&queue.topic);
+            let trouble = Error::partition(code, "Metadata", None, topic, queue.partition);
+            self.sender.on_leader_missing(queue.id, Arc::new(trouble));
         }
     }
 }

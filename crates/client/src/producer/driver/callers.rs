@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::delivery::BatchOutcome;
-use super::super::failure::Failure;
-use super::super::machine::{Event, PartitionId, Sendable};
+use super::super::failure::{Failure, Place};
+use super::super::machine::{Appended, Event, PartitionId, Sendable};
 use super::Driver;
 use crate::error::Error;
 
@@ -20,7 +20,16 @@ impl Driver {
                     result,
                 } => {
                     let age = now.saturating_duration_since(batch.created());
-                    batch.complete(result.map_err(|failure| self.fail(partition, failure, age)));
+                    batch.complete(match result {
+                        Ok(Appended {
+                            base_offset,
+                            log_append_time,
+                        }) => BatchOutcome::Appended {
+                            base_offset,
+                            log_append_time,
+                        },
+                        Err(failure) => self.fail(partition, &failure, age),
+                    });
                     let (buffer, room) = batch.into_parts();
                     if let Some(buffer) = buffer {
                         self.shared.memory.recycle(buffer);
@@ -30,7 +39,17 @@ impl Driver {
                         self.returns.put(now, room, bytes);
                     }
                 }
-                Event::Split { batch, children } => batch.hand_over(&children),
+                Event::Split {
+                    partition,
+                    batch,
+                    children,
+                    batch_bytes_max,
+                } => {
+                    batch.hand_over(&children);
+                    if let Some(queue) = self.queues.get(partition.0 as usize) {
+                        queue.lock().limit_batches(batch_bytes_max);
+                    }
+                }
                 Event::DataLossSuspected { partition } => {
                     let queue = self.queues.get(partition.0 as usize);
                     let (topic, partition) = queue.map_or(("", -1), |q| (&*q.topic, q.partition));
@@ -40,11 +59,9 @@ impl Driver {
                         "acknowledged records may be lost: the leader lacks what came before this batch"
                     );
                 }
-                Event::Fatal(failure) => {
+                Event::Fatal { partition, failure } => {
                     let error =
-                        failure
-                            .clone()
-                            .into_delivery_error(Arc::from(""), -1, Duration::ZERO);
+                        self.with_place(partition, Duration::ZERO, |place| failure.to_error(place));
                     // Its transaction may know better what it means: that it is fenced.
                     self.spoil_transaction(&error, &failure);
                     self.end(&error.into_fatal());
@@ -53,20 +70,49 @@ impl Driver {
         }
     }
 
-    /// The error of a failed batch; its transaction hears of it before its caller does (L-8).
+    /// What the callers of a failed batch get; its transaction knows of it before they do (L-8).
     pub(super) fn fail(
         &mut self,
         partition: PartitionId,
-        failure: Failure,
+        failure: &Failure,
         age: Duration,
-    ) -> Error {
-        let queue = self.queues.get(partition.0 as usize);
-        let (topic, partition) = queue.map_or((Arc::from(""), -1), |queue| {
-            (Arc::clone(&queue.topic), queue.partition)
+    ) -> BatchOutcome {
+        let (error, outcome) = self.with_place(partition, age, |place| {
+            let error = failure.to_error(place);
+            let outcome = failure.to_outcome(&error, place);
+            (error, outcome)
         });
-        let error = failure.clone().into_delivery_error(topic, partition, age);
-        self.spoil_transaction(&error, &failure);
-        error
+        self.spoil_transaction(&error, failure);
+        outcome
+    }
+
+    /// Names the partition, its leader's address and the rest that an error says of a batch.
+    fn with_place<T>(
+        &self,
+        partition: PartitionId,
+        age: Duration,
+        say: impl FnOnce(&Place<'_>) -> T,
+    ) -> T {
+        let name_of = |partition: PartitionId| {
+            let queue = self.queues.get(partition.0 as usize);
+            queue.map_or((Arc::from(""), -1), |queue| {
+                (Arc::clone(&queue.topic), queue.partition)
+            })
+        };
+        let address_of = |broker| {
+            let snapshot = self.cluster.snapshot();
+            let node = snapshot.broker(broker)?;
+            Some(Arc::from(node.address.to_string()))
+        };
+        let (topic, number) = name_of(partition);
+        say(&Place {
+            topic,
+            partition: number,
+            age,
+            address_of: &address_of,
+            trouble: self.shared.standing.trouble(),
+            name_of: &name_of,
+        })
     }
 
     /// Fails what has no sequence yet.

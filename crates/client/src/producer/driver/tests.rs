@@ -81,7 +81,7 @@ async fn a_batch_that_can_not_be_compressed_leaves_its_transaction_with_the_abor
         partition: PartitionId(0),
         completion: pending.completion,
         created: pending.created,
-        failure: Failure::unencodable(error),
+        failure: Failure::unsendable(Arc::new(error)),
     };
     driver.tell_unsent(now(), vec![unsent]);
     assert!(matches!(

@@ -1,10 +1,11 @@
 //! What an answer does to the batches of its request: §1.6 to §1.9.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use milena_codec::{ErrorCode, Sequence};
 
-use super::super::failure::{Failure, Outcome};
+use super::super::failure::{Failure, Obstacle, Outcome, Rejection};
 use super::super::partition::{Flight, Tracked};
 use super::super::verdict::{Verdict, verdict};
 use super::Sender;
@@ -17,6 +18,15 @@ pub(super) struct Retry {
     /// Uses up one of the caller's retries (P-36).
     counts: bool,
     delay: Option<Duration>,
+    /// Why the attempt did not succeed, where that is known.
+    last: Option<Obstacle>,
+}
+
+/// Whose response it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct From {
+    broker: i32,
+    connection: u64,
 }
 
 impl<B: Sendable> Sender<B> {
@@ -33,6 +43,7 @@ impl<B: Sendable> Sender<B> {
                 broker.throttled_until = Some(now + *throttle);
             }
         }
+        let mut unanswered = None;
         let mut answers = match answer {
             ProduceAnswer::Answered { partitions, .. } => partitions,
             ProduceAnswer::Written => {
@@ -43,28 +54,42 @@ impl<B: Sendable> Sender<B> {
                     .map(|p| (*p, written.clone()))
                     .collect()
             }
-            ProduceAnswer::NotSent => {
+            ProduceAnswer::NotSent(cause) => {
                 for partition in request.partitions {
-                    self.retry(
-                        now,
-                        partition,
-                        id,
-                        Retry {
-                            ambiguous: false,
-                            counts: false,
-                            delay: None,
-                        },
-                    );
+                    let retry = Retry {
+                        ambiguous: false,
+                        counts: false,
+                        delay: None,
+                        last: Some(Obstacle::Failed(Arc::clone(&cause))),
+                    };
+                    self.retry(now, partition, id, retry);
                 }
                 return;
             }
-            ProduceAnswer::Unknown => Vec::new(),
+            ProduceAnswer::Unsendable(cause) => {
+                for partition in request.partitions {
+                    let state = self.partitions.get(partition.0 as usize);
+                    if let Some(index) = state.and_then(|state| state.position_of(id)) {
+                        let failure = Failure::unsendable(Arc::clone(&cause));
+                        self.refused(partition, index, failure);
+                    }
+                }
+                return;
+            }
+            ProduceAnswer::Unknown(cause) => {
+                unanswered = Some(Obstacle::Failed(cause));
+                Vec::new()
+            }
         };
         for partition in request.partitions {
             let found = answers.iter().position(|(p, _)| *p == partition);
             match found.map(|index| answers.swap_remove(index).1) {
                 Some(answer) => {
-                    self.handle_partition(now, partition, id, request.connection, answer)
+                    let from = From {
+                        broker: request.broker,
+                        connection: request.connection,
+                    };
+                    self.handle_partition(now, partition, id, from, answer)
                 }
                 // A partition the answer does not name is as unknown as one without an answer.
                 None => self.retry(
@@ -75,6 +100,7 @@ impl<B: Sendable> Sender<B> {
                         ambiguous: true,
                         counts: true,
                         delay: None,
+                        last: unanswered.clone(),
                     },
                 ),
             }
@@ -86,9 +112,11 @@ impl<B: Sendable> Sender<B> {
         now: Instant,
         partition: PartitionId,
         id: RequestId,
-        connection: u64,
+        from: From,
         answer: PartitionAnswer,
     ) {
+        let connection = from.connection;
+        let rejected = || Failure::rejected(Rejection::of(from.broker, &answer));
         let Some(index) = self.partitions[partition.0 as usize].position_of(id) else {
             return;
         };
@@ -108,8 +136,6 @@ impl<B: Sendable> Sender<B> {
                 self.appended(partition, index, connection, appended);
             }
             Verdict::Retry { refresh, ambiguous } => {
-                let state = &mut self.partitions[partition.0 as usize];
-                state.in_flight[index].refusal = Some(answer.code);
                 if refresh {
                     self.partitions[partition.0 as usize].leader_stale = true;
                 }
@@ -124,32 +150,36 @@ impl<B: Sendable> Sender<B> {
                         ambiguous,
                         counts: !concurrent,
                         delay,
+                        last: Some(Obstacle::Rejected(Rejection::of(from.broker, &answer))),
                     },
                 );
             }
-            Verdict::TooLarge => self.too_large(now, partition, index, &answer),
-            Verdict::Refused => self.refused(partition, index, Failure::broker(&answer)),
+            Verdict::TooLarge => self.too_large(now, partition, index, from, &answer),
+            Verdict::Refused => self.refused(partition, index, rejected()),
             // A batch without a sequence can't be out of order: a mistake of the broker's proves nothing appended.
             Verdict::OutOfOrderSequence | Verdict::UnknownProducerId if !self.config.idempotent => {
-                self.refused(partition, index, Failure::broker(&answer));
+                self.refused(partition, index, rejected());
             }
             Verdict::OutOfOrderSequence => {
-                self.out_of_order(now, partition, index, connection, &answer);
+                self.out_of_order(now, partition, index, from, &answer);
             }
             Verdict::UnknownProducerId => {
-                self.unknown_producer(now, partition, index, connection, &answer);
+                self.unknown_producer(now, partition, index, from, &answer);
             }
             Verdict::RaiseEpoch { ambiguous } => {
                 let tracked = &mut self.partitions[partition.0 as usize].in_flight[index];
                 tracked.ambiguous |= ambiguous;
-                self.refused(partition, index, Failure::broker(&answer));
+                self.refused(partition, index, rejected());
             }
             Verdict::Fatal => {
-                let failure = Failure::broker(&answer);
-                // Before the batches it fails: whoever hears of one finds the producer at its end (L-8).
-                self.events.push_back(Event::Fatal(failure.clone()));
-                self.refused(partition, index, failure.clone());
-                self.fail_all(&failure);
+                // Before the batches it fails: a caller that learns of one finds the producer unusable (L-8).
+                self.events.push_back(Event::Fatal {
+                    partition,
+                    failure: rejected(),
+                });
+                self.refused(partition, index, rejected());
+                let rejection = Rejection::of(from.broker, &answer);
+                self.fail_all(&Failure::rejected_elsewhere(partition, rejection));
             }
         }
     }
@@ -171,6 +201,9 @@ impl<B: Sendable> Sender<B> {
             .base_offset
             .and_then(|base| base.checked_add(count - 1));
         state.acknowledge(tracked.end_sequence(), last_offset);
+        if self.config.idempotent && appended.base_offset.is_some() {
+            state.settle_parents(tracked.base_sequence);
+        }
         state.confirmed_connection = Some(connection);
         if !tracked.told {
             let batch = tracked.batch;
@@ -203,12 +236,17 @@ impl<B: Sendable> Sender<B> {
             && state.in_flight[index].batch.record_count() > 1
         {
             let answer = PartitionAnswer::of(ErrorCode::MessageTooLarge);
-            return self.too_large(now, partition, index, &answer);
+            let from = From {
+                broker: 0,
+                connection: 0,
+            };
+            return self.too_large(now, partition, index, from, &answer);
         }
         let Some(tracked) = state.in_flight.get_mut(index) else {
             return;
         };
         tracked.ambiguous |= retry.ambiguous;
+        tracked.last = retry.last.or(tracked.last.take());
         if retry.counts {
             tracked.attempts += 1;
         }
@@ -239,20 +277,21 @@ impl<B: Sendable> Sender<B> {
             return;
         };
         self.unresolved_batches -= 1;
-        let outcome = if tracked.ambiguous {
+        let in_doubt = tracked.is_in_doubt();
+        let outcome = if in_doubt {
             Outcome::Unknown
         } else {
             Outcome::Refused
         };
         if self.config.idempotent {
-            if tracked.ambiguous {
+            if in_doubt {
                 state.note_unresolved(tracked.end_sequence());
             } else {
                 state.note_gap(tracked.base_sequence);
             }
         }
         if !tracked.told {
-            let failure = failure.after(tracked.refusal);
+            let failure = failure.or_after(tracked.last);
             let result = Err(failure.with_outcome(outcome));
             self.events.push_back(Event::Completed {
                 partition,
@@ -269,41 +308,71 @@ impl<B: Sendable> Sender<B> {
             return;
         };
         let base = tracked.base_sequence;
-        let ambiguous = tracked.ambiguous;
+        let in_doubt = tracked.is_in_doubt();
         self.give_up(partition, index, failure);
         let state = &mut self.partitions[partition.0 as usize];
         // An earlier attempt may be in the log: then the followers are in sequence after all (P-52).
-        if self.config.idempotent && !ambiguous {
+        if self.config.idempotent && !in_doubt {
             state.note_gap(base);
         }
     }
 
+    /// MESSAGE_TOO_LARGE: the same records in smaller batches, which cover exactly the sequences of this one (P-65).
+    ///
+    /// It says that this attempt was not appended. An earlier attempt without a response may have been, under a
+    /// larger `max.message.bytes` (P-67). Its records are split all the same, under the same identity and
+    /// sequences, because the leader's check of sequences then decides, whatever became of that attempt:
+    /// * It is in the log: its sequences are used up. The first part is not in sequence and has another extent than
+    ///   any batch that the leader remembers, so it is rejected with OUT_OF_ORDER_SEQUENCE_NUMBER and nothing is
+    ///   appended twice (P-21, P-24).
+    /// * It is not in the log: the first part is appended. A late copy of the attempt is out of sequence from then
+    ///   on, and before that it leads to the first case.
+    ///
+    /// So the parts inherit the doubt (`doubtful_parent`): one that is out of order ends as unknown and is never
+    /// renumbered (P-53, P-61); one that is appended settles the doubt of all of them.
     pub(super) fn too_large(
         &mut self,
         now: Instant,
         partition: PartitionId,
         index: usize,
+        from: From,
         answer: &PartitionAnswer,
     ) {
-        let limit = self.config.batch_bytes_max;
         let state = &mut self.partitions[partition.0 as usize];
         let Some(tracked) = state.in_flight.get(index) else {
             return;
         };
-        // Cutting changes the sequence ranges that the broker compares: only on proof (P-66, P-67).
-        let may_split = tracked.batch.record_count() > 1 && !tracked.ambiguous && !tracked.told;
-        let half = (tracked.batch.wire_size() / 2).max(1);
+        let is_passed = tracked.base_sequence.is_before(state.acknowledged_end);
+        if self.config.idempotent && is_passed && tracked.is_in_doubt() {
+            // A later batch of this epoch was appended, so an earlier attempt of this one was (P-33).
+            let appended = Appended {
+                base_offset: None,
+                log_append_time: None,
+            };
+            return self.appended(partition, index, from.connection, appended);
+        }
+        let may_split = tracked.batch.record_count() > 1 && !tracked.told; // P-66
+        let known = state.batch_bytes_max.unwrap_or(self.config.batch_bytes_max);
+        let batch_bytes_max = known.min(tracked.batch.plain_size() / 2).max(1);
         let children = if may_split {
-            tracked.batch.split(limit.min(half))
+            tracked.batch.split(batch_bytes_max)
         } else {
             None
         };
         let Some(children) = children.filter(|children| children.len() > 1) else {
-            return self.refused(partition, index, Failure::broker(answer));
+            let mut rejection = Rejection::of(from.broker, answer);
+            rejection.message.get_or_insert_with(|| {
+                let bytes = tracked.batch.wire_size();
+                let hint = "max.message.bytes of the topic, or message.max.bytes of the broker, is smaller";
+                Arc::from(format!("a batch of {bytes} bytes that can't be split: {hint}"))
+            });
+            return self.refused(partition, index, Failure::rejected(rejection));
         };
+        state.batch_bytes_max = Some(batch_bytes_max);
         let Some(parent) = state.in_flight.remove(index) else {
             return;
         };
+        let own_doubt = parent.ambiguous.then(|| parent.range());
         let mut base_sequence = parent.base_sequence;
         for (offset, child) in children.iter().enumerate() {
             let end = base_sequence.advance(child.record_count());
@@ -313,7 +382,8 @@ impl<B: Sendable> Sender<B> {
                 flight: Flight::Waiting(now),
                 attempts: parent.attempts,
                 ambiguous: false,
-                refusal: parent.refusal,
+                doubtful_parent: parent.doubtful_parent.or(own_doubt),
+                last: parent.last.clone(),
                 told: false,
             };
             state.in_flight.insert(index + offset, tracked);
@@ -321,8 +391,10 @@ impl<B: Sendable> Sender<B> {
         }
         self.unresolved_batches += children.len() - 1;
         self.events.push_back(Event::Split {
+            partition,
             batch: parent.batch,
             children,
+            batch_bytes_max,
         });
     }
 
@@ -332,25 +404,31 @@ impl<B: Sendable> Sender<B> {
         now: Instant,
         partition: PartitionId,
         index: usize,
-        connection: u64,
+        from: From,
         answer: &PartitionAnswer,
     ) {
         let state = &mut self.partitions[partition.0 as usize];
         let Some(tracked) = state.in_flight.get_mut(index) else {
             return;
         };
-        let (base, ambiguous) = (tracked.base_sequence, tracked.ambiguous);
+        let (base, in_doubt) = (tracked.base_sequence, tracked.is_in_doubt());
+        let rejection = Rejection::of(from.broker, answer);
         if tracked.told {
             return self.forget_told(partition, index);
         }
         if base.is_before(state.acknowledged_end) {
+            if !in_doubt {
+                // A leader that had lost the producer's state took a later batch first (P-24); of this one it
+                // rejected every attempt.
+                return self.refused(partition, index, Failure::rejected(rejection));
+            }
             // A later batch of this epoch was appended, so this one was (P-33); the broker no longer
             // remembers where (P-53).
             let appended = Appended {
                 base_offset: None,
                 log_append_time: None,
             };
-            return self.appended(partition, index, connection, appended);
+            return self.appended(partition, index, from.connection, appended);
         }
         if index > 0 || state.is_behind_gap(base) {
             // An earlier batch is still to be resolved, or the hole before this one is being closed: no
@@ -362,17 +440,17 @@ impl<B: Sendable> Sender<B> {
         let lost = state.unresolved.is_none() && state.acknowledged_end != Sequence::ZERO;
         state.note_gap(base);
         let flight = state.in_flight[index].flight;
-        if self.config.transactional || ambiguous {
-            self.give_up(partition, index, Failure::broker(answer)); // P-53, P-56, P-57
+        if self.config.transactional || in_doubt {
+            self.give_up(partition, index, Failure::rejected(rejection)); // P-53, P-56, P-57
         } else if let Flight::OnWire(id) = flight {
             // The next attempt comes later: a broker that always answers so must not be asked as fast as it can,
             // with an epoch spent on each (L-26). Behind a doubtful batch it is not this one's fault (P-36, P-57).
             let counts = state.unresolved.is_none();
-            state.in_flight[index].refusal = Some(answer.code);
             let retry = Retry {
                 ambiguous: false,
                 counts,
                 delay: None,
+                last: Some(Obstacle::Rejected(rejection)),
             };
             self.retry(now, partition, id, retry);
         }
@@ -388,7 +466,7 @@ impl<B: Sendable> Sender<B> {
         now: Instant,
         partition: PartitionId,
         index: usize,
-        connection: u64,
+        from: From,
         answer: &PartitionAnswer,
     ) {
         let state = &mut self.partitions[partition.0 as usize];
@@ -404,6 +482,7 @@ impl<B: Sendable> Sender<B> {
                     ambiguous: false,
                     counts: true,
                     delay: None,
+                    last: Some(Obstacle::Rejected(Rejection::of(from.broker, answer))),
                 };
                 self.retry(now, partition, id, retry);
             }
@@ -413,7 +492,7 @@ impl<B: Sendable> Sender<B> {
                 state.note_gap(base);
                 state.restart = self.config.transactional;
             }
-            (Some(_), _) => self.out_of_order(now, partition, index, connection, answer), // P-59d
+            (Some(_), _) => self.out_of_order(now, partition, index, from, answer), // P-59d
         }
     }
 

@@ -21,7 +21,7 @@ use milena_codec::{ProducerEpoch, ProducerId, ProducerIdentity, Sequence};
 
 use self::log::Log;
 use self::network::Wire;
-use super::super::failure::{Failure, Outcome};
+use super::super::failure::{Failure, Obstacle, Outcome};
 use super::types::{
     BatchSource, Event, Gate, Leader, PartitionAnswer, PartitionId, Passage, ProduceAnswer,
     Sendable, SenderConfig, Take,
@@ -63,6 +63,10 @@ impl Sendable for Batch {
         self.created
     }
 
+    fn plain_size(&self) -> usize {
+        self.bytes
+    }
+
     fn split(&self, _: usize) -> Option<Vec<Self>> {
         let half = self.records / 2;
         let part = |first, records| Self {
@@ -100,7 +104,7 @@ impl BatchSource<Batch> for Queues {
         Some(first.created)
     }
 
-    fn expire(&mut self, partition: PartitionId, until: Instant) -> usize {
+    fn expire(&mut self, partition: PartitionId, until: Instant, _: Option<Obstacle>) -> usize {
         let queue = self.waiting.entry(partition).or_default();
         let expired = queue.iter().take_while(|b| b.created <= until).count();
         self.expired.extend(queue.drain(..expired));
@@ -241,7 +245,7 @@ impl World {
 
     fn apply(&mut self, operation: u8, argument: u8) {
         let broker = i32::from(argument % 2) + 1;
-        match operation % 24 {
+        match operation % 25 {
             0 | 1 => self.put(argument),
             2..=4 => self.drain(),
             5 | 6 => self.work(broker),
@@ -250,7 +254,7 @@ impl World {
                 self.work(broker);
                 self.deliver(broker, Duration::from_millis(u64::from(argument)));
             }
-            10 | 11 => self.refuse(operation % 24 == 11, argument),
+            10 | 11 => self.refuse(operation % 25 == 11, argument),
             12 => self.garble(broker),
             13 => self.cut(argument),
             14 => self.work_left_behind(argument),
@@ -261,6 +265,7 @@ impl World {
             20 => self.learn_leaders(Some(argument)),
             21 => self.grant_wanted(argument % 2 == 1),
             22 => self.forget(argument),
+            23 => self.limit(argument),
             _ => self.end_if(argument),
         }
     }
@@ -391,6 +396,15 @@ impl World {
         }
     }
 
+    /// A topic's configuration changes: what was taken before may be too large now, and the other way round.
+    fn limit(&mut self, argument: u8) {
+        let count = self.logs.len().max(1);
+        if let Some(log) = self.logs.get_mut(usize::from(argument) % count) {
+            let bytes_max = usize::from(argument / 3 % 16) * 50;
+            log.bytes_max = (bytes_max > 0).then_some(bytes_max);
+        }
+    }
+
     fn end_if(&mut self, argument: u8) {
         if argument < 250 || self.seen.has_ended {
             return;
@@ -405,6 +419,9 @@ impl World {
     fn settle(&mut self) {
         while !self.left_behind.is_empty() {
             self.work_left_behind(0);
+        }
+        for log in &mut self.logs {
+            log.bytes_max = None;
         }
         self.carry_on(DELIVERY_TIMEOUT + Duration::from_secs(10));
         self.seen.assert_all_told(self.next_record);

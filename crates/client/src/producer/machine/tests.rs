@@ -34,6 +34,10 @@ impl Sendable for TestBatch {
         self.created
     }
 
+    fn plain_size(&self) -> usize {
+        self.bytes
+    }
+
     fn split(&self, _: usize) -> Option<Vec<Self>> {
         let half = self.records / 2;
         let part = |id, records| Self {
@@ -47,7 +51,10 @@ impl Sendable for TestBatch {
 }
 
 #[derive(Debug, Default)]
-struct Queue(BTreeMap<PartitionId, VecDeque<TestBatch>>, Vec<TestBatch>);
+struct Queue(
+    BTreeMap<PartitionId, VecDeque<TestBatch>>,
+    Vec<(TestBatch, Option<Obstacle>)>,
+);
 
 impl BatchSource<TestBatch> for Queue {
     fn take(&mut self, partition: PartitionId, _: Instant) -> Take<TestBatch> {
@@ -62,13 +69,20 @@ impl BatchSource<TestBatch> for Queue {
             .map(|batch| batch.created)
     }
 
-    fn expire(&mut self, partition: PartitionId, until: Instant) -> usize {
+    fn expire(
+        &mut self,
+        partition: PartitionId,
+        until: Instant,
+        obstacle: Option<Obstacle>,
+    ) -> usize {
         let queue = self.0.entry(partition).or_default();
         let expired = queue
             .iter()
             .take_while(|batch| batch.created <= until)
             .count();
-        self.1.extend(queue.drain(..expired));
+        let drained = queue.drain(..expired);
+        self.1
+            .extend(drained.map(|batch| (batch, obstacle.clone())));
         expired
     }
 }
@@ -86,6 +100,16 @@ fn config() -> SenderConfig {
         request_bytes_max: 10_000,
         seed: 1,
     }
+}
+
+/// Why a request got no response.
+fn cut() -> Arc<Error> {
+    Arc::new(Error::Transport {
+        request: "Produce",
+        address: Some("k1:9092".into()),
+        sent: true,
+        cause: Arc::new(std::io::Error::other("the connection was cut")),
+    })
 }
 
 fn identity(producer_epoch: i16) -> ProducerIdentity {
@@ -198,7 +222,7 @@ impl Bench {
 
     fn lose(&mut self, id: RequestId) {
         self.sender
-            .handle_answer(self.now, id, ProduceAnswer::Unknown);
+            .handle_answer(self.now, id, ProduceAnswer::Unknown(cut()));
     }
 
     fn wait(&mut self, millis: u64) {
@@ -458,7 +482,7 @@ fn another_partition_keeps_its_epoch_until_it_is_drained() {
         bench.drain().is_empty(),
         "P-14: the batch of the old epoch is not answered yet"
     );
-    let lost = ProduceAnswer::Unknown;
+    let lost = ProduceAnswer::Unknown(cut());
     bench.sender.handle_answer(bench.now, other.id, lost);
     bench.wait(200);
     let again = bench.send_one();
@@ -603,7 +627,7 @@ fn a_fatal_answer_ends_every_batch_and_nothing_is_sent_any_more() {
     let events = bench.events();
     assert_eq!(events.len(), 3, "{events:?}");
     assert!(
-        matches!(events.first(), Some(Event::Fatal(_))),
+        matches!(events.first(), Some(Event::Fatal { .. })),
         "L-8: before anyone is told of a batch: {events:?}"
     );
     bench.put(1);

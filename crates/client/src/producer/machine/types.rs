@@ -1,11 +1,13 @@
 //! What the sender takes and gives.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use milena_codec::ErrorCode;
 use milena_codec::record::BatchStamp;
 
-use super::super::failure::Failure;
+use super::super::failure::{Failure, Obstacle, RecordError};
+use crate::error::Error;
 
 /// Index of a partition within one producer; given out once, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,7 +30,10 @@ pub(crate) trait Sendable: Clone {
     fn wire_size(&self) -> usize;
     /// When its first record was accepted: its delivery deadline counts from here (P-70).
     fn created(&self) -> Instant;
-    /// The same records in order as batches of at most `batch_bytes_max`, or `None` if they can't be cut (P-65).
+    /// Bytes of the batch before compression: what `batch_bytes_max` bounds.
+    fn plain_size(&self) -> usize;
+    /// The same records in order as batches of at most `batch_bytes_max` before compression, or `None` if they
+    /// can't be cut (P-65).
     fn split(&self, batch_bytes_max: usize) -> Option<Vec<Self>>;
 }
 
@@ -48,8 +53,13 @@ pub(crate) trait BatchSource<B> {
     /// When the oldest waiting batch was created.
     fn oldest(&mut self, partition: PartitionId) -> Option<Instant>;
     /// Fails the batches that were created at `created_until` or before, none of which was ever sent
-    /// (P-71), and says how many there were.
-    fn expire(&mut self, partition: PartitionId, created_until: Instant) -> usize;
+    /// (P-71), and says how many there were. `obstacle` stood in their way.
+    fn expire(
+        &mut self,
+        partition: PartitionId,
+        created_until: Instant,
+        obstacle: Option<Obstacle>,
+    ) -> usize;
 }
 
 /// Whether a partition may begin to send a batch that has no sequence yet. What was sent before may always
@@ -135,6 +145,8 @@ pub(crate) struct PartitionAnswer {
     pub(crate) base_offset: Option<i64>,
     pub(crate) log_append_time: Option<i64>,
     pub(crate) log_start_offset: Option<i64>,
+    /// The records at fault, where the leader names them (KIP-467).
+    pub(crate) record_errors: Vec<RecordError>,
 }
 
 /// How a Produce request ended.
@@ -146,10 +158,12 @@ pub(crate) enum ProduceAnswer {
     },
     /// acks=0: the bytes were handed to the socket (P-3).
     Written,
-    /// Proved not written.
-    NotSent,
+    /// Proved not written; may be sent again.
+    NotSent(Arc<Error>),
+    /// Proved not written, and would not be at a further attempt: the client cannot send it.
+    Unsendable(Arc<Error>),
     /// The connection or the time ran out with the request on it (P-43).
-    Unknown,
+    Unknown(Arc<Error>),
 }
 
 /// The place of an appended batch in the log.
@@ -168,12 +182,22 @@ pub(crate) enum Event<B> {
         batch: B,
         result: Result<Appended, Failure>,
     },
-    /// A batch was cut in smaller ones that take its place (P-65).
-    Split { batch: B, children: Vec<B> },
+    /// A batch was cut in smaller ones that take its place (P-65). Further batches of the partition should have
+    /// at most `batch_bytes_max` bytes before compression.
+    Split {
+        partition: PartitionId,
+        batch: B,
+        children: Vec<B>,
+        batch_bytes_max: usize,
+    },
     /// A leader refused a sequence that must have followed: acknowledged records may be lost (P-56, P-82).
     DataLossSuspected { partition: PartitionId },
     /// Nothing more can be sent; told before the batches that fail with it (L-8).
-    Fatal(Failure),
+    Fatal {
+        /// Whose leader said so.
+        partition: PartitionId,
+        failure: Failure,
+    },
 }
 
 impl PartitionAnswer {
@@ -184,6 +208,7 @@ impl PartitionAnswer {
             base_offset: None,
             log_append_time: None,
             log_start_offset: None,
+            record_errors: Vec::new(),
         }
     }
 }

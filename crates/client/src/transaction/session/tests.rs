@@ -1,6 +1,7 @@
 //! What callers hear of a transaction, and when.
 
 use super::*;
+use crate::producer::failure::Rejection;
 use crate::producer::machine::PartitionAnswer;
 use crate::producer::queue::Placed;
 use crate::producer::queue::tests::{placing, shared};
@@ -21,7 +22,7 @@ fn send(shared: &Shared, transaction: u64) -> Result<Placed, Error> {
 }
 
 fn fail(transacting: &mut Transacting, code: ErrorCode) {
-    let failure = Failure::broker(&PartitionAnswer::of(code));
+    let failure = Failure::rejected(Rejection::of(3, &PartitionAnswer::of(code)));
     let error = Error::broker(code, "Produce", Some(3));
     transacting.batch_failed(error, &failure);
 }

@@ -26,6 +26,8 @@ pub(super) struct Log {
     /// The record at each offset.
     pub(super) records: Vec<u64>,
     producers: BTreeMap<i64, Known>,
+    /// What a batch may have, `max.message.bytes`.
+    pub(super) bytes_max: Option<usize>,
     /// Where retention has come to.
     start_offset: i64,
 }
@@ -73,6 +75,13 @@ impl Log {
 
     /// Appends the batch, or says why not.
     pub(super) fn produce(&mut self, batch: &Batch, stamp: BatchStamp) -> PartitionAnswer {
+        if self
+            .bytes_max
+            .is_some_and(|bytes_max| batch.bytes > bytes_max)
+        {
+            // Before its sequence is looked at, and without a claim about the start of the log.
+            return PartitionAnswer::of(ErrorCode::MessageTooLarge);
+        }
         let producer = stamp.producer;
         let (base, epoch) = (stamp.base_sequence, producer.producer_epoch.0);
         if !producer.is_some() {

@@ -1,14 +1,22 @@
 //! Connections, what is on them, and what becomes of it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use milena_codec::ErrorCode;
+
+use crate::error::Error;
 
 use super::{
     BROKERS, Batch, Outgoing, PartitionAnswer, PartitionId, ProduceAnswer, ProduceRequest, World,
     index, log,
 };
+
+/// Why a request got no response.
+fn cause() -> Arc<Error> {
+    Arc::new(Error::TransactionAborted)
+}
 
 type Answers = Vec<(PartitionId, PartitionAnswer)>;
 
@@ -211,7 +219,7 @@ impl World {
         let mut left_behind = VecDeque::new();
         for (place, (request, answers)) in wire.requests.into_iter().enumerate() {
             let answer = if place >= sent && answers.is_none() {
-                ProduceAnswer::NotSent
+                ProduceAnswer::NotSent(cause())
             } else {
                 self.has_reached = true;
                 for outgoing in &request.batches {
@@ -220,7 +228,7 @@ impl World {
                 if answers.is_none() && stays_behind {
                     left_behind.extend(request.batches);
                 }
-                ProduceAnswer::Unknown
+                ProduceAnswer::Unknown(cause())
             };
             self.sender.handle_answer(self.now, request.id, answer);
         }

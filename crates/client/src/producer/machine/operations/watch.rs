@@ -194,12 +194,14 @@ impl World {
                     };
                     self.seen.tell(&batch, told);
                 }
-                Event::Split { batch, children } => {
+                Event::Split {
+                    batch, children, ..
+                } => {
                     let of_children: Vec<_> = children.iter().flat_map(Batch::ids).collect();
                     assert!(batch.ids().eq(of_children), "P-65");
                 }
                 Event::DataLossSuspected { .. } => {}
-                Event::Fatal(_) => {
+                Event::Fatal { .. } => {
                     self.seen.has_ended = true;
                     self.fail_queued();
                 }

@@ -1,5 +1,8 @@
 //! One rule at a time, on one partition.
 
+use std::fmt::Write as _;
+
+use super::super::super::failure::Place;
 use super::*;
 
 fn completed(events: &[Event<TestBatch>]) -> Vec<(u64, Result<Option<i64>, Outcome>)> {
@@ -10,7 +13,7 @@ fn completed(events: &[Event<TestBatch>]) -> Vec<(u64, Result<Option<i64>, Outco
                 let result = result.as_ref().map(|appended| appended.base_offset);
                 Some((batch.id, result.map_err(|failure| failure.outcome)))
             }
-            Event::Split { .. } | Event::DataLossSuspected { .. } | Event::Fatal(_) => None,
+            Event::Split { .. } | Event::DataLossSuspected { .. } | Event::Fatal { .. } => None,
         })
         .collect()
 }
@@ -345,19 +348,126 @@ fn a_batch_that_was_told_is_not_cut_and_the_parts_of_an_open_one_are_waited_for(
     assert_eq!(bench.sender.unresolved_batches(), 0);
 }
 
-/// P-67: an earlier attempt may be in the log under the range that cutting would change.
-#[test]
-fn a_batch_with_an_unanswered_attempt_is_not_cut() {
-    let mut bench = Bench::confirmed(config());
+/// A batch of four records, rejected as too large at its second attempt; the response to the first was lost.
+fn split_in_doubt(config: SenderConfig) -> (Bench, u64) {
+    let mut bench = Bench::confirmed(config);
     let batch = bench.put(4);
     let sent = bench.send_one();
     bench.lose(sent.id);
     bench.wait(200);
     let again = bench.send_one();
+    assert_eq!(sequences(std::slice::from_ref(&again)), [(0, 1)], "P-21");
     bench.refuse(again.id, ErrorCode::MessageTooLarge);
     let events = bench.events();
-    assert_eq!(events.len(), 1, "no split: {events:?}");
-    assert_eq!(completed(&events), [(batch, Err(Outcome::Unknown))]);
+    assert!(matches!(events[..], [Event::Split { .. }]), "{events:?}");
+    (bench, batch)
+}
+
+/// P-67: the leader judges sizes before sequences, so the parts are in sequence exactly if the batch is not in the log.
+#[test]
+fn a_batch_too_large_whose_first_response_was_lost_is_split_under_its_own_sequences() {
+    let (mut bench, batch) = split_in_doubt(config());
+    let first = bench.send_one();
+    assert_eq!(sequences(std::slice::from_ref(&first)), [(0, 1)]);
+    bench.acknowledge(first.id);
+    let second = bench.send_one();
+    assert_eq!(sequences(std::slice::from_ref(&second)), [(0, 3)]);
+    // The first part is in the log in the place of the batch, so nothing of the second can be in it yet.
+    bench.refuse(second.id, ErrorCode::InvalidRecord);
+    let results = completed(&bench.events());
+    assert_eq!(
+        results,
+        [(batch, Ok(Some(100))), (batch + 1, Err(Outcome::Refused))]
+    );
+}
+
+/// P-67, P-61: the topic took larger batches when the first attempt reached it.
+#[test]
+fn the_parts_of_a_batch_that_was_appended_before_the_limit_fell_are_unknown_and_not_appended_again()
+{
+    for transactional in [false, true] {
+        let (mut bench, batch) = split_in_doubt(SenderConfig {
+            transactional,
+            ..config()
+        });
+        let first = bench.send_one();
+        bench.refuse(first.id, ErrorCode::OutOfOrderSequenceNumber);
+        bench.wait(120_000);
+        assert!(bench.drain().is_empty(), "nothing is sent again");
+        let results = completed(&bench.events());
+        let unknown = Err(Outcome::Unknown);
+        assert_eq!(results, [(batch, unknown), (batch + 1, unknown)]);
+    }
+}
+
+/// P-33: the sequences of the batch are used up, and only by itself.
+#[test]
+fn a_batch_too_large_that_a_later_success_proves_to_be_in_the_log_is_a_success() {
+    let mut bench = Bench::confirmed(config());
+    let batch = bench.put(4);
+    bench.put(1);
+    let sent = bench.drain();
+    bench.lose(sent[0].id);
+    bench.acknowledge(sent[1].id);
+    bench.events();
+    bench.wait(200);
+    let again = bench.send_one();
+    bench.refuse(again.id, ErrorCode::MessageTooLarge);
+    assert_eq!(completed(&bench.events()), [(batch, Ok(None))]);
+}
+
+/// P-65: what was learnt of one batch spares the next ones a rejection at each size between.
+#[test]
+fn a_partition_remembers_the_size_that_its_leader_rejected() {
+    let mut bench = Bench::confirmed(config());
+    bench.put(4);
+    let sent = bench.send_one();
+    bench.refuse(sent.id, ErrorCode::MessageTooLarge);
+    let sizes = |bench: &mut Bench| -> Vec<usize> {
+        let events = bench.events().into_iter();
+        let sizes = events.filter_map(|event| match event {
+            Event::Split {
+                partition,
+                batch_bytes_max,
+                ..
+            } => Some((partition, batch_bytes_max)),
+            Event::Completed { .. } | Event::DataLossSuspected { .. } | Event::Fatal { .. } => None,
+        });
+        sizes
+            .map(|(partition, size)| {
+                assert_eq!(partition, P0);
+                size
+            })
+            .collect()
+    };
+    assert_eq!(sizes(&mut bench), [50], "half of the 100 bytes");
+    let part = bench.send_one();
+    bench.refuse(part.id, ErrorCode::MessageTooLarge);
+    assert_eq!(sizes(&mut bench), [25]);
+    let part = bench.send_one();
+    bench.acknowledge(part.id);
+    let part = bench.send_one();
+    bench.acknowledge(part.id);
+    let part = bench.send_one();
+    bench.refuse(part.id, ErrorCode::MessageTooLarge);
+    assert_eq!(sizes(&mut bench), [25], "and not half of that again");
+}
+
+/// P-24: a leader without state takes a sequence from anywhere. What every attempt rejected is not in the log.
+#[test]
+fn a_batch_whose_every_attempt_was_rejected_is_not_acknowledged_by_a_later_success() {
+    let mut bench = Bench::confirmed(config());
+    let batch = bench.put(1);
+    bench.put(1);
+    let sent = bench.drain();
+    bench.refuse(sent[0].id, ErrorCode::NotEnoughReplicas);
+    bench.acknowledge(sent[1].id);
+    bench.events();
+    bench.wait(200);
+    let again = bench.send_one();
+    bench.refuse(again.id, ErrorCode::OutOfOrderSequenceNumber);
+    let results = completed(&bench.events());
+    assert_eq!(results, [(batch, Err(Outcome::Refused))]);
 }
 
 /// P-70: each batch by its own age; P-72: in retry it may be in the log, never sent it is not.
@@ -379,7 +489,7 @@ fn deadlines_count_from_the_creation_of_each_batch() {
     assert!(bench.queue.1.is_empty(), "the younger has a second left");
     bench.wait(1_000);
     bench.drain();
-    let expired: Vec<_> = bench.queue.1.iter().map(|batch| batch.id).collect();
+    let expired: Vec<_> = bench.queue.1.iter().map(|(batch, _)| batch.id).collect();
     assert_eq!(expired, [younger]);
 }
 
@@ -482,7 +592,7 @@ fn in_a_transaction_the_sequence_of_a_batch_that_was_never_written_is_used_again
     assert_eq!(sequences(std::slice::from_ref(&sent)), [(0, 1)]);
     bench
         .sender
-        .handle_answer(bench.now, sent.id, ProduceAnswer::NotSent);
+        .handle_answer(bench.now, sent.id, ProduceAnswer::NotSent(cut()));
     bench.sender.on_disconnected(1);
     bench.wait(120_000);
     assert!(bench.drain().is_empty());
@@ -602,6 +712,131 @@ fn an_offset_beyond_all_offsets_does_not_stop_the_sender() {
     assert_eq!(completed(&bench.events()), [(batch, Ok(Some(i64::MAX)))]);
 }
 
+fn error_of(failure: &Failure) -> Error {
+    failure.to_error(&Place {
+        topic: "orders".into(),
+        partition: 0,
+        age: Duration::from_secs(120),
+        address_of: &|broker| Some(format!("k{broker}:9092").into()),
+        trouble: None,
+        name_of: &|_| ("payments".into(), 7),
+    })
+}
+
+/// How a time-out of a bench's only batch reads, cause by cause.
+fn timed_out(mut bench: Bench) -> String {
+    bench.wait(130_000);
+    bench.drain();
+    let expired = std::mem::take(&mut bench.queue.1).into_iter();
+    let expired = expired.map(|(_, obstacle)| Failure::delivery_timeout().after(obstacle));
+    let failures = bench.events().into_iter().filter_map(|event| match event {
+        Event::Completed {
+            partition: P0,
+            result,
+            ..
+        } => result.err(),
+        Event::Completed { .. }
+        | Event::Split { .. }
+        | Event::DataLossSuspected { .. }
+        | Event::Fatal { .. } => None,
+    });
+    let failures: Vec<_> = failures.chain(expired).collect();
+    let [failure] = &failures[..] else {
+        panic!("{failures:?}")
+    };
+    let error = error_of(failure);
+    let mut chain = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        write!(chain, " <- {error}").unwrap();
+        cause = error.source();
+    }
+    chain
+}
+
+fn trouble(what: &'static str) -> Arc<Error> {
+    Arc::new(Error::misuse(what))
+}
+
+/// Each way in which the delivery timeout can pass: what stood in the way is the cause.
+#[test]
+fn every_delivery_timeout_names_what_stood_in_the_way() {
+    type Way = (&'static str, fn(&mut Bench));
+    let ways: [Way; 10] = [
+        ("no producer id", |bench| {
+            bench.sender.identity = ProducerIdentity::NONE;
+            bench.sender.on_producer_id_failed(trouble("no id"));
+        }),
+        ("no metadata", |bench| {
+            bench.sender.set_leader(bench.now, P0, None);
+            bench
+                .sender
+                .on_metadata_refreshed(Some(trouble("no metadata")));
+        }),
+        ("no leader", |bench| {
+            bench.sender.on_leader_missing(P0, trouble("no leader"));
+        }),
+        ("no connection", |bench| {
+            bench.sender.on_disconnected(1);
+            bench.sender.on_connect_failed(1, trouble("refused"));
+        }),
+        ("throttled", |bench| {
+            bench.put_on(PartitionId(1), 1);
+            let sent = bench.send_one();
+            let answer = ProduceAnswer::Answered {
+                partitions: vec![(PartitionId(1), PartitionAnswer::of(ErrorCode::None))],
+                throttle: Duration::from_secs(1_000),
+            };
+            bench.sender.handle_answer(bench.now, sent.id, answer);
+            bench.events();
+        }),
+        ("unanswered", |bench| {
+            bench.put(1);
+            bench.send_one();
+        }),
+        ("behind an unanswered request", |bench| {
+            bench.put_on(PartitionId(1), 1);
+            bench.send_one();
+            bench.wait(100_000);
+        }),
+        ("rejected", |bench| {
+            bench.put(1);
+            let sent = bench.send_one();
+            bench.refuse(sent.id, ErrorCode::NotEnoughReplicas);
+        }),
+        ("cut", |bench| {
+            bench.put(1);
+            let sent = bench.send_one();
+            bench.sender.on_disconnected(1);
+            bench.lose(sent.id);
+        }),
+        ("cut, and no connection since", |bench| {
+            bench.put(1);
+            let sent = bench.send_one();
+            bench.sender.on_disconnected(1);
+            bench.lose(sent.id);
+            bench.sender.on_connect_failed(1, trouble("refused"));
+        }),
+    ];
+    let mut report = String::new();
+    for (name, prepare) in ways {
+        let mut bench = Bench::new(SenderConfig {
+            in_flight_max: 1,
+            ..config()
+        });
+        let other = bench.sender.add_partition();
+        bench.sender.set_leader(bench.now, other, Some(LEADER));
+        prepare(&mut bench);
+        if bench.sender.unresolved_batches() == 0 || name.starts_with("behind") {
+            bench.put(1);
+        }
+        writeln!(report, "{name}: {}", timed_out(bench)).unwrap();
+    }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.bind(|| insta::assert_snapshot!("obstacles", report));
+}
+
 /// P-54: whoever hears that the time ran out hears what stood in the way.
 #[test]
 fn a_batch_that_ran_out_of_time_tells_what_its_leader_said_last() {
@@ -613,11 +848,9 @@ fn a_batch_that_ran_out_of_time_tells_what_its_leader_said_last() {
     bench.drain();
     let failures = bench.events().into_iter().filter_map(|event| match event {
         Event::Completed { result, .. } => result.err(),
-        Event::Split { .. } | Event::DataLossSuspected { .. } | Event::Fatal(_) => None,
+        Event::Split { .. } | Event::DataLossSuspected { .. } | Event::Fatal { .. } => None,
     });
-    let told: Vec<_> = failures
-        .map(|failure| failure.into_delivery_error("orders".into(), 0, Duration::from_secs(120)))
-        .collect();
+    let told: Vec<_> = failures.map(|failure| error_of(&failure)).collect();
     let [error] = &told[..] else {
         panic!("{told:?}")
     };

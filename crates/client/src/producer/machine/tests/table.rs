@@ -166,7 +166,7 @@ impl Case {
 
     fn events(&mut self) -> String {
         let mut told: Vec<_> = self.bench.events().iter().map(event).collect();
-        for batch in std::mem::take(&mut self.bench.queue.1) {
+        for (batch, _) in std::mem::take(&mut self.bench.queue.1) {
             told.push(format!("{} expired", name(&batch)));
         }
         told.join(", ")
@@ -182,7 +182,7 @@ impl Case {
                     Flight::OnWire(_) => "sent",
                     Flight::Waiting(_) => "waits",
                 };
-                let doubt = if tracked.ambiguous { "?" } else { "" };
+                let doubt = if tracked.is_in_doubt() { "?" } else { "" };
                 let told = if tracked.told { ", told" } else { "" };
                 format!("{} {flight}{doubt}{told}", name(&tracked.batch))
             })
@@ -237,12 +237,14 @@ fn event(event: &Event<TestBatch>) -> String {
             Outcome::Refused => format!("{} refused", name(batch)),
             Outcome::Unknown => format!("{} unknown", name(batch)),
         },
-        Event::Split { batch, children } => {
+        Event::Split {
+            batch, children, ..
+        } => {
             let parts: Vec<_> = children.iter().map(name).collect();
             format!("{} cut into {}", name(batch), parts.join(" and "))
         }
         Event::DataLossSuspected { .. } => "data loss suspected".to_owned(),
-        Event::Fatal(_) => "fatal".to_owned(),
+        Event::Fatal { .. } => "fatal".to_owned(),
     }
 }
 
@@ -396,7 +398,7 @@ const INPUTS: [Input; 25] = [
         let now = case.bench.now;
         case.bench
             .sender
-            .handle_answer(now, id, ProduceAnswer::NotSent);
+            .handle_answer(now, id, ProduceAnswer::NotSent(cut()));
         Some(())
     }),
     ("newest: appended", |case| {
