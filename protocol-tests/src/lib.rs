@@ -29,6 +29,7 @@ pub mod breaking;
 pub mod cluster;
 pub mod failure;
 pub mod flavour;
+pub mod house;
 pub mod jars;
 pub mod java;
 pub mod observer;
