@@ -2,6 +2,7 @@
 //!
 //! | to | use |
 //! |---|---|
+//! | connect, and make the handles below | [`Client`] |
 //! | write records, each once and in order | [`Producer`] |
 //! | write records of many partitions and consumed offsets together, or none | [`TransactionalProducer`] |
 //! | read what was committed, and know how far that is | [`Consumer`] |
@@ -44,6 +45,7 @@ macro_rules! bug {
 }
 
 pub mod admin;
+mod client;
 pub mod config;
 pub mod consumer;
 #[cfg(feature = "deliberate-bugs")]
@@ -60,9 +62,11 @@ mod transaction;
 pub mod transport;
 
 pub use admin::Admin;
+pub use client::Client;
 pub use config::{
-    Acks, ClientConfig, ConfigError, ConsumerBuilder, ConsumerConfig, DeliveryGuarantee,
-    Partitioner, ProducerBuilder, ProducerConfig, TransactionalProducerConfig,
+    Acks, ClientBuilder, ClientConfig, ConfigError, ConsumerBuilder, ConsumerConfig,
+    DeliveryGuarantee, Partitioner, ProducerBuilder, ProducerConfig, Standalone,
+    TransactionalProducerConfig,
 };
 pub use consumer::{Consumer, IsolationLevel, OffsetReset, TopicPartition};
 pub use error::{Cause, Error, Recovery, Report, recovery_of};

@@ -58,7 +58,7 @@ impl Admin {
     {
         loop {
             let options = CallOptions {
-                kind: ConnectionKind::Lookup,
+                kind: ConnectionKind::Admin,
                 version_max: Some(version_max),
                 ..CallOptions::default()
             };

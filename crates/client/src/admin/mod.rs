@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use milena_connection::{Cluster, Connector, TcpConnector};
 
+use crate::client::Client;
 use crate::config::ClientConfig;
 use crate::error::Error;
 
@@ -52,15 +53,19 @@ impl Admin {
         config: ClientConfig,
         connector: Arc<dyn Connector>,
     ) -> Result<Self, Error> {
-        crate::runtime::runtime()?;
-        let cluster = crate::runtime::cluster(&config, connector)?;
-        Ok(Self {
-            cluster,
-            config: Arc::new(config),
-        })
+        Ok(Self::on(&Client::with_connector(config, connector)?))
     }
 
-    /// Closes the connections, for all clones; calls that are under way fail.
+    /// An admin handle of this client.
+    pub(crate) fn on(client: &Client) -> Self {
+        Self {
+            cluster: client.handle(),
+            config: Arc::clone(client.shared_config()),
+        }
+    }
+
+    /// Closes this handle, for all its clones; calls on them that are under way fail. The connections close with
+    /// the last handle of the client.
     ///
     /// # Cancel safety
     /// Dropped early, the connections close in the background.

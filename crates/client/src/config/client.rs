@@ -144,6 +144,34 @@ impl Default for ClientSettings {
 /// Kafka counts durations in a signed 32-bit number of milliseconds.
 pub(super) const DURATION_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
+/// What a client is set to, for the builders of its handles.
+impl From<&ClientConfig> for ClientSettings {
+    fn from(config: &ClientConfig) -> Self {
+        let mut settings = Self::default();
+        settings.set_bootstrap(config.bootstrap.iter().map(ToString::to_string));
+        settings.client_id.set(config.client_id.clone());
+        settings.request_timeout.set(config.request_timeout);
+        settings.connect_timeout.set(config.connect_timeout);
+        settings.retry_backoff.set(config.retry_backoff);
+        settings.retry_backoff_max.set(config.retry_backoff_max);
+        settings.reconnect_backoff.set(config.reconnect_backoff);
+        settings
+            .reconnect_backoff_max
+            .set(config.reconnect_backoff_max);
+        settings.metadata_max_age.set(config.metadata_max_age);
+        settings
+            .in_flight_requests_max
+            .set(config.in_flight_requests_max);
+        settings.limits = config.limits;
+        settings
+    }
+}
+
+/// A builder of a handle with client-level settings of its own; [`Client`](crate::Client) in its place
+/// makes a builder of a handle of that client, which has no methods for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Standalone;
+
 impl ClientSettings {
     pub(super) fn set_bootstrap(&mut self, addresses: impl IntoIterator<Item = impl Into<String>>) {
         self.bootstrap

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::client::{ClientConfig, ClientSettings, client_setters, countable, in_range};
+use super::client::{
+    ClientConfig, ClientSettings, Standalone, client_setters, countable, in_range,
+};
 use super::setting::{Setting, Shown};
 use super::{ConfigError, DeliveryGuarantee};
 use crate::consumer::{IsolationLevel, OffsetReset};
@@ -172,9 +174,10 @@ impl ConsumerSettings {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct ConsumerBuilder {
+pub struct ConsumerBuilder<On = Standalone> {
     pub(super) client: ClientSettings,
     pub(super) settings: ConsumerSettings,
+    pub(super) on: On,
 }
 
 impl ConsumerBuilder {
@@ -186,10 +189,30 @@ impl ConsumerBuilder {
         Self {
             client,
             settings: ConsumerSettings::default(),
+            on: Standalone,
         }
     }
 
     client_setters!();
+
+    /// The checked settings.
+    ///
+    /// # Errors
+    /// The first setting that cannot work, with its value, the reason and what to do.
+    pub fn build(self) -> Result<ConsumerConfig, ConfigError> {
+        self.finish().map(|(config, Standalone)| config)
+    }
+}
+
+impl<On> ConsumerBuilder<On> {
+    /// A builder for a handle of a client with these settings.
+    pub(crate) fn on_client(config: &ClientConfig, on: On) -> Self {
+        Self {
+            client: config.into(),
+            settings: ConsumerSettings::default(),
+            on,
+        }
+    }
 
     /// Which records of transactions are seen. Default [`IsolationLevel::ReadCommitted`], unlike
     /// the Java client: what was aborted should not be seen by accident.
@@ -269,16 +292,13 @@ impl ConsumerBuilder {
         self
     }
 
-    /// The checked settings.
-    ///
-    /// # Errors
-    /// The first setting that cannot work, with its value, the reason and what to do.
-    pub fn build(self) -> Result<ConsumerConfig, ConfigError> {
+    /// The checked settings, and what the handle is made on.
+    pub(crate) fn finish(self) -> Result<(ConsumerConfig, On), ConfigError> {
         let client = self.client.build()?;
         let settings = self.settings;
         settings.check(&self.client)?;
         let fetch_bytes_max = settings.fetch_bytes_that_fit(client.limits.frame_bytes);
-        Ok(ConsumerConfig {
+        let config = ConsumerConfig {
             client,
             isolation_level: settings.isolation_level.into_value(),
             offset_reset: settings.offset_reset.into_value(),
@@ -290,6 +310,7 @@ impl ConsumerBuilder {
             poll_records_max: settings.poll_records_max.into_value(),
             check_crcs: settings.check_crcs.into_value(),
             rack: settings.rack.into_value(),
-        })
+        };
+        Ok((config, self.on))
     }
 }

@@ -22,7 +22,7 @@ mod setting;
 mod tests;
 mod values;
 
-pub use client::{ClientBuilder, ClientConfig};
+pub use client::{ClientBuilder, ClientConfig, Standalone};
 pub use consumer::{ConsumerBuilder, ConsumerConfig};
 pub use delivery::DeliveryGuarantee;
 pub use error::ConfigError;

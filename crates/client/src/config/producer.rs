@@ -7,7 +7,7 @@ use std::time::Duration;
 use milena_codec::Compression;
 use milena_codec::record::Compressor;
 
-use super::client::{ClientConfig, ClientSettings, client_setters};
+use super::client::{ClientConfig, ClientSettings, Standalone, client_setters};
 use super::setting::Setting;
 use super::values::{Acks, Partitioner};
 use super::{ConfigError, DeliveryGuarantee, rules};
@@ -148,9 +148,10 @@ impl Default for ProducerSettings {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct ProducerBuilder<Mode = Idempotent> {
+pub struct ProducerBuilder<Mode = Idempotent, On = Standalone> {
     pub(super) client: ClientSettings,
     pub(super) settings: ProducerSettings,
+    pub(super) on: On,
     pub(super) mode: PhantomData<Mode>,
 }
 
@@ -163,6 +164,19 @@ impl ProducerBuilder<Idempotent> {
         Self {
             client,
             settings: ProducerSettings::default(),
+            on: Standalone,
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<On> ProducerBuilder<Idempotent, On> {
+    /// A builder for a handle of a client with these settings.
+    pub(crate) fn on_client(config: &ClientConfig, on: On) -> Self {
+        Self {
+            client: config.into(),
+            settings: ProducerSettings::default(),
+            on,
             mode: PhantomData,
         }
     }
@@ -173,26 +187,34 @@ impl ProducerBuilder<Idempotent> {
     /// Every instance that runs at the same time needs an id of its own, and keeps it over
     /// restarts: a new producer with the id of another fences that one and ends its open
     /// transaction. 1..=32,767 bytes.
-    pub fn transactional_id(mut self, id: impl Into<String>) -> ProducerBuilder<Transactional> {
+    pub fn transactional_id(mut self, id: impl Into<String>) -> ProducerBuilder<Transactional, On> {
         self.settings.transactional_id.set(Some(id.into()));
         ProducerBuilder {
             client: self.client,
             settings: self.settings,
+            on: self.on,
             mode: PhantomData,
         }
     }
 
+    /// The checked settings, and what the handle is made on.
+    pub(crate) fn finish(self) -> Result<(ProducerConfig, On), ConfigError> {
+        let client = self.client.build()?;
+        Ok((rules::producer(client, self.settings)?, self.on))
+    }
+}
+
+impl ProducerBuilder<Idempotent> {
     /// The checked settings.
     ///
     /// # Errors
     /// The first setting that cannot work, with its value, the reason and what to do.
     pub fn build(self) -> Result<ProducerConfig, ConfigError> {
-        let client = self.client.build()?;
-        rules::producer(client, self.settings)
+        self.finish().map(|(config, Standalone)| config)
     }
 }
 
-impl ProducerBuilder<Transactional> {
+impl<On> ProducerBuilder<Transactional, On> {
     /// How long a transaction may stay open before its coordinator aborts it and readers may pass.
     /// From 1 ms to what the broker allows (`transaction.max.timeout.ms`, 15 min by default); a
     /// longer one is refused when the producer starts. Default 60 s: as long as an open
@@ -221,19 +243,31 @@ impl ProducerBuilder<Transactional> {
         self
     }
 
+    /// The checked settings, and what the handle is made on.
+    pub(crate) fn finish(self) -> Result<(TransactionalProducerConfig, On), ConfigError> {
+        let client = self.client.build()?;
+        Ok((
+            rules::transactional_producer(client, self.settings)?,
+            self.on,
+        ))
+    }
+}
+
+impl ProducerBuilder<Transactional> {
     /// The checked settings.
     ///
     /// # Errors
     /// The first setting that cannot work, with its value, the reason and what to do.
     pub fn build(self) -> Result<TransactionalProducerConfig, ConfigError> {
-        let client = self.client.build()?;
-        rules::transactional_producer(client, self.settings)
+        self.finish().map(|(config, Standalone)| config)
     }
 }
 
 impl<Mode> ProducerBuilder<Mode> {
     client_setters!();
+}
 
+impl<Mode, On> ProducerBuilder<Mode, On> {
     /// Whose word a write waits for. Default [`Acks::All`]. A lesser one switches idempotence off,
     /// and is refused together with `enable_idempotence(true)` or a transactional id (P-1, P-2).
     pub fn acks(mut self, acks: Acks) -> Self {

@@ -17,6 +17,7 @@ use super::offsets;
 use super::opening::open;
 use super::records::Records;
 use super::types::{NextOffset, OffsetAndTimestamp, Position, ResetTarget, TopicPartition};
+use crate::client::Client;
 use crate::config::ConsumerConfig;
 use crate::error::Error;
 use crate::runtime::{self, after, now};
@@ -77,10 +78,15 @@ impl Consumer {
         config: ConsumerConfig,
         connector: Arc<dyn Connector>,
     ) -> Result<Self, Error> {
+        let client = Client::with_connector(config.client.clone(), connector)?;
+        Self::start_on(&client, config)
+    }
+
+    /// Starts a consumer of a client that has the client-level settings of `config`.
+    pub(crate) fn start_on(client: &Client, config: ConsumerConfig) -> Result<Self, Error> {
         let runtime = runtime::runtime()?;
-        let cluster = runtime::cluster(&config.client, connector)?;
-        let machine = Machine::new(settings(&config, fastrand::u64(..)));
-        let shared = Arc::new(Shared::new(machine, cluster, config));
+        let machine = Machine::new(settings(&config, client.seed()));
+        let shared = Arc::new(Shared::new(machine, client.handle(), config));
         let (stop, stopped) = oneshot::channel();
         let task = runtime.spawn(driver::run(Arc::clone(&shared), stopped));
         Ok(Self { shared, stop, task })

@@ -11,6 +11,7 @@ use super::delivery::Delivery;
 use super::driver::{Driver, Parts};
 use super::queue::{SendLimits, Shared};
 use super::record::Record;
+use crate::client::Client;
 use crate::config::ProducerConfig;
 use crate::error::Error;
 use crate::runtime;
@@ -65,9 +66,14 @@ impl Producer {
         config: ProducerConfig,
         connector: Arc<dyn Connector>,
     ) -> Result<Self, Error> {
+        let client = Client::with_connector(config.client.clone(), connector)?;
+        Self::start_on(&client, config)
+    }
+
+    /// Starts a producer of a client that has the client-level settings of `config`.
+    pub(crate) fn start_on(client: &Client, config: ProducerConfig) -> Result<Self, Error> {
         let runtime = runtime::runtime()?;
-        let cluster = runtime::cluster(&config.client, connector)?;
-        let (core, driver) = start(config, None, cluster, fastrand::u64(..));
+        let (core, driver) = start(config, None, client.handle(), client.seed());
         runtime.spawn(driver.run());
         Ok(Self {
             core: Arc::new(core),

@@ -18,7 +18,7 @@ use kafka_protocol::protocol::StrBytes;
 use milena_codec::message::Request as Message;
 use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
 use milena_connection::{
-    CallError, CallOptions, Cluster, CoordinatorKind as Kind, NotSentCause, Target,
+    CallError, CallOptions, Cluster, ConnectionKind, CoordinatorKind as Kind, NotSentCause, Target,
 };
 
 use crate::consumer::TopicPartition;
@@ -87,6 +87,7 @@ pub(crate) async fn perform(
     } = call;
     let broker = broker.map_or(Target::Any, Target::Broker);
     let options = CallOptions {
+        kind: ConnectionKind::Transaction,
         version_min: Some(*versions.start()),
         version_max: Some(*versions.end()),
         ..CallOptions::default()

@@ -7,6 +7,7 @@ use milena_connection::{Connector, TcpConnector};
 
 use super::session::{Answer, Request, Transacting, outcome_not_asked};
 use super::{GroupMetadata, OffsetToCommit, TransactionConfig, TwoPhase};
+use crate::client::Client;
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
 use crate::producer::api::start;
@@ -85,6 +86,15 @@ impl TransactionalProducer {
         config: TransactionalProducerConfig,
         connector: Arc<dyn Connector>,
     ) -> Result<Self, Error> {
+        let client = Client::with_connector(config.producer.client.clone(), connector)?;
+        Self::start_on(&client, config).await
+    }
+
+    /// Starts a producer of a client that has the client-level settings of `config`.
+    pub(crate) async fn start_on(
+        client: &Client,
+        config: TransactionalProducerConfig,
+    ) -> Result<Self, Error> {
         #[cfg(feature = "two-phase-commit")]
         let two_phase = if config.two_phase_commit {
             TwoPhase::On
@@ -93,18 +103,18 @@ impl TransactionalProducer {
         };
         #[cfg(not(feature = "two-phase-commit"))]
         let two_phase = TwoPhase::Off;
-        Self::start_as(config, connector, two_phase).await
+        Self::start_as(client, config, two_phase).await
     }
 
     pub(super) async fn start_as(
+        client: &Client,
         config: TransactionalProducerConfig,
-        connector: Arc<dyn Connector>,
         two_phase: TwoPhase,
     ) -> Result<Self, Error> {
         let runtime = runtime::runtime()?;
-        let cluster = runtime::cluster(&config.producer.client, connector)?;
-        let client = &config.producer.client;
-        let seed = fastrand::u64(..);
+        let cluster = client.handle();
+        let seed = client.seed();
+        let client = client.config();
         let transacting = Transacting::new(
             TransactionConfig {
                 transactional_id: Arc::clone(&config.transactional_id),

@@ -36,6 +36,7 @@ impl ConsumerBuilder {
             builder: Self {
                 client: common,
                 settings,
+                on: super::super::client::Standalone,
             },
             unknown,
         })

@@ -86,6 +86,7 @@ where
         builder: ProducerBuilder {
             client: common,
             settings,
+            on: super::super::client::Standalone,
             mode: PhantomData,
         },
         unknown,

@@ -13,7 +13,6 @@ use super::super::api::start;
 use super::super::record::Record;
 use super::*;
 use crate::config::ProducerBuilder;
-use crate::runtime;
 
 /// The topic `t` with one partition.
 fn metadata() -> MetadataResponse {
@@ -43,7 +42,8 @@ async fn a_send_to_an_unknown_partition_waits_no_longer_than_max_block() {
         .max_block(max_block)
         .build()
         .unwrap();
-    let cluster = runtime::cluster(&config.client, network.connector()).unwrap();
+    let client = crate::client::Client::with_connector(config.client.clone(), network.connector());
+    let cluster = client.unwrap().handle();
     let (core, driver) = start(config, None, cluster, 1);
     let broker = network.accept("boot:9092");
     let answer_once = async {

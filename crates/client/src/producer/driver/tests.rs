@@ -9,16 +9,16 @@ use super::super::sealed::Unsent;
 use super::*;
 use crate::config::ProducerBuilder;
 use crate::error::Error;
-use crate::runtime;
 use crate::transaction::TransactionVersion;
 use crate::transaction::tests::Txn;
-use milena_connection::TcpConnector;
 use std::time::Duration;
 
 /// The two ends of a producer that knows a topic and reaches nobody.
 fn producer(transacting: Option<Transacting>) -> (Core, Driver) {
     let config = ProducerBuilder::new(["localhost:1"]).build().unwrap();
-    let cluster = runtime::cluster(&config.client, Arc::new(TcpConnector::new())).unwrap();
+    let cluster = crate::client::Client::new(config.client.clone())
+        .unwrap()
+        .handle();
     let transactional = transacting.map(|transacting| (Arc::from("payments"), transacting));
     let (core, driver) = start(config, transactional, cluster, 1);
     core.shared.register("orders", 1);

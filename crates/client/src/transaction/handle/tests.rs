@@ -3,7 +3,6 @@
 use std::error::Error as _;
 use std::io;
 
-use milena_connection::TcpConnector;
 use milena_connection::test_support::Network;
 
 use super::*;
@@ -16,7 +15,9 @@ use crate::transaction::tests::Txn;
 /// A producer with an open transaction, and its other end; no broker is to be had.
 fn producer() -> (TransactionalProducer, Driver) {
     let config = ProducerBuilder::new(["localhost:1"]).build().unwrap();
-    let cluster = runtime::cluster(&config.client, Arc::new(TcpConnector::new())).unwrap();
+    let cluster = crate::client::Client::new(config.client.clone())
+        .unwrap()
+        .handle();
     let open = Transacting::over(Txn::written(TransactionVersion::Two).machine);
     let transactional = Some((Arc::from("payments"), open));
     let (core, driver) = start(config, transactional, cluster, 1);

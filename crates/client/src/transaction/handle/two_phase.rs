@@ -5,6 +5,7 @@ use std::sync::Arc;
 use milena_connection::{Connector, TcpConnector};
 
 use super::{Transaction, TransactionOutcome, TransactionalProducer, ask};
+use crate::client::Client;
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
 use crate::transaction::session::{Answer, Request};
@@ -92,7 +93,8 @@ impl TransactionalProducer {
                  configuration with two_phase_commit(true)",
             ));
         }
-        let producer = Self::start_as(config, connector, TwoPhase::Keeping).await?;
+        let client = Client::with_connector(config.producer.client.clone(), connector)?;
+        let producer = Self::start_as(&client, config, TwoPhase::Keeping).await?;
         let prepared = producer.prepared().await?;
         Ok((producer, prepared))
     }
