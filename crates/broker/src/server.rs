@@ -21,16 +21,16 @@ const API_VERSIONS: i16 = <kafka_protocol::messages::ApiVersionsRequest as Reque
 enum ConnectionError {
     #[error("the request cannot be read")]
     Decode(#[from] DecodeError),
-    #[error("the answer cannot be written")]
+    #[error("the response cannot be written")]
     Encode(#[from] EncodeError),
     #[error("the bytes are no request")]
     Frame(#[from] FrameError),
     #[error("the connection failed")]
     Io(#[from] io::Error),
-    #[error("version {api_version} of API {api_key} is not served")]
+    #[error("{} version {api_version} is not served", handlers::api_name(*api_key))]
     Unserved { api_key: i16, api_version: i16 },
     #[error("{0}")]
-    Told(String),
+    NoResponse(String),
 }
 
 /// What is to be done with the connection after a request.
@@ -100,15 +100,17 @@ impl Connection {
         }
         let (broker_id, client) = (self.broker_id, &self.client_host);
         match error {
-            // Clients come and go.
-            ConnectionError::Io(_) => {
+            // Clients come and go, and one that produces with acks=0 learns of an error by losing its connection.
+            ConnectionError::Io(_) | ConnectionError::NoResponse(_) => {
                 tracing::debug!(broker_id, %client, "connection closed: {error}{causes}");
             }
+            // The client is at fault, or newer than this broker.
             ConnectionError::Decode(_)
-            | ConnectionError::Encode(_)
             | ConnectionError::Frame(_)
-            | ConnectionError::Unserved { .. }
-            | ConnectionError::Told(_) => {
+            | ConnectionError::Unserved { .. } => {
+                tracing::warn!(broker_id, %client, "connection closed: {error}{causes}");
+            }
+            ConnectionError::Encode(_) => {
                 tracing::error!(broker_id, %client, "connection closed: {error}{causes}");
             }
         }
@@ -314,7 +316,7 @@ impl Exchange {
         match reply {
             Reply::Answer(body) => Ok(Next::Answer(self.frame(&body)?)),
             Reply::Silence => Ok(Next::Nothing),
-            Reply::Close(reason) => Err(ConnectionError::Told(reason)),
+            Reply::Close(reason) => Err(ConnectionError::NoResponse(reason)),
         }
     }
 

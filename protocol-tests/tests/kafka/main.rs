@@ -21,3 +21,5 @@ mod transactions;
 #[cfg(feature = "two-phase-commit")]
 #[cfg(test)]
 mod two_phase;
+#[cfg(test)]
+mod verdicts;
