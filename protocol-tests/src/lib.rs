@@ -36,6 +36,7 @@ pub mod observer;
 pub mod port;
 pub mod process;
 pub mod proxy;
+pub mod python;
 pub mod raw;
 pub mod rules;
 pub mod scratch;
