@@ -24,8 +24,8 @@ enum Verdict {
 }
 
 impl TxnCoordinator {
-    /// Answers EndTxn as the matrix of transactions.md 2.8 says; gives the identity to go on with, none for a
-    /// client of versions 0 and 1. Success means that the end is decided, not that it can be seen (T-60).
+    /// Ends the open transaction (T-52, T-53, T-64); returns the identity to go on with, none for a client of
+    /// versions 0 and 1. Success means that the end is decided, not that it can be seen (T-60).
     ///
     /// # Errors
     /// [`ErrorCode::InvalidRequest`], [`ErrorCode::InvalidProducerIdMapping`],
@@ -48,6 +48,7 @@ impl TxnCoordinator {
             }
             return Ok(ProducerIdentity::NONE);
         }
+        transaction.check_settled()?;
         match transaction.judge_v2(request)? {
             Verdict::Done => Ok(transaction.producer()),
             Verdict::Prepare(state) => {
@@ -122,16 +123,13 @@ impl Transaction {
             (TransactionState::Ongoing, marker) => Ok(Verdict::Prepare(prepared(marker))),
             (TransactionState::CompleteCommit, Marker::Commit)
             | (TransactionState::CompleteAbort, Marker::Abort) => Ok(Verdict::Done),
-            (TransactionState::PrepareCommit, Marker::Commit)
-            | (TransactionState::PrepareAbort, Marker::Abort) => {
+            (TransactionState::PrepareCommit | TransactionState::PrepareAbort, _) => {
                 Err(ErrorCode::ConcurrentTransactions)
             }
             (
                 TransactionState::Empty
                 | TransactionState::CompleteCommit
-                | TransactionState::CompleteAbort
-                | TransactionState::PrepareCommit
-                | TransactionState::PrepareAbort,
+                | TransactionState::CompleteAbort,
                 Marker::Commit | Marker::Abort,
             ) => Err(ErrorCode::InvalidTxnState),
         }
@@ -152,10 +150,7 @@ impl Transaction {
         }
         let (repeated, current) = match self.staged {
             // The transaction's own epoch says nothing about the client's.
-            Some(staged) => {
-                let is_client = staged.producer_epoch == epoch;
-                (is_client && self.is_preparing(), is_client)
-            }
+            Some(staged) => (false, staged.producer_epoch == epoch),
             None => {
                 let repeated = after_rotation || self.epoch.0.checked_sub(1) == Some(epoch.0);
                 (repeated, self.epoch == epoch)
@@ -167,10 +162,7 @@ impl Transaction {
             (TransactionState::Ongoing, _) if current => ends_here,
             (TransactionState::Empty, Marker::Abort) if current => ends_here,
             (TransactionState::Empty, Marker::Commit) if current => Err(ErrorCode::InvalidTxnState),
-            (TransactionState::PrepareCommit, Marker::Commit)
-            | (TransactionState::PrepareAbort, Marker::Abort)
-                if repeated =>
-            {
+            (TransactionState::PrepareCommit | TransactionState::PrepareAbort, _) => {
                 Err(ErrorCode::ConcurrentTransactions)
             }
             (TransactionState::CompleteCommit, Marker::Commit)
@@ -178,9 +170,6 @@ impl Transaction {
                 if repeated =>
             {
                 Ok(Verdict::Done)
-            }
-            (TransactionState::PrepareCommit | TransactionState::PrepareAbort, _) if repeated => {
-                Err(ErrorCode::InvalidTxnState)
             }
             (TransactionState::CompleteCommit | TransactionState::CompleteAbort, marker)
                 if repeated || current =>
@@ -193,8 +182,6 @@ impl Transaction {
             (
                 TransactionState::Empty
                 | TransactionState::Ongoing
-                | TransactionState::PrepareCommit
-                | TransactionState::PrepareAbort
                 | TransactionState::CompleteCommit
                 | TransactionState::CompleteAbort,
                 Marker::Commit | Marker::Abort,

@@ -67,6 +67,7 @@ impl TxnCoordinator {
         let Some(transaction) = self.transactions.get(id) else {
             return Err(ErrorCode::UnknownServerError);
         };
+        transaction.check_settled()?;
         if let Some(expected) = request.expected
             && !transaction.may_be(expected)
         {

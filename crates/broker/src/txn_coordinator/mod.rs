@@ -309,16 +309,26 @@ impl TxnCoordinator {
 }
 
 impl Transaction {
+    /// Kafka 4.3.1 looks at this before producer id and epoch, which the end under way may change; only EndTxn 4 and
+    /// earlier, whose ends change nothing, looks at those first.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ConcurrentTransactions`] while the markers of the last end are not all written.
+    fn check_settled(&self) -> Result<(), ErrorCode> {
+        if self.is_preparing() {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
+        Ok(())
+    }
+
     fn check_owner(&self, producer: ProducerIdentity) -> Result<(), ErrorCode> {
+        self.check_settled()?;
         let client = self.client();
         if client.producer_id != producer.producer_id {
             return Err(ErrorCode::InvalidProducerIdMapping);
         }
         if client.producer_epoch != producer.producer_epoch {
             return Err(ErrorCode::ProducerFenced);
-        }
-        if self.is_preparing() {
-            return Err(ErrorCode::ConcurrentTransactions);
         }
         if self.staged.is_some() {
             return Err(ErrorCode::InvalidTxnState);

@@ -4,6 +4,7 @@ mod classic_groups;
 mod committed_reads;
 mod consumer_groups;
 mod group;
+mod held_markers;
 
 use super::player::{Place, Player};
 use super::step::{Id, Partition, Produce, Step, Who};

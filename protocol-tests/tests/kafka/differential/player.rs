@@ -83,6 +83,8 @@ pub(super) struct Player {
     pub(super) place: Place,
     /// The producer ids this broker gave out, by first appearance.
     pub(super) producers: Vec<i64>,
+    /// Whether CONCURRENT_TRANSACTIONS says to come again, or is a response like any other.
+    waits_for_markers: bool,
 }
 
 impl Player {
@@ -91,12 +93,29 @@ impl Player {
             connection: RawConnection::connect(address)?,
             place,
             producers: Vec::new(),
+            waits_for_markers: true,
         })
     }
 
     /// Sends the request until its answer is a settled one.
     pub(super) fn play(&mut self, step: &Step) -> Result<Answer, Failure> {
-        let answer = match step {
+        let answer = self.request(step)?;
+        if let Step::Init { id: Some(id), .. } | Step::EndTxn { id, .. } = step {
+            self.await_markers(*id)?;
+        }
+        Ok(answer)
+    }
+
+    /// As [`play`](Self::play), but does not wait for markers, before or after.
+    pub(super) fn play_at_once(&mut self, step: &Step) -> Result<Answer, Failure> {
+        self.waits_for_markers = false;
+        let answer = self.request(step);
+        self.waits_for_markers = true;
+        answer
+    }
+
+    fn request(&mut self, step: &Step) -> Result<Answer, Failure> {
+        match step {
             Step::Init {
                 version,
                 id,
@@ -148,11 +167,7 @@ impl Player {
                 let answer = self.describe_transactions(*id)?;
                 Ok(answers::transactions(self, &answer))
             }
-        }?;
-        if let Step::Init { id: Some(id), .. } | Step::EndTxn { id, .. } = step {
-            self.await_markers(*id)?;
         }
-        Ok(answer)
     }
 
     pub(super) fn identity(&self, who: Option<Who>) -> (ProducerId, i16) {
@@ -192,14 +207,14 @@ impl Player {
             let code = ErrorCode::from(code(&answer));
             let again = matches!(
                 code,
-                ErrorCode::ConcurrentTransactions
-                    | ErrorCode::CoordinatorLoadInProgress
+                ErrorCode::CoordinatorLoadInProgress
                     | ErrorCode::CoordinatorNotAvailable
                     | ErrorCode::NotCoordinator
                     | ErrorCode::NotEnoughReplicas
                     | ErrorCode::NotLeaderOrFollower
             );
-            if !again || Instant::now() > deadline {
+            let busy = code == ErrorCode::ConcurrentTransactions && self.waits_for_markers;
+            if !(again || busy) || Instant::now() > deadline {
                 return Ok(answer);
             }
             std::thread::sleep(SETTLE_PAUSE);
