@@ -1,13 +1,13 @@
 //! How an embedded broker is set up.
 
 use crate::broker::Broker;
-use crate::cluster::config::{ConfigError, ProducerExpiry};
+use crate::cluster::config::{BrokerConfigs, Cleaning, ConfigError, ProducerExpiry};
 use crate::cluster::nodes::{Address, Condition, Node};
-use crate::cluster::{Cluster, NewTopic, Placement, Settings, TopicConfig};
+use crate::cluster::{Cluster, MarkerWait, NewTopic, Placement, Settings};
 use crate::group_coordinator::GroupSettings;
 use crate::history::History;
 use crate::network::{Listeners, Network};
-use crate::shared::{MarkerWait, Shared};
+use crate::shared::Shared;
 use crate::txn_coordinator::TxnSettings;
 use crate::versions::ServedVersions;
 use crate::{Clock, ErrorCode, Time};
@@ -36,7 +36,7 @@ pub struct BrokerBuilder {
     behind: Vec<Vec<Address>>,
     restricted: Vec<(i32, i16, Option<RangeInclusive<i16>>)>,
     settings: Settings,
-    marker_wait: MarkerWait,
+    rejected_setting: Option<ConfigError>,
     history_capacity: usize,
     history_bodies: bool,
     limits: Limits,
@@ -72,6 +72,12 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// [`BrokerBuilder::setting`] got a name that no setting has, or a value that it cannot have.
+    #[error("a setting of the broker cannot be used: {reason}")]
+    Setting {
+        /// Which one, and why.
+        reason: String,
+    },
     /// A topic could not be created.
     #[error("topic {topic} cannot be created: {reason}")]
     Topic {
@@ -100,6 +106,7 @@ const BROKERS_MAX: i32 = 100;
 
 impl Default for BrokerBuilder {
     fn default() -> Self {
+        let limits = Limits::default();
         Self {
             brokers: 1,
             racks: BTreeMap::new(),
@@ -145,15 +152,24 @@ impl Default for BrokerBuilder {
                 default_replication: 1,
                 coordinator_load_time: Duration::ZERO,
                 closest_replica: false,
+                delete_topics: true,
+                request_bytes_max: limits.frame_bytes,
+                cleaning: Cleaning {
+                    retention_interval: Duration::from_secs(5 * 60),
+                    compaction_interval: Duration::from_secs(15),
+                    compacts: true,
+                },
+                marker_wait: MarkerWait {
+                    backoff: Duration::from_millis(20),
+                    max: Duration::from_millis(100),
+                },
                 seed: RandomState::new().hash_one(0),
+                configs: BrokerConfigs::default(),
             },
-            marker_wait: MarkerWait {
-                backoff: Duration::from_millis(20),
-                max: Duration::from_millis(100),
-            },
+            rejected_setting: None,
             history_capacity: 1 << 16,
             history_bodies: false,
-            limits: Limits::default(),
+            limits,
             clock_start: None,
         }
     }
@@ -205,6 +221,18 @@ impl BrokerBuilder {
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
         });
+        self
+    }
+
+    /// A setting of all brokers by Kafka's name, as in `server.properties`: `("num.partitions", "4")`. Any setting of
+    /// Kafka 4.3.1 is accepted and returned by DescribeConfigs; docs/BROKER.md lists those that take effect, among them
+    /// every default of topics (`log.retention.ms`, `message.max.bytes`, …). The last value of a name holds, whether it
+    /// was set by its name or by a method of this builder. A name that Kafka does not have, and a value out of its
+    /// range, make [`start`](Self::start) fail.
+    pub fn setting(mut self, name: &str, value: impl ToString) -> Self {
+        if let Err(error) = self.settings.set(name, &value.to_string()) {
+            self.rejected_setting.get_or_insert(error);
+        }
         self
     }
 
@@ -277,7 +305,7 @@ impl BrokerBuilder {
     /// transaction before were not written: it looks again every `backoff` and gives up after `max`.
     /// Default 20 ms and 100 ms, as Kafka's `add.partitions.to.txn.retry.backoff.ms` and `…max.ms`.
     pub fn marker_wait(mut self, backoff: Duration, max: Duration) -> Self {
-        self.marker_wait = MarkerWait { backoff, max };
+        self.settings.marker_wait = MarkerWait { backoff, max };
         self
     }
 
@@ -397,7 +425,7 @@ impl BrokerBuilder {
 
     /// Bytes that a request may have, as Kafka's `socket.request.max.bytes`. Default 100 MiB.
     pub fn request_bytes_max(mut self, bytes: usize) -> Self {
-        self.limits.frame_bytes = bytes;
+        self.settings.request_bytes_max = bytes;
         self
     }
 
@@ -448,6 +476,13 @@ impl BrokerBuilder {
         if let Some(addresses) = self.behind.iter().map(Vec::len).find(uneven) {
             return Err(StartError::Addresses { addresses, brokers });
         }
+        if let Some(source) = self.rejected_setting {
+            let reason = source.to_string();
+            return Err(StartError::Setting { reason });
+        }
+        let mut limits = self.limits;
+        limits.frame_bytes = self.settings.request_bytes_max;
+        let marker_wait = self.settings.marker_wait;
         let network = Network::open(&self.listeners, self.brokers, self.behind.len()).await?;
         let nodes = (0..).zip(1..=self.brokers).map(|(index, id): (usize, _)| {
             let behind = self.behind.iter();
@@ -476,14 +511,7 @@ impl BrokerBuilder {
         for (broker_id, api_key, range) in self.restricted {
             versions.restrict(broker_id, api_key, range);
         }
-        let shared = Shared::new(
-            cluster,
-            clock,
-            history,
-            versions,
-            self.limits,
-            self.marker_wait,
-        );
+        let shared = Shared::new(cluster, clock, history, versions, limits, marker_wait);
         Ok(Broker::run(Arc::new(shared), network))
     }
 }
@@ -494,7 +522,8 @@ impl TopicToCreate {
             topic: self.name.clone(),
             reason,
         };
-        let config = TopicConfig::new(self.configs)
+        let config = cluster
+            .topic_config(self.configs)
             .map_err(|error: ConfigError| failed(error.to_string()))?;
         let new = NewTopic {
             name: self.name.clone(),

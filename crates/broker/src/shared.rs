@@ -1,6 +1,6 @@
 //! What all tasks of an embedded broker share: the cluster behind its lock, the clock, and who waits.
 
-use crate::cluster::{Cluster, Wake};
+use crate::cluster::{Cluster, MarkerWait, Wake};
 use crate::faults::Faults;
 use crate::history::History;
 use crate::versions::ServedVersions;
@@ -9,7 +9,6 @@ use milena_codec::Limits;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::task::JoinSet;
@@ -33,14 +32,6 @@ pub(crate) struct Shared {
     next_connection: AtomicU64,
     /// Work that outlives its connection, and the timer.
     background: Mutex<JoinSet<()>>,
-}
-
-/// `add.partitions.to.txn.retry.backoff.ms` and `…max.ms`: while the markers of the last transaction are not
-/// written, a broker asks its coordinator again before it refuses the Produce of the next one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MarkerWait {
-    pub(crate) backoff: Duration,
-    pub(crate) max: Duration,
 }
 
 /// What somebody waits for.

@@ -17,8 +17,8 @@ use crate::history::{Event, History};
 use crate::log::Appended;
 use crate::log::validate::Refusal;
 use crate::txn_coordinator::{TxnCoordinator, TxnSettings};
-use config::ProducerExpiry;
 pub(crate) use config::TopicConfig;
+use config::{BrokerConfigs, Cleaning, ConfigError, EFFECTS, ProducerExpiry, TopicDefaults};
 use milena_codec::{Batch, ErrorCode};
 use nodes::{Condition, CoordinatorKind, GROUP_TOPIC, Node, Seat, Seats, TRANSACTION_TOPIC};
 use random::Random;
@@ -49,7 +49,47 @@ pub(crate) struct Settings {
     pub(crate) coordinator_load_time: Duration,
     /// Clients that tell their rack are sent to a replica in it (KIP-392).
     pub(crate) closest_replica: bool,
+    /// `delete.topic.enable`.
+    pub(crate) delete_topics: bool,
+    /// Bytes that a request may have.
+    pub(crate) request_bytes_max: usize,
+    pub(crate) cleaning: Cleaning,
+    /// How a Produce of version 2 waits for the markers of the transaction before.
+    pub(crate) marker_wait: MarkerWait,
     pub(crate) seed: u64,
+    /// Everything else that a broker can be configured with.
+    pub(crate) configs: BrokerConfigs,
+}
+
+/// `add.partitions.to.txn.retry.backoff.ms` and `…max.ms`: while the markers of the last transaction are not
+/// written, a broker asks its coordinator again before it rejects the Produce of the next one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MarkerWait {
+    pub(crate) backoff: Duration,
+    pub(crate) max: Duration,
+}
+
+impl Settings {
+    /// Sets a broker's setting by its name.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        self.configs.set_at_start(name, value)?;
+        self.take_effect(name, value)
+    }
+
+    fn take_effect(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        let effect = EFFECTS.iter().find(|effect| effect.name == name);
+        let done = effect.is_none_or(|effect| (effect.write)(self, value).is_some());
+        if done {
+            return Ok(());
+        }
+        Err(ConfigError::OutOfRange {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
 }
 
 /// Who has to look again, after the cluster has changed.
@@ -91,6 +131,8 @@ pub(crate) struct Cluster {
     /// Told once that the memory for logs is used up; set back when there is room again.
     full: bool,
     next_producer_scan: Time,
+    /// What topics without a value of their own follow.
+    topic_defaults: Arc<TopicDefaults>,
     history: History,
 }
 
@@ -141,6 +183,7 @@ impl Cluster {
             log_bytes: 0,
             full: false,
             next_producer_scan: now + settings.producer_expiry.scan,
+            topic_defaults: Arc::new(settings.configs.topic_defaults()),
             history,
             settings,
         }
@@ -296,6 +339,56 @@ impl Cluster {
     /// An id that nobody else has.
     pub(crate) fn fresh_uuid(&mut self) -> Uuid {
         self.random.uuid()
+    }
+
+    /// What topics without a value of their own follow.
+    pub(crate) fn topic_defaults(&self) -> Arc<TopicDefaults> {
+        Arc::clone(&self.topic_defaults)
+    }
+
+    /// The configuration of a topic that sets these values.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first one that cannot be.
+    pub(crate) fn topic_config(
+        &self,
+        overrides: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<TopicConfig, ConfigError> {
+        TopicConfig::new(Arc::clone(&self.topic_defaults), overrides)
+    }
+
+    /// Alters settings of one broker or of all while they run, or removes what was altered; nothing is altered if one
+    /// of them cannot be, nor if they are only to be validated.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first one that cannot be.
+    pub(crate) fn alter_broker_configs(
+        &mut self,
+        broker_id: Option<i32>,
+        changes: &[(String, Option<String>)],
+        validate_only: bool,
+    ) -> Result<(), ConfigError> {
+        let mut settings = self.settings.clone();
+        for (name, value) in changes {
+            settings.configs.alter(broker_id, name, value.as_deref())?;
+            let key = BrokerConfigs::key(name);
+            let values = key.map(|key| settings.configs.values(None, key));
+            let holds = values.and_then(|values| values.into_iter().next()?.0);
+            settings.take_effect(name, &holds.unwrap_or_default())?;
+        }
+        if validate_only {
+            return Ok(());
+        }
+        self.settings = settings;
+        self.groups.set_settings(self.settings.groups);
+        self.topic_defaults = Arc::new(self.settings.configs.topic_defaults());
+        for topic in self.topics.values_mut() {
+            let mut config = (*topic.config).clone();
+            config.follow(Arc::clone(&self.topic_defaults));
+            topic.config = Arc::new(config);
+        }
+        self.wake.timer = true;
+        Ok(())
     }
 
     /// Creates a topic; gives its id.
@@ -492,7 +585,7 @@ impl Cluster {
         let log = &mut partition_state.log;
         let epoch = partition_state.leader_epoch;
         let appended = log.append(batch, epoch, config.timestamp_type(), now)?;
-        if let Some(bytes_max) = config.retention_bytes() {
+        if let Some(bytes_max) = config.retention().bytes {
             log.retain_bytes(bytes_max);
         }
         let (after, log_start) = (log.bytes(), log.log_start_offset());
@@ -512,6 +605,11 @@ impl Cluster {
             self.history.record(now, event);
         }
         Ok((appended, log_start))
+    }
+
+    /// Bytes of records that all partitions hold.
+    pub(crate) fn log_bytes(&self) -> usize {
+        self.log_bytes
     }
 
     fn refuse_for_memory(&mut self) -> Refusal {

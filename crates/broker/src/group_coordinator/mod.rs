@@ -196,8 +196,8 @@ impl GroupCoordinator {
         }
     }
 
-    pub(crate) fn settings(&self) -> &GroupSettings {
-        &self.settings
+    pub(crate) fn set_settings(&mut self, settings: GroupSettings) {
+        self.settings = settings;
     }
 
     pub(crate) fn group(&self, group_id: &str) -> Option<&Group> {

@@ -325,7 +325,7 @@ impl World {
 
     fn check(&self) {
         let groups = self.groups.iter().count();
-        assert!(groups <= self.groups.settings().groups_max);
+        assert!(groups <= self.groups.settings.groups_max);
         if let Some(Group::Consumer(group)) = self.groups.group(GROUP) {
             assert!(group.members().count() <= MEMBERS_MAX);
         }

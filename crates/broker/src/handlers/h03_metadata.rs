@@ -150,13 +150,14 @@ fn describe_wanted(
         return describe_topic(name, topic, running);
     }
     let code = if creates {
+        let config = TopicConfig::following(cluster.topic_defaults());
         let created = cluster.create_topic(NewTopic {
             name,
             placement: Placement::Spread {
                 partitions: None,
                 replication: None,
             },
-            config: TopicConfig::default(),
+            config,
         });
         // The client asks again, as it has to with Kafka, where the creation takes its time.
         created.err().unwrap_or(ErrorCode::UnknownTopicOrPartition)

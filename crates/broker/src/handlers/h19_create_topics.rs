@@ -14,10 +14,6 @@ use std::ops::RangeInclusive;
 
 pub(super) struct CreateTopics;
 
-/// The sources of a configuration's value, as CreateTopics and DescribeConfigs tell them.
-pub(super) const SOURCE_TOPIC: i8 = 1;
-pub(super) const SOURCE_DEFAULT: i8 = 5;
-
 impl Api for CreateTopics {
     type Request = CreateTopicsRequest;
 
@@ -96,8 +92,9 @@ fn create(
         let value = config.value.as_ref().map(ToString::to_string);
         (config.name.to_string(), value.unwrap_or_default())
     });
-    let config =
-        TopicConfig::new(configs).map_err(|error| (ErrorCode::InvalidConfig, error.to_string()))?;
+    let config = cluster
+        .topic_config(configs)
+        .map_err(|error| (ErrorCode::InvalidConfig, error.to_string()))?;
     let new = NewTopic {
         name: topic.name.to_string(),
         placement: placement(topic).map_err(with_name)?,
@@ -145,14 +142,11 @@ fn describe(config: &TopicConfig) -> Vec<CreatableTopicConfigs> {
     TOPIC_CONFIGS
         .iter()
         .map(|key| {
-            let source = match config.overridden(key.name) {
-                Some(_) => SOURCE_TOPIC,
-                None => SOURCE_DEFAULT,
-            };
+            let (value, source) = config.value(key);
             CreatableTopicConfigs::default()
                 .with_name(text(key.name))
-                .with_value(Some(text(config.value(key))))
-                .with_config_source(source)
+                .with_value(Some(text(value)))
+                .with_config_source(source as i8)
         })
         .collect()
 }

@@ -1,9 +1,12 @@
-//! DescribeConfigs: of topics and brokers.
+//! DescribeConfigs: of topics, brokers and groups.
 
-use super::h19_create_topics::{SOURCE_DEFAULT, SOURCE_TOPIC};
 use super::{Api, Context, Reply, text};
 use crate::cluster::Cluster;
-use crate::cluster::config::TOPIC_CONFIGS;
+use crate::cluster::config::{
+    BrokerConfigKey, BrokerConfigs, EFFECTS, Kind, Scope, Source, TOPIC_CONFIGS, TopicConfig,
+    TopicConfigKey,
+};
+use crate::cluster::topics::is_legal_name;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
@@ -17,9 +20,6 @@ pub(super) struct DescribeConfigs;
 /// What has configurations, by its number.
 pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
-
-/// A value that the broker was started with.
-const SOURCE_BROKER: i8 = 4;
 
 impl Api for DescribeConfigs {
     type Request = DescribeConfigsRequest;
@@ -40,7 +40,7 @@ impl Api for DescribeConfigs {
                     request.include_synonyms,
                 ) {
                     Ok(configs) => result(resource).with_configs(configs),
-                    Err(code) => failed(resource, code),
+                    Err((code, message)) => failed(resource, code, message),
                 }
             });
             results.collect()
@@ -54,7 +54,9 @@ impl Api for DescribeConfigs {
         code: ErrorCode,
     ) -> DescribeConfigsResponse {
         let resources = request.resources.iter();
-        let results = resources.map(|resource| failed(resource, code)).collect();
+        let results = resources
+            .map(|resource| failed(resource, code, None))
+            .collect();
         DescribeConfigsResponse::default().with_results(results)
     }
 }
@@ -65,10 +67,14 @@ fn result(resource: &DescribeConfigsResource) -> DescribeConfigsResult {
         .with_resource_name(resource.resource_name.clone())
 }
 
-fn failed(resource: &DescribeConfigsResource, code: ErrorCode) -> DescribeConfigsResult {
+fn failed(
+    resource: &DescribeConfigsResource,
+    code: ErrorCode,
+    message: Option<String>,
+) -> DescribeConfigsResult {
     result(resource)
         .with_error_code(code.code())
-        .with_error_message(Some(text(&code.to_string())))
+        .with_error_message(message.as_deref().map(text))
 }
 
 fn describe(
@@ -76,83 +82,155 @@ fn describe(
     broker_id: i32,
     resource: &DescribeConfigsResource,
     with_synonyms: bool,
-) -> Result<Vec<DescribeConfigsResourceResult>, ErrorCode> {
+) -> Result<Vec<DescribeConfigsResourceResult>, (ErrorCode, Option<String>)> {
     let wanted = |name: &str| match &resource.configuration_keys {
         None => true,
         Some(keys) => keys.is_empty() || keys.iter().any(|key| **key == *name),
     };
+    let name = resource.resource_name.as_str();
     match resource.resource_type {
         TOPIC => {
+            if !is_legal_name(name) {
+                return Err((ErrorCode::InvalidTopicException, None));
+            }
             let (_, topic) = cluster
-                .topic(&resource.resource_name)
-                .ok_or(ErrorCode::UnknownTopicOrPartition)?;
+                .topic(name)
+                .ok_or((ErrorCode::UnknownTopicOrPartition, None))?;
             let configs = TOPIC_CONFIGS.iter().filter(|key| wanted(key.name));
-            let described = configs.map(|key| {
-                let value = topic.config.value(key);
-                let set = topic.config.overridden(key.name).is_some();
-                let source = if set { SOURCE_TOPIC } else { SOURCE_DEFAULT };
-                one(key.name, value, source, with_synonyms).with_config_type(key.kind.id())
-            });
+            let described = configs.map(|key| of_topic(cluster, &topic.config, key, with_synonyms));
             Ok(described.collect())
         }
-        BROKER if resource.resource_name.as_str() == broker_id.to_string() => {
-            let settings = broker_configs(cluster, broker_id);
-            let configs = settings.iter().filter(|(name, _)| wanted(name));
-            let described = configs.map(|(name, value)| {
-                one(name, value, SOURCE_BROKER, with_synonyms).with_read_only(true)
-            });
+        BROKER => {
+            let of = asked_of(name, broker_id)?;
+            let keys = BrokerConfigs::keys().iter();
+            let described = keys
+                .filter(|key| key.scope != Scope::Internal && wanted(key.name))
+                .filter_map(|key| of_broker(cluster, of, key, with_synonyms));
             Ok(described.collect())
         }
-        _ => Err(ErrorCode::InvalidRequest),
+        other => {
+            let message = format!("Unsupported resource type: {}", type_name(other));
+            Err((ErrorCode::InvalidRequest, Some(message)))
+        }
     }
 }
 
-fn one(name: &str, value: &str, source: i8, with_synonyms: bool) -> DescribeConfigsResourceResult {
-    let synonym = || {
-        DescribeConfigsSynonym::default()
-            .with_name(text(name))
-            .with_value(Some(text(value)))
-            .with_source(source)
-    };
-    DescribeConfigsResourceResult::default()
-        .with_name(text(name))
-        .with_value(Some(text(value)))
-        .with_config_source(source)
-        .with_synonyms(with_synonyms.then(synonym).into_iter().collect())
+/// The broker whose configuration is meant; `None` stands for that of all.
+fn asked_of(name: &str, broker_id: i32) -> Result<Option<i32>, (ErrorCode, Option<String>)> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let rejected = |message| Err((ErrorCode::InvalidRequest, Some(message)));
+    match name.parse() {
+        Ok(id) if id == broker_id => Ok(Some(id)),
+        Ok(_) => rejected(format!(
+            "Unexpected broker id, expected {broker_id} or empty string, but received {name}"
+        )),
+        Err(_) => rejected(format!("Broker id must be an integer, but it is: {name}")),
+    }
 }
 
-/// What a client may want to know of the broker, under Kafka's names.
-fn broker_configs(cluster: &Cluster, broker_id: i32) -> Vec<(&'static str, String)> {
-    let settings = &cluster.settings;
-    let transactions = &settings.transactions;
-    let groups = cluster.groups.settings();
-    let millis = |duration: std::time::Duration| duration.as_millis().to_string();
-    vec![
-        (
-            "auto.create.topics.enable",
-            settings.auto_create_topics.to_string(),
-        ),
-        (
-            "default.replication.factor",
-            settings.default_replication.to_string(),
-        ),
-        (
-            "group.initial.rebalance.delay.ms",
-            millis(groups.initial_rebalance_delay),
-        ),
-        ("node.id", broker_id.to_string()),
-        ("num.partitions", settings.default_partitions.to_string()),
-        (
-            "producer.id.expiration.ms",
-            millis(settings.producer_expiry.after),
-        ),
-        (
-            "transaction.max.timeout.ms",
-            millis(transactions.timeout_max),
-        ),
-        (
-            "transactional.id.expiration.ms",
-            millis(transactions.id_expiration),
-        ),
-    ]
+fn type_name(resource_type: i8) -> String {
+    match resource_type {
+        8 => "BROKER_LOGGER".to_owned(),
+        16 => "CLIENT_METRICS".to_owned(),
+        32 => "GROUP".to_owned(),
+        _ => "UNKNOWN".to_owned(),
+    }
+}
+
+fn of_topic(
+    cluster: &Cluster,
+    config: &TopicConfig,
+    key: &TopicConfigKey,
+    with_synonyms: bool,
+) -> DescribeConfigsResourceResult {
+    let (value, source) = config.value(key);
+    let mut synonyms = Vec::new();
+    if source == Source::Topic {
+        synonyms.push(synonym(key.name, Some(value), source));
+    }
+    if let Some(key) = key.broker_name.and_then(BrokerConfigs::key) {
+        for (value, source) in cluster.settings.configs.values(None, key) {
+            if value.is_some() {
+                synonyms.push(synonym(key.name, value.as_deref(), source));
+            }
+        }
+    }
+    DescribeConfigsResourceResult::default()
+        .with_name(text(key.name))
+        .with_value(Some(text(value)))
+        .with_config_source(source as i8)
+        .with_config_type(key.kind.id())
+        .with_synonyms(if with_synonyms { synonyms } else { Vec::new() })
+}
+
+/// A setting of one broker, or as it was altered for all; `None` if it was not.
+fn of_broker(
+    cluster: &Cluster,
+    broker_id: Option<i32>,
+    key: &BrokerConfigKey,
+    with_synonyms: bool,
+) -> Option<DescribeConfigsResourceResult> {
+    let mut values = cluster.settings.configs.values(broker_id, key);
+    if broker_id.is_none() {
+        values.retain(|(_, source)| *source == Source::DynamicDefaultBroker);
+    } else if let Some(value) = own_value(cluster, broker_id, key) {
+        // What this broker does, whichever way it was told to.
+        let differs = key.default != Some(value.as_str());
+        values.retain(|(_, source)| *source == Source::Default && key.default.is_some());
+        if differs {
+            values.insert(0, (Some(value), Source::StaticBroker));
+        }
+    }
+    let (value, source) = values.first().cloned()?;
+    let is_sensitive = key.kind == Kind::Password;
+    let value = value.filter(|_| !is_sensitive);
+    let synonyms = values.iter().filter(|(value, _)| value.is_some());
+    let synonyms = synonyms.map(|(value, source)| {
+        synonym(
+            key.name,
+            value.as_deref().filter(|_| !is_sensitive),
+            *source,
+        )
+    });
+    Some(
+        DescribeConfigsResourceResult::default()
+            .with_name(text(key.name))
+            .with_value(value.as_deref().map(text))
+            .with_config_source(source as i8)
+            .with_config_type(key.kind.id())
+            .with_is_sensitive(is_sensitive)
+            .with_read_only(key.scope != Scope::Dynamic)
+            .with_synonyms(if with_synonyms {
+                synonyms.collect()
+            } else {
+                Vec::new()
+            }),
+    )
+}
+
+/// The value that holds where the broker knows better than the table of settings.
+fn own_value(cluster: &Cluster, broker_id: Option<i32>, key: &BrokerConfigKey) -> Option<String> {
+    if let Some(effect) = EFFECTS.iter().find(|effect| effect.name == key.name) {
+        return (key.scope != Scope::Dynamic).then(|| (effect.read)(&cluster.settings));
+    }
+    let broker_id = broker_id?;
+    let node = cluster.node(broker_id)?;
+    match key.name {
+        "node.id" | "broker.id" => Some(broker_id.to_string()),
+        "broker.rack" => node.rack.as_deref().map(str::to_owned),
+        "advertised.listeners" => {
+            let address = &node.address;
+            Some(format!("PLAINTEXT://{}:{}", address.host, address.port))
+        }
+        _ => None,
+    }
+}
+
+fn synonym(name: &str, value: Option<&str>, source: Source) -> DescribeConfigsSynonym {
+    DescribeConfigsSynonym::default()
+        .with_name(text(name))
+        .with_value(value.map(text))
+        .with_source(source as i8)
 }

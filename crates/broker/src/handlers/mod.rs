@@ -27,16 +27,20 @@ mod h25_add_offsets_to_txn;
 mod h26_end_txn;
 mod h28_txn_offset_commit;
 mod h32_describe_configs;
+mod h33_alter_configs;
+mod h35_describe_log_dirs;
 mod h37_create_partitions;
 mod h42_delete_groups;
 mod h44_incremental_alter_configs;
 mod h47_offset_delete;
+mod h55_describe_quorum;
 mod h60_describe_cluster;
 mod h61_describe_producers;
 mod h65_describe_transactions;
 mod h66_list_transactions;
 mod h68_consumer_group_heartbeat;
 mod h69_consumer_group_describe;
+mod h74_list_config_resources;
 mod h75_describe_topic_partitions;
 mod waiting;
 
@@ -286,16 +290,20 @@ apis! {
     26 => h26_end_txn::EndTxn,
     28 => h28_txn_offset_commit::TxnOffsetCommit,
     32 => h32_describe_configs::DescribeConfigs,
+    33 => h33_alter_configs::AlterConfigs,
+    35 => h35_describe_log_dirs::DescribeLogDirs,
     37 => h37_create_partitions::CreatePartitions,
     42 => h42_delete_groups::DeleteGroups,
     44 => h44_incremental_alter_configs::IncrementalAlterConfigs,
     47 => h47_offset_delete::OffsetDelete,
+    55 => h55_describe_quorum::DescribeQuorum,
     60 => h60_describe_cluster::DescribeCluster,
     61 => h61_describe_producers::DescribeProducers,
     65 => h65_describe_transactions::DescribeTransactions,
     66 => h66_list_transactions::ListTransactions,
     68 => h68_consumer_group_heartbeat::ConsumerGroupHeartbeat,
     69 => h69_consumer_group_describe::ConsumerGroupDescribe,
+    74 => h74_list_config_resources::ListConfigResources,
     75 => h75_describe_topic_partitions::DescribeTopicPartitions,
 }
 
