@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Topics have to be created: asking for one that is not there does not.
     #[arg(long)]
     no_auto_create: bool,
+    /// A setting of all brokers by Kafka's name, as in server.properties: num.partitions=4. Repeatable.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
     /// The cluster's finalized transaction.version.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(i16).range(0..=2))]
     transaction_version: i16,
@@ -41,6 +44,9 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     memory_mib: u32,
 }
+
+/// No one reads the history of this command's broker.
+const HISTORY: usize = 1;
 
 fn topic(text: &str) -> Result<(String, i32), String> {
     let (name, partitions) = match text.rsplit_once(':') {
@@ -51,6 +57,11 @@ fn topic(text: &str) -> Result<(String, i32), String> {
         }
     };
     Ok((name.to_owned(), partitions))
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 impl Args {
@@ -80,8 +91,11 @@ impl Args {
             .transaction_version(self.transaction_version)
             .auto_create_topics(!self.no_auto_create)
             .log_bytes_max(memory)
-            // Nobody reads it here.
-            .history_capacity(1);
+            .history_capacity(HISTORY);
+        let settings = self.settings.iter();
+        let builder = settings.fold(builder, |builder, (name, value)| {
+            builder.setting(name, value)
+        });
         let topics = self.topics.into_iter();
         Ok(topics.fold(builder, |builder, (name, partitions)| {
             builder.topic(name, partitions)
