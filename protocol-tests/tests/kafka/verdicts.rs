@@ -105,7 +105,6 @@ async fn bytes_behind_the_last_field_of_a_request_are_ignored(kafka: &Kafka) {
 
 async fn tags_of_a_header_may_come_in_any_order_and_unknown_apis_end_the_connection(kafka: &Kafka) {
     use Verdict::{Closed, Responded};
-    let flexible = |key, version| header(key, version, b"c", &[0]);
     let plain = |key, version| header(key, version, b"c", &[]);
     hold(
         kafka,
