@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use milena::{ConfigError, Error};
@@ -9,20 +10,21 @@ use milena::{ConfigError, Error};
 /// Why a command ended early.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Whoever reads standard output has gone; there is nobody to tell.
+    /// The reader of standard output has gone: the command ends quietly.
     BrokenPipe,
-    /// Ctrl-C. `line` says what became of what was on the way.
+    /// A signal. `line` says what became of the work under way.
     Interrupted {
         line: String,
+        exit_code: u8,
     },
     Io {
-        what: &'static str,
+        what: String,
         error: io::Error,
     },
     Kafka(Error),
     /// Anything that needs no more than a sentence.
     Said(String),
-    /// The command line asks for what does not go together.
+    /// The command line or a setting cannot work.
     Usage(String),
 }
 
@@ -31,7 +33,7 @@ impl Failure {
     pub(crate) fn line(&self) -> Option<String> {
         let line = match self {
             Self::BrokenPipe => return None,
-            Self::Interrupted { line } | Self::Said(line) | Self::Usage(line) => line.clone(),
+            Self::Interrupted { line, .. } | Self::Said(line) | Self::Usage(line) => line.clone(),
             Self::Io { what, error } => format!("{what}: {error}"),
             Self::Kafka(error) => chain(error),
         };
@@ -42,11 +44,20 @@ impl Failure {
         match self {
             // As a shell expects of `milena consume | head`: not a failure of the pipeline.
             Self::BrokenPipe => ExitCode::SUCCESS,
+            Self::Kafka(Error::Configuration { .. }) | Self::Usage(_) => ExitCode::from(2),
             Self::Io { .. } | Self::Kafka(_) | Self::Said(_) => ExitCode::FAILURE,
-            Self::Usage(_) => ExitCode::from(2),
-            Self::Interrupted { .. } => ExitCode::from(130),
+            Self::Interrupted { exit_code, .. } => ExitCode::from(*exit_code),
         }
     }
+}
+
+/// What failed at a file, with the file's name.
+pub(crate) fn at_file(what: &str, path: Option<&Path>, error: io::Error) -> Failure {
+    let what = path.map_or_else(
+        || format!("standard input {what}"),
+        |path| format!("{} {what}", path.display()),
+    );
+    Failure::Io { what, error }
 }
 
 /// An error and its causes, outermost first. A cause that the level above already names is left out.
@@ -71,7 +82,7 @@ impl From<Error> for Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::Kafka(error.into())
+        Self::Usage(chain(&error))
     }
 }
 
@@ -81,7 +92,7 @@ impl From<io::Error> for Failure {
             return Self::BrokenPipe;
         }
         Self::Io {
-            what: "input or output failed",
+            what: "input or output failed".to_owned(),
             error,
         }
     }

@@ -1,7 +1,8 @@
 //! The `milena` command: topics, produce, consume, transactions, perf, demo, broker, dissect, trace.
 //!
 //! Results go to stdout, everything else to stderr. What fails ends in one line on stderr and an
-//! exit code: 1 for a failure, 2 for a wrong command line, 130 after Ctrl-C cut something off.
+//! exit code: 1 for a failure, 2 for a wrong command line or setting, 130 after Ctrl-C and 143 after
+//! SIGTERM cut something off.
 
 mod broker;
 mod connect;
@@ -9,6 +10,7 @@ mod consume;
 mod demo;
 mod dissect;
 mod failure;
+mod format;
 mod interrupt;
 mod offset;
 mod output;
@@ -19,6 +21,7 @@ mod topics;
 mod trace;
 mod transactions;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -124,6 +127,7 @@ fn log_to_stderr(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }
 

@@ -1,28 +1,47 @@
-//! Where to start reading, as it is written on the command line.
+//! A place in a partition, as it is written on the command line.
 
 use std::str::FromStr;
+use std::time::SystemTime;
 
-/// Where to start reading.
+/// A place in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
+pub(crate) enum Place {
     Earliest,
     Latest,
+    /// So many offsets before the end.
+    Last(i64),
     /// The record with this offset.
     Offset(i64),
     /// The first record with this time or a later one, in milliseconds since 1970.
     Timestamp(i64),
+    /// So many milliseconds ago.
+    Ago(i64),
 }
 
-impl FromStr for Start {
+/// How a place is written, for help texts and errors.
+pub(crate) const PLACES: &str = "earliest, latest, an offset, -N for the last N offsets of each partition, \
+     -5m (s, m, h, d) for five minutes ago, @ and milliseconds since 1970, or a time such as 2026-11-21T09:30:00Z";
+
+impl Place {
+    /// The same with times made absolute.
+    pub(crate) fn at(self, now: SystemTime) -> Self {
+        let Self::Ago(millis) = self else {
+            return self;
+        };
+        let now = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| {
+                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+            });
+        Self::Timestamp(now.saturating_sub(millis).max(0))
+    }
+}
+
+impl FromStr for Place {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "`{text}` is none of earliest, latest, an offset, @ and milliseconds since 1970, \
-                 or a time such as 2026-11-21T09:30:00Z"
-            )
-        };
+        let wrong = || format!("`{text}` is none of {PLACES}");
         match text {
             "earliest" | "beginning" => return Ok(Self::Earliest),
             "latest" | "end" => return Ok(Self::Latest),
@@ -32,11 +51,35 @@ impl FromStr for Start {
         if let Some(millis) = text.strip_prefix('@') {
             return not_negative(millis.parse().map_err(|_| wrong())?).map(Self::Timestamp);
         }
-        if let Ok(offset) = text.parse::<i64>() {
-            return not_negative(offset).map(Self::Offset);
+        if let Some(back) = text.strip_prefix('-') {
+            let last = number(back).map(Self::Last);
+            return last
+                .or_else(|| duration_millis(back).map(Self::Ago))
+                .ok_or_else(wrong);
+        }
+        if let Some(offset) = number(text) {
+            return Ok(Self::Offset(offset));
         }
         utc_millis(text).map(Self::Timestamp).ok_or_else(wrong)
     }
+}
+
+fn number(text: &str) -> Option<i64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+/// Milliseconds of `90s`, `5m`, `2h`, `7d`.
+fn duration_millis(text: &str) -> Option<i64> {
+    let (amount, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number(amount)?.checked_mul(seconds * 1_000)
 }
 
 /// Milliseconds since 1970 of `YYYY-MM-DDTHH:MM:SS[.fff]Z` (RFC 3339 in UTC).
@@ -108,32 +151,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_to_name_a_start_is_read() {
+    fn every_way_to_name_a_place_is_read() {
         let table = [
-            ("earliest", Start::Earliest),
-            ("latest", Start::Latest),
-            ("0", Start::Offset(0)),
-            ("42", Start::Offset(42)),
-            ("@1700000000123", Start::Timestamp(1_700_000_000_123)),
-            ("1970-01-01T00:00:00Z", Start::Timestamp(0)),
-            ("2023-11-14T22:13:20Z", Start::Timestamp(1_700_000_000_000)),
+            ("earliest", Place::Earliest),
+            ("latest", Place::Latest),
+            ("0", Place::Offset(0)),
+            ("42", Place::Offset(42)),
+            ("-10", Place::Last(10)),
+            ("-90s", Place::Ago(90_000)),
+            ("-5m", Place::Ago(300_000)),
+            ("-2h", Place::Ago(7_200_000)),
+            ("-1d", Place::Ago(86_400_000)),
+            ("@1700000000123", Place::Timestamp(1_700_000_000_123)),
+            ("1970-01-01T00:00:00Z", Place::Timestamp(0)),
+            ("2023-11-14T22:13:20Z", Place::Timestamp(1_700_000_000_000)),
             (
                 "2024-02-29T12:00:00.25Z",
-                Start::Timestamp(1_709_208_000_250),
+                Place::Timestamp(1_709_208_000_250),
             ),
-            ("2000-03-01T00:00:00Z", Start::Timestamp(951_868_800_000)),
+            ("2000-03-01T00:00:00Z", Place::Timestamp(951_868_800_000)),
         ];
-        for (text, start) in table {
-            assert_eq!(text.parse::<Start>(), Ok(start), "{text}");
+        for (text, place) in table {
+            assert_eq!(text.parse::<Place>(), Ok(place), "{text}");
         }
     }
 
     #[test]
-    fn what_names_no_start_is_refused() {
+    fn what_names_no_place_is_rejected() {
         for text in [
             "",
             "soon",
-            "-5",
+            "-",
+            "-m",
+            "-5w",
+            "-99999999999999999999",
+            "-9223372036854775807d",
             "@",
             "@-1",
             "2023-02-29T00:00:00Z",
@@ -143,7 +195,15 @@ mod tests {
             "2023-01-01",
             "+2023-01-01T00:00:00Z",
         ] {
-            assert!(text.parse::<Start>().is_err(), "{text}");
+            assert!(text.parse::<Place>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_relative_time_is_counted_back_from_now() {
+        let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000);
+        assert_eq!(Place::Ago(300_000).at(now), Place::Timestamp(700_000));
+        assert_eq!(Place::Ago(i64::MAX).at(now), Place::Timestamp(0));
+        assert_eq!(Place::Latest.at(now), Place::Latest);
     }
 }

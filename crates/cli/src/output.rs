@@ -8,17 +8,30 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use crate::format::Template;
+
 /// How a record is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// The value as it is, and a line feed.
     #[default]
     Text,
-    /// One JSON object with all that a record has.
+    /// One JSON object with all parts of the record.
     Json,
 }
 
-/// A record to print, whoever read it.
+/// What is printed of each record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Style<'a> {
+    Json,
+    Template(&'a Template),
+    /// The value, after the key if there is a separator.
+    Text {
+        key_separator: Option<&'a str>,
+    },
+}
+
+/// A record to print.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shown<'a> {
     pub(crate) topic: &'a str,
@@ -94,23 +107,25 @@ impl<W: Write> Output<W> {
         self.out.write_all(b"\n")
     }
 
-    /// As text, `key_separator` asks for the key too. A tombstone prints as an empty line.
+    /// Prints a record. In text, `null` stands for a key or value that is null.
     pub(crate) fn record(
         &mut self,
         record: Shown<'_>,
-        format: Format,
-        key_separator: Option<&str>,
+        style: Style<'_>,
+        null: &str,
     ) -> io::Result<()> {
-        match format {
-            Format::Text => {
+        match style {
+            Style::Template(template) => template.print(&mut self.out, record, null),
+            Style::Text { key_separator } => {
                 if let Some(separator) = key_separator {
-                    self.out.write_all(record.key.unwrap_or_default())?;
+                    self.out.write_all(record.key.unwrap_or(null.as_bytes()))?;
                     self.out.write_all(separator.as_bytes())?;
                 }
-                self.out.write_all(record.value.unwrap_or_default())?;
+                self.out
+                    .write_all(record.value.unwrap_or(null.as_bytes()))?;
                 self.out.write_all(b"\n")
             }
-            Format::Json => self.json(&JsonRecord {
+            Style::Json => self.json(&JsonRecord {
                 topic: record.topic,
                 partition: record.partition,
                 offset: record.offset,
@@ -131,7 +146,7 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// Waits until nobody reads standard output any more, if that can be told; otherwise for ever.
+/// Waits until the reader of standard output is gone, where the system reports that; otherwise for ever.
 ///
 /// A pipe whose reader has gone only shows at the next write, and there may be none for hours.
 ///
@@ -153,6 +168,13 @@ pub(crate) async fn reader_gone() {
     if waiting.is_err() || told.await.is_err() {
         std::future::pending::<()>().await;
     }
+}
+
+/// A number of things, such as `1 record` or `2 records`.
+pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Rows under a heading, each column as wide as its widest cell; numbers to the right.
@@ -205,26 +227,27 @@ mod tests {
         headers: &[],
     };
 
-    fn printed(record: Shown<'_>, format: Format, key_separator: Option<&str>) -> String {
+    fn printed(record: Shown<'_>, style: Style<'_>) -> String {
         let mut output = Output::new(Vec::new());
-        output.record(record, format, key_separator).unwrap();
+        output.record(record, style, "").unwrap();
         String::from_utf8(output.out.into_inner().unwrap()).unwrap()
     }
 
     #[test]
     fn text_is_the_value_and_on_request_the_key() {
-        assert_eq!(printed(RECORD, Format::Text, None), "v\n");
-        assert_eq!(printed(RECORD, Format::Text, Some(":")), "k:v\n");
+        let text = |key_separator| Style::Text { key_separator };
+        assert_eq!(printed(RECORD, text(None)), "v\n");
+        assert_eq!(printed(RECORD, text(Some(":"))), "k:v\n");
         let tombstone = Shown {
             value: None,
             ..RECORD
         };
-        assert_eq!(printed(tombstone, Format::Text, None), "\n");
+        assert_eq!(printed(tombstone, text(None)), "\n");
     }
 
     #[test]
     fn json_tells_no_value_from_an_empty_one_and_text_from_bytes() {
-        let json = |record| printed(record, Format::Json, None);
+        let json = |record| printed(record, Style::Json);
         assert_eq!(
             json(RECORD),
             r#"{"topic":"orders","partition":3,"offset":7,"timestamp":1700000000000,"key":"k","value":"v"}"#

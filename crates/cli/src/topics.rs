@@ -38,10 +38,10 @@ pub(crate) struct Create {
     #[arg(required = true, value_name = "TOPIC")]
     topics: Vec<String>,
     /// Partitions of each; the broker's default if unset.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(1..))]
     partitions: Option<i32>,
     /// Replicas of each partition; the broker's default if unset.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i16).range(1..))]
     replication_factor: Option<i16>,
     /// A configuration of the topic, such as `cleanup.policy=compact`. Repeatable.
     #[arg(long = "config", value_name = "KEY=VALUE", value_parser = config)]

@@ -47,7 +47,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1_000))]
     partitions: i32,
     /// Transfers, all tellers together.
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
     transfers: u64,
     /// Transactional producers that work at the same time.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -326,7 +326,7 @@ fn verdict(end: &DayEnd<'_>, transfers: u64, interrupt: &Interrupt) -> Result<()
     let made: usize = end.days.iter().map(|day| day.fates.len()).sum();
     if interrupt.is_raised() {
         let line = format!("interrupted after {made} transfers; nothing wrong was seen");
-        return Err(Failure::Interrupted { line });
+        return Err(interrupt.cut_off(line));
     }
     let time_was_up = end.days.iter().any(|day| day.time_was_up);
     if u64::try_from(made).unwrap_or(u64::MAX) < transfers && !time_was_up {

@@ -17,7 +17,7 @@ use milena_codec::dissect::{self, DissectError};
 use milena_codec::{Limits, schema};
 
 use crate::connect::Connect;
-use crate::failure::{Failure, chain};
+use crate::failure::{Failure, at_file, chain};
 use crate::output::Output;
 use connections::{Connections, Ends};
 use conversation::Heard;
@@ -150,8 +150,7 @@ fn read_given(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
             .take(FILE_BYTES_MAX + 1)
             .read_to_end(&mut given),
     };
-    let what = "the frames cannot be read";
-    read.map_err(|error| Failure::Io { what, error })?;
+    read.map_err(|error| at_file("cannot be read", path, error))?;
     if u64::try_from(given.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
         return Err(Failure::Said(
             "more than 256 MiB are no frames to print".to_owned(),
@@ -161,8 +160,7 @@ fn read_given(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
-    let what = "the file cannot be read";
-    File::open(path).map_err(|error| Failure::Io { what, error })
+    File::open(path).map_err(|error| at_file("cannot be read", Some(path), error))
 }
 
 fn of_capture(printer: &mut Printer, path: &Path, ports: &[u16]) -> Result<(), Failure> {

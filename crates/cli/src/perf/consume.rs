@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use milena::Consumer;
 use milena::consumer::{Position, TopicPartition};
 
-use super::cut_off;
 use super::progress::Progress;
 use super::report::{Latencies, Measurement, Report};
+use super::{RECORDS_MAX, cut_off};
 use crate::connect::Connect;
 use crate::consume::{Isolation, are_passed};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::topics::require;
 
-/// How long nothing may come although records are due.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long no record may come although some are due.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What to read.
 #[derive(Debug, clap::Args)]
@@ -25,10 +25,10 @@ pub(crate) struct Args {
     #[arg(long, short)]
     topic: String,
     /// Records to measure; to the end of the topic if unset.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=RECORDS_MAX))]
     records: Option<u64>,
     /// Records before those, not measured.
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(..=RECORDS_MAX))]
     warm_up: u64,
     /// Which records of transactions to read.
     #[arg(long, value_enum, default_value_t = Isolation::Committed)]
@@ -106,14 +106,14 @@ impl Run<'_> {
             let polled = Instant::now();
             let batch = tokio::select! {
                 batch = self.consumer.poll(Duration::from_millis(100)) => batch?,
-                () = self.interrupt.raised() => return Err(cut_off()),
+                () = self.interrupt.raised() => return Err(cut_off(self.interrupt)),
             };
             if batch.is_empty() {
                 if are_passed(&self.consumer, &self.ends)? {
                     break;
                 }
-                if last.elapsed() > PATIENCE {
-                    let line = format!("no records for {PATIENCE:?} although some are due");
+                if last.elapsed() > TIMEOUT {
+                    let line = format!("no records for {TIMEOUT:?} although some are due");
                     return Err(Failure::Said(line));
                 }
                 continue;

@@ -18,11 +18,11 @@ use crate::output::Output;
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Records one after the other, acknowledged.
+    /// Measure acknowledged produce throughput.
     Produce(produce::Args),
-    /// A topic from its beginning to its end.
+    /// Measure fetch throughput, from a topic's beginning to its end.
     Consume(consume::Args),
-    /// Transactions back to back.
+    /// Measure committed transactions, one after another.
     Transactions(transactions::Args),
 }
 
@@ -33,14 +33,14 @@ pub(crate) struct Load {
     #[arg(long, short)]
     topic: String,
     /// Records to measure.
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=RECORDS_MAX))]
     records: u64,
     /// Records before those, not measured; a tenth of them, at most 100,000, if unset.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=RECORDS_MAX))]
     warm_up: Option<u64>,
     /// Bytes of each value.
-    #[arg(long, default_value_t = 1_024)]
-    record_bytes: usize,
+    #[arg(long, default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(..=RECORD_BYTES_MAX))]
+    record_bytes: u32,
     /// 0, 1 or all.
     #[arg(long)]
     acks: Option<String>,
@@ -55,7 +55,22 @@ pub(crate) struct Load {
     compression: Option<String>,
 }
 
+/// Records of one measurement at most: a month at a million a second.
+const RECORDS_MAX: u64 = 2_600_000_000_000;
+/// Bytes of a value at most, 100 MiB; brokers take 1 MiB by default.
+const RECORD_BYTES_MAX: i64 = 104_857_600;
+
 impl Load {
+    /// Bytes of one value.
+    fn value_bytes(&self) -> usize {
+        usize::try_from(self.record_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes of all measured values.
+    fn bytes(&self) -> u64 {
+        self.records.saturating_mul(u64::from(self.record_bytes))
+    }
+
     fn warm_up(&self) -> u64 {
         self.warm_up
             .unwrap_or_else(|| (self.records / 10).min(100_000))
@@ -95,8 +110,6 @@ pub(crate) async fn run(
 }
 
 /// The failure of a measurement that was cut off.
-fn cut_off() -> Failure {
-    Failure::Interrupted {
-        line: "interrupted; nothing is reported".to_owned(),
-    }
+fn cut_off(interrupt: &Interrupt) -> Failure {
+    interrupt.cut_off("interrupted; nothing is reported".to_owned())
 }

@@ -2,6 +2,8 @@
 
 /// Different values in memory; enough that compression meets no obvious repetition between batches.
 const DIFFERENT: usize = 1_000;
+/// Memory for them; of values that are larger than this there is one.
+const BYTES_MAX: usize = 64 << 20;
 
 /// Values that repeat after a while, all of one size.
 #[derive(Debug)]
@@ -15,8 +17,10 @@ impl Payloads {
     /// Values of `size` bytes: words and numbers, which compress about as well as JSON does.
     pub(crate) fn new(size: usize) -> Self {
         let mut random = fastrand::Rng::with_seed(0x006d_696c_656e_6131);
-        let mut bytes = Vec::with_capacity(size * DIFFERENT + 64);
-        while bytes.len() < size * DIFFERENT {
+        let values = (BYTES_MAX / size.max(1)).clamp(1, DIFFERENT);
+        let all = size.saturating_mul(values);
+        let mut bytes = Vec::with_capacity(all.saturating_add(64));
+        while bytes.len() < all {
             let word = WORDS
                 .get(random.usize(0..WORDS.len()))
                 .copied()
@@ -25,7 +29,7 @@ impl Payloads {
             bytes.extend_from_slice(random.u32(..).to_string().as_bytes());
             bytes.push(b' ');
         }
-        bytes.truncate(size * DIFFERENT);
+        bytes.truncate(all);
         Self {
             bytes,
             size,
@@ -63,6 +67,16 @@ mod tests {
                 assert_eq!(payloads.next().len(), size);
             }
         }
+    }
+
+    #[test]
+    fn large_values_take_no_more_memory_than_its_bound() {
+        let mut payloads = Payloads::new(1 << 20);
+        assert_eq!(payloads.next().len(), 1 << 20);
+        assert_eq!(payloads.bytes.len(), BYTES_MAX);
+        let mut larger = Payloads::new(BYTES_MAX + 1);
+        assert_eq!(larger.next().len(), BYTES_MAX + 1);
+        assert_eq!(larger.bytes.len(), BYTES_MAX + 1);
     }
 
     #[test]

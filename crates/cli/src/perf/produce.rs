@@ -42,7 +42,7 @@ pub(crate) async fn run(
     let config = connect.producer(&properties)?.build()?;
     require(connect, &load.topic).await?;
     let producer = Producer::new(config)?;
-    let mut payloads = Payloads::new(load.record_bytes);
+    let mut payloads = Payloads::new(load.value_bytes());
     let mut run = Run {
         producer: &producer,
         load,
@@ -56,7 +56,7 @@ pub(crate) async fn run(
     let measurement = Measurement::start();
     run.send(load.records, &mut payloads, "produce", &mut latencies)
         .await?;
-    let amount = measurement.finish(load.records, load.records * load.record_bytes as u64);
+    let amount = measurement.finish(load.records, load.bytes());
 
     producer.close(std::time::Duration::from_secs(30)).await?;
     Ok(Report::new("produce", &load.topic, amount, &latencies))
@@ -82,7 +82,7 @@ impl Run<'_> {
         for number in 0..records {
             if number % LOOK_EVERY == 0 {
                 if self.interrupt.is_raised() {
-                    return Err(cut_off());
+                    return Err(cut_off(self.interrupt));
                 }
                 progress.advance(number.min(LOOK_EVERY));
             }
@@ -97,7 +97,7 @@ impl Run<'_> {
         let flushed = self.producer.flush();
         tokio::select! {
             () = flushed => {}
-            () = self.interrupt.raised() => return Err(cut_off()),
+            () = self.interrupt.raised() => return Err(cut_off(self.interrupt)),
         }
         while !open.deliveries.is_empty() {
             open.settle_oldest(latencies).await?;

@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     load: Load,
     /// Commit after so many milliseconds.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     transaction_ms: u64,
     /// Commit after so many records, whatever the time.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
@@ -48,7 +48,7 @@ pub(crate) async fn run(
     let config = connect.transactional_producer(&id, &properties)?.build()?;
     require(connect, &load.topic).await?;
     let mut producer = TransactionalProducer::start(config).await?;
-    let mut payloads = Payloads::new(load.record_bytes);
+    let mut payloads = Payloads::new(load.value_bytes());
 
     let mut ignored = Latencies::of("transaction");
     send(
@@ -71,7 +71,7 @@ pub(crate) async fn run(
         interrupt,
     )
     .await?;
-    let amount = measurement.finish(load.records, load.records * load.record_bytes as u64);
+    let amount = measurement.finish(load.records, load.bytes());
 
     producer.close(Duration::from_secs(30)).await?;
     let report = Report::new("transactions", &load.topic, amount, &latencies);
@@ -93,7 +93,7 @@ async fn send(
     let mut transactions = 0;
     while left > 0 {
         if interrupt.is_raised() {
-            return Err(cut_off());
+            return Err(cut_off(interrupt));
         }
         let transaction = producer.begin().await?;
         let begun = Instant::now();

@@ -19,7 +19,9 @@ pub(crate) type Lines = mpsc::Receiver<io::Result<Vec<Vec<u8>>>>;
 
 /// Reads `path`, or standard input, on a thread of its own: reading a terminal cannot be cancelled,
 /// and so must not hold up the end of the program.
-pub(crate) fn read(path: Option<&Path>) -> io::Result<Lines> {
+///
+/// With `whole`, everything together is the only line.
+pub(crate) fn read(path: Option<&Path>, whole: bool) -> io::Result<Lines> {
     let input: Box<dyn Read + Send> = match path {
         Some(path) => Box::new(File::open(path)?),
         None => Box::new(io::stdin()),
@@ -28,7 +30,12 @@ pub(crate) fn read(path: Option<&Path>) -> io::Result<Lines> {
     std::thread::Builder::new()
         .name("lines".to_owned())
         .spawn(move || {
-            if let Err(error) = hand_over(BufReader::with_capacity(64 << 10, input), &batches) {
+            let input = BufReader::with_capacity(64 << 10, input);
+            let handed_over = match whole {
+                true => hand_over_whole(input, &batches),
+                false => hand_over(input, &batches),
+            };
+            if let Err(error) = handed_over {
                 let _ = batches.blocking_send(Err(error));
             }
         })?;
@@ -36,6 +43,22 @@ pub(crate) fn read(path: Option<&Path>) -> io::Result<Lines> {
 }
 
 type Batches = mpsc::Sender<io::Result<Vec<Vec<u8>>>>;
+
+fn hand_over_whole(input: impl Read, batches: &Batches) -> io::Result<()> {
+    let mut all = Vec::new();
+    input
+        .take(LINE_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut all)?;
+    if all.len() > LINE_BYTES_MAX {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is longer than 128 MiB",
+        ));
+    }
+    // An error means that the receiver is gone.
+    let _ = batches.blocking_send(Ok(vec![all]));
+    Ok(())
+}
 
 fn hand_over(mut input: BufReader<impl Read>, batches: &Batches) -> io::Result<()> {
     let mut batch = Vec::new();

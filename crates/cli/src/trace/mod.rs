@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 use crate::connect::Connect;
-use crate::failure::Failure;
+use crate::failure::{Failure, at_file};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use exchange::Exchange;
@@ -122,8 +122,7 @@ async fn tell(
 
 async fn write_page(path: &Path, lives: &Lives) -> Result<(), Failure> {
     let written = tokio::fs::write(path, page::page(lives)).await;
-    let what = "the page cannot be written";
-    written.map_err(|error| Failure::Io { what, error })
+    written.map_err(|error| at_file("cannot be written", Some(path), error))
 }
 
 fn brokers(bootstrap: &str) -> Result<Vec<Address>, Failure> {

@@ -7,5 +7,6 @@ mod browser;
 mod capture;
 mod demo;
 mod dissect;
+mod produce;
 mod served;
 mod trace;
