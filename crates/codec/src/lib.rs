@@ -12,6 +12,7 @@
 //! | write records | [`BatchBuilder`], then [`ClosedBatch`] |
 //! | read records | [`Batches`], [`Batch`], [`Records`] |
 
+pub mod api_key;
 pub mod dissect;
 pub mod error;
 pub mod error_code;
@@ -25,6 +26,7 @@ pub mod message;
 pub mod record;
 pub mod schema;
 
+pub use api_key::{ApiKey, Effect, ParseApiKeyError};
 pub use error::{DecodeError, EncodeError};
 pub use error_code::ErrorCode;
 pub use frame::{FrameDecoder, FrameError};

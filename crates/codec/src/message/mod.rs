@@ -12,7 +12,7 @@ mod take;
 pub use newer::Newer;
 
 use crate::guard::{self, Direction};
-use crate::{DecodeError, EncodeError, Limits, schema};
+use crate::{ApiKey, DecodeError, EncodeError, Limits, schema};
 use bytes::Bytes;
 use kafka_protocol::messages;
 use kafka_protocol::protocol::{Decodable, Encodable, Message};
@@ -24,6 +24,8 @@ use kafka_protocol::protocol::{Decodable, Encodable, Message};
 pub trait Request: Encodable + Message + Sized + 'static {
     /// The API key.
     const KEY: i16;
+    /// The API.
+    const API: ApiKey = ApiKey::from_key(Self::KEY);
     /// What a broker answers.
     type Response: Decodable + Message;
 
