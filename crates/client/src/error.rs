@@ -18,7 +18,7 @@ mod report;
 use std::sync::Arc;
 use std::time::Duration;
 
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 
 pub use recovery::{Recovery, recovery_of};
 pub use report::Report;
@@ -39,12 +39,12 @@ pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 #[non_exhaustive]
 pub enum Error {
     /// A broker answered with an error code.
-    #[error("{}", display::broker(*code, request, *broker, topic.as_deref(), *partition, message.as_deref()))]
+    #[error("{}", display::broker(*code, *request, *broker, topic.as_deref(), *partition, message.as_deref()))]
     Broker {
         /// What the broker answered.
         code: ErrorCode,
-        /// Kafka's name of the request it answered, such as `Produce`.
-        request: &'static str,
+        /// The request it answered.
+        request: ApiKey,
         /// The id of the broker that answered, where known.
         broker: Option<i32>,
         /// The topic concerned; `None` if the answer was to the request as a whole.
@@ -160,8 +160,8 @@ pub enum Error {
     /// A broker sent bytes that are not what the protocol says.
     #[error("a malformed {request} answer came from {}", display::peer(*broker))]
     Malformed {
-        /// Kafka's name of the request whose answer was malformed.
-        request: &'static str,
+        /// The request whose answer was malformed.
+        request: ApiKey,
         /// The id of the broker that sent it, where known.
         broker: Option<i32>,
         /// What is wrong with the bytes.
@@ -262,10 +262,10 @@ pub enum Error {
     ///
     /// If it was not sent nothing was changed. If it was, a request that only reads may be repeated,
     /// and any other has an unknown outcome.
-    #[error("{request}{} {}", display::to(address.as_deref()), display::unanswered(*sent))]
+    #[error("{}", display::transport(*request, address.as_deref(), *sent))]
     Transport {
-        /// Kafka's name of the request.
-        request: &'static str,
+        /// The request; `None` if the connection could not be opened in the first place.
+        request: Option<ApiKey>,
         /// Where it went or should have gone, `host:port`; `None` if there was nowhere to send it.
         address: Option<Arc<str>>,
         /// Whether any byte of it may have reached the broker.
@@ -278,8 +278,8 @@ pub enum Error {
     /// The broker speaks no version of the request that this client (or this use) needs.
     #[error("{} is too old or too new for {request}", display::peer(*broker))]
     UnsupportedVersion {
-        /// Kafka's name of the request.
-        request: &'static str,
+        /// The request.
+        request: ApiKey,
         /// The id of the broker, where known.
         broker: Option<i32>,
         /// Which versions there are and which are needed.
@@ -304,14 +304,14 @@ impl Error {
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         match self {
-            Self::Broker { code, request, .. } => recovery::recovery_of_answer(request, *code),
+            Self::Broker { code, request, .. } => recovery::recovery_of_answer(*request, *code),
             // The request was carried out, or may have been; to repeat a look-up is harmless.
             Self::Malformed { request, .. }
             | Self::Transport {
-                request,
+                request: Some(request),
                 sent: true,
                 ..
-            } if recovery::repetition_matters(request) => Recovery::OutcomeUnknown,
+            } if !request.is_repeatable() => Recovery::OutcomeUnknown,
             Self::DeliveryTimeout {
                 reached_the_wire: true,
                 ..
@@ -403,7 +403,7 @@ impl Error {
 
 impl Error {
     /// An answer to the request as a whole.
-    pub(crate) fn broker(code: ErrorCode, request: &'static str, broker: Option<i32>) -> Self {
+    pub(crate) fn broker(code: ErrorCode, request: ApiKey, broker: Option<i32>) -> Self {
         Self::Broker {
             code,
             request,
@@ -417,7 +417,7 @@ impl Error {
     /// An answer about one partition.
     pub(crate) fn partition(
         code: ErrorCode,
-        request: &'static str,
+        request: ApiKey,
         broker: Option<i32>,
         topic: Arc<str>,
         partition: i32,
@@ -475,11 +475,11 @@ impl From<ConfigError> for Error {
 
 /// The parts of messages that depend on what is known.
 mod display {
-    use milena_codec::ErrorCode;
+    use milena_codec::{ApiKey, ErrorCode};
 
     pub(super) fn broker(
         code: ErrorCode,
-        request: &str,
+        request: ApiKey,
         broker: Option<i32>,
         topic: Option<&str>,
         partition: Option<i32>,
@@ -503,7 +503,7 @@ mod display {
         broker.map_or_else(|| "the broker".to_owned(), |id| format!("broker {id}"))
     }
 
-    pub(super) fn to(address: Option<&str>) -> String {
+    fn to(address: Option<&str>) -> String {
         address
             .map(|address| format!(" to {address}"))
             .unwrap_or_default()
@@ -515,11 +515,12 @@ mod display {
             .unwrap_or_default()
     }
 
-    pub(super) fn unanswered(sent: bool) -> &'static str {
-        if sent {
-            "was not answered"
-        } else {
-            "could not be sent"
+    pub(super) fn transport(request: Option<ApiKey>, address: Option<&str>, sent: bool) -> String {
+        let to = to(address);
+        match request {
+            Some(request) if sent => format!("{request}{to} was not answered"),
+            Some(request) => format!("{request}{to} could not be sent"),
+            None => format!("cannot connect{to}"),
         }
     }
 

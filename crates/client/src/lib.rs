@@ -70,7 +70,7 @@ pub use config::{
 };
 pub use consumer::{Consumer, IsolationLevel, OffsetReset, TopicPartition};
 pub use error::{Cause, Error, Recovery, Report, recovery_of};
-pub use milena_codec::{Compression, ErrorCode, HeaderToWrite, Limits};
+pub use milena_codec::{ApiKey, Compression, ErrorCode, HeaderToWrite, Limits};
 pub use milena_connection::{BrokerAddress, Connector, TcpConnector};
 pub use producer::{Delivery, Producer, Record, RecordMetadata};
 pub use transaction::{

@@ -1,4 +1,4 @@
-//! The protocol's table of APIs, as of Apache Kafka 4.3.1.
+//! The protocol's table of APIs, as of Apache Kafka 4.4.0.
 
 use std::fmt;
 use std::str::FromStr;
@@ -36,12 +36,12 @@ macro_rules! api_keys {
                 #[doc = concat!("`", stringify!($variant), "`, key ", $key, ".")]
                 $variant,
             )*
-            /// A key that Kafka 4.3.1 does not define.
+            /// A key that Kafka 4.4.0 does not define.
             Unknown(i16),
         }
 
         impl ApiKey {
-            /// Every API that Kafka 4.3.1 defines or has defined, by ascending key.
+            /// Every API that Kafka 4.4.0 defines or has defined, by ascending key.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The API with this key.
@@ -178,6 +178,8 @@ api_keys! {
     DescribeShareGroupOffsets = 90, Reads;
     AlterShareGroupOffsets = 91, Changes;
     DeleteShareGroupOffsets = 92, Changes;
+    StreamsGroupTopologyDescriptionUpdate = 93, Changes;
+    UnregisterController = 94, Changes;
 }
 
 impl ApiKey {
@@ -228,7 +230,7 @@ pub struct ParseApiKeyError {
 impl FromStr for ApiKey {
     type Err = ParseApiKeyError;
 
-    /// Reads a name, in upper or lower case, or the number of an API that Kafka 4.3.1 knows.
+    /// Reads a name, in upper or lower case, or the number of an API that Kafka 4.4.0 knows.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let number: Option<i16> = text.parse().ok();
         let matches = |api: &&Self| {
@@ -274,7 +276,7 @@ mod tests {
         for text in ["EndTxn", "endtxn", "ENDTXN", "26"] {
             assert_eq!(text.parse(), Ok(ApiKey::EndTxn), "{text}");
         }
-        for text in ["", "EndTxn ", "-1", "93", "unknown API", "70000"] {
+        for text in ["", "EndTxn ", "-1", "95", "unknown API", "70000"] {
             let error = text.parse::<ApiKey>().unwrap_err();
             assert!(error.to_string().contains(&format!("{text:?}")), "{error}");
         }

@@ -3,7 +3,7 @@
 use kafka_protocol::messages::InitProducerIdRequest;
 use milena_connection::{
     CallOptions, Cluster, ClusterConfig, ConnectionConfig, CoordinatorKind, Target, TcpConnector,
-    TopicsWanted, api_name,
+    TopicsWanted,
 };
 use std::error::Error;
 use std::sync::Arc;
@@ -63,7 +63,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     for api_key in 0..100 {
         if let Some(range) = cluster.lowest_common(api_key) {
-            println!("{api_key:>3} {} {range}", api_name(api_key));
+            println!(
+                "{api_key:>3} {} {range}",
+                milena_connection::ApiKey::from_key(api_key)
+            );
         }
     }
     if let Some(topic) = arguments.next() {

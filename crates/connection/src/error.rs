@@ -2,7 +2,7 @@
 
 use crate::BrokerAddress;
 use crate::versions::ApiVersionRange;
-use milena_codec::{DecodeError, EncodeError, ErrorCode, FrameError};
+use milena_codec::{ApiKey, DecodeError, EncodeError, ErrorCode, FrameError};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use std::time::Duration;
 /// Which request an error is about, whom it was for, and how long it took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallSite {
-    /// The API's name, such as `Metadata`; `Connect` while there is no request yet.
-    pub api: &'static str,
+    /// The API of the request; `None` while connecting, before there is one.
+    pub api: Option<ApiKey>,
     /// The broker, if it was known by its id.
     pub broker_id: Option<i32>,
     /// Where the broker listens, if that was known.
@@ -23,7 +23,10 @@ pub struct CallSite {
 
 impl fmt::Display for CallSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.api)?;
+        match self.api {
+            Some(api) => write!(f, "{api}")?,
+            None => f.write_str("connect")?,
+        }
         match (self.broker_id, &self.address) {
             (Some(id), Some(address)) => write!(f, " to broker {id} at {address}")?,
             (Some(id), None) => write!(f, " to broker {id}")?,
@@ -72,7 +75,7 @@ pub enum CallError {
         source: Arc<DecodeError>,
     },
     /// No byte of the request left: it certainly had no effect.
-    #[error("{site}: not sent")]
+    #[error("{}", not_sent(site))]
     NotSent {
         /// Which request.
         site: CallSite,
@@ -80,6 +83,13 @@ pub enum CallError {
         #[source]
         cause: NotSentCause,
     },
+}
+
+fn not_sent(site: &CallSite) -> String {
+    match site.api {
+        Some(_) => format!("{site}: not sent"),
+        None => format!("cannot {site}"),
+    }
 }
 
 fn explained(message: Option<&String>) -> String {
@@ -147,7 +157,7 @@ impl CallError {
 
     pub(crate) fn cluster_closed() -> Self {
         let site = CallSite {
-            api: "Connect",
+            api: None,
             broker_id: None,
             address: None,
             elapsed: Duration::ZERO,
@@ -227,10 +237,9 @@ pub enum NotSentCause {
     #[error("the cluster handle is closed")]
     ClusterClosed,
     /// The transport could not be opened.
-    #[error("cannot connect")]
+    #[error(transparent)]
     ConnectFailed {
         /// The transport's error.
-        #[source]
         source: Arc<io::Error>,
     },
     /// The transport was not open in time.
@@ -327,7 +336,10 @@ fn listed(failures: &[CallError]) -> String {
     let describe = |failure: &CallError| {
         let mut text = match &failure.site().address {
             Some(address) => address.to_string(),
-            None => failure.site().api.to_owned(),
+            None => failure
+                .site()
+                .api
+                .map_or_else(|| "connecting".to_owned(), |api| api.to_string()),
         };
         let mut cause = std::error::Error::source(failure);
         while let Some(error) = cause {
@@ -363,7 +375,7 @@ pub enum CloseReason {
     #[error("the answer to {api} has a malformed header")]
     Header {
         /// The request.
-        api: &'static str,
+        api: ApiKey,
         /// What is wrong with it.
         #[source]
         source: Arc<DecodeError>,
@@ -393,7 +405,7 @@ pub enum CloseReason {
     #[error("{api} went unanswered")]
     TimedOut {
         /// The request.
-        api: &'static str,
+        api: ApiKey,
     },
     /// Writing failed.
     #[error("writing failed")]
@@ -480,10 +492,10 @@ impl fmt::Display for ProtocolHint {
 mod tests {
     use super::*;
 
-    fn site(api: &'static str) -> CallSite {
+    fn site(api: ApiKey) -> CallSite {
         let address = Some(Arc::new(BrokerAddress::new("k1", 9092)));
         CallSite {
-            api,
+            api: Some(api),
             broker_id: Some(1),
             address,
             elapsed: Duration::from_millis(1_203),
@@ -496,7 +508,7 @@ mod tests {
             timeout: Duration::from_secs(1),
         };
         let error = CallError::Ambiguous {
-            site: site("Produce"),
+            site: site(ApiKey::Produce),
             cause,
         };
         assert_eq!(
@@ -513,13 +525,13 @@ mod tests {
             timeout: Duration::from_secs(1),
         };
         let lookup = CallError::Ambiguous {
-            site: site("FindCoordinator"),
+            site: site(ApiKey::FindCoordinator),
             cause,
         };
         assert!(lookup.is_ambiguous());
-        let error = lookup.before_sending(site("EndTxn"));
+        let error = lookup.before_sending(site(ApiKey::EndTxn));
         assert!(!error.is_ambiguous());
-        assert_eq!(error.site().api, "EndTxn");
+        assert_eq!(error.site().api, Some(ApiKey::EndTxn));
     }
 
     #[test]

@@ -16,7 +16,6 @@
 //! [`coordinator::machine`], `cluster::dial`); time and seed come in as arguments.
 
 pub mod address;
-mod api;
 pub mod backoff;
 pub mod clock;
 pub mod cluster;
@@ -32,7 +31,6 @@ pub mod transport;
 pub mod versions;
 
 pub use address::{AddressError, BrokerAddress};
-pub use api::api_name;
 pub use backoff::Backoff;
 pub use cluster::{Answer, CallOptions, Cluster, ConnectionKind, Target};
 pub use config::{ClusterConfig, ConfigError, ConnectionConfig};
@@ -42,6 +40,7 @@ pub use link::{Connection, RawRequest, ResponseFuture, SubmitError};
 pub use metadata::{
     BrokerNode, LeaderHint, MetadataSnapshot, PartitionMetadata, TopicMetadata, TopicsWanted,
 };
+pub use milena_codec::ApiKey;
 pub use milena_codec::message::Request;
 pub use transport::{BoxTransport, ConnectFuture, Connector, PauseFuture, TcpConnector, Transport};
 pub use versions::{ApiVersionRange, ApiVersions, FinalizedFeatures};

@@ -214,10 +214,10 @@ impl Peer {
     /// # Panics
     /// If it is another, or none comes in time.
     pub async fn expect<R: Request + Decodable>(&mut self) -> Received<R> {
-        let (header, body) = self.expect_any(crate::api_name(R::KEY)).await;
+        let (header, body) = self.expect_any(R::API.name()).await;
         assert_eq!(
-            crate::api_name(header.api_key),
-            crate::api_name(R::KEY),
+            milena_codec::ApiKey::from_key(header.api_key).name(),
+            R::API.name(),
             "another request than expected came to {}",
             self.address
         );

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 use milena_connection::{CallOptions, ConnectionKind, Request, Target};
 
 use super::{Admin, OPERATION_TIMEOUT};
@@ -103,7 +103,7 @@ impl Attempts {
 /// A broker's refusal that concerns one topic.
 pub(super) fn refused(
     code: i16,
-    request: &'static str,
+    request: ApiKey,
     broker: Option<i32>,
     topic: &str,
     message: Option<&str>,

@@ -8,7 +8,7 @@ use kafka_protocol::messages::delete_records_request::{
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::describe_producers_response::ProducerState;
 use kafka_protocol::messages::{DeleteRecordsRequest, DescribeProducersRequest};
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 use milena_connection::Target;
 
 use super::Admin;
@@ -48,7 +48,9 @@ impl Admin {
         topic: &str,
         partition: i32,
     ) -> Result<Vec<ActiveProducer>, Error> {
-        let mut at = self.leader("DescribeProducers", topic, partition).await?;
+        let mut at = self
+            .leader(ApiKey::DescribeProducers, topic, partition)
+            .await?;
         let wanted = TopicRequest::default()
             .with_name(topic_name(topic))
             .with_partition_indexes(vec![partition]);
@@ -90,7 +92,7 @@ impl Admin {
                 "{offset} is no offset: they begin with 0"
             )));
         }
-        let mut at = self.leader("DeleteRecords", topic, partition).await?;
+        let mut at = self.leader(ApiKey::DeleteRecords, topic, partition).await?;
         let cut = DeleteRecordsPartition::default()
             .with_partition_index(partition)
             .with_offset(before_offset.unwrap_or(-1));
@@ -120,7 +122,7 @@ impl Admin {
     /// not would wait for it to appear.
     async fn leader(
         &self,
-        request: &'static str,
+        request: ApiKey,
         topic: &str,
         partition: i32,
     ) -> Result<AtLeader, Error> {
@@ -149,7 +151,7 @@ impl Admin {
 
 /// A request on its way to the leader of a partition, wherever that moves.
 struct AtLeader {
-    request: &'static str,
+    request: ApiKey,
     topic: Arc<str>,
     partition: i32,
     attempts: Attempts,

@@ -11,6 +11,7 @@ use kafka_protocol::messages::{
     CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
+use milena_codec::ApiKey;
 use milena_connection::Target;
 use uuid::Uuid;
 
@@ -163,10 +164,10 @@ impl Admin {
             self.ask(Target::Any, request, &mut self.attempts()).await?;
         let found = response.topics.into_iter().map(|topic| {
             let name = text(topic.name.as_ref());
-            let result = refused(topic.error_code, "Metadata", broker, &name, None);
+            let result = refused(topic.error_code, ApiKey::Metadata, broker, &name, None);
             (name, result.map(|()| description(topic)))
         });
-        Ok(in_order(topics, found, "Metadata", broker))
+        Ok(in_order(topics, found, ApiKey::Metadata, broker))
     }
 
     /// Creates these topics.
@@ -192,7 +193,7 @@ impl Admin {
                 .ask(Target::Controller, request.clone(), &mut attempts)
                 .await?;
             let codes = answer.response.topics.iter().map(|topic| topic.error_code);
-            match nowhere(codes, "CreateTopics", answer.broker) {
+            match nowhere(codes, ApiKey::CreateTopics, answer.broker) {
                 None => break answer,
                 Some(error) => self.find_controller_after(error, &mut attempts).await?,
             }
@@ -200,7 +201,13 @@ impl Admin {
         let created = response.topics.into_iter().map(|topic| {
             let name = topic.name.to_string();
             let message = topic.error_message.as_deref();
-            let result = refused(topic.error_code, "CreateTopics", broker, &name, message);
+            let result = refused(
+                topic.error_code,
+                ApiKey::CreateTopics,
+                broker,
+                &name,
+                message,
+            );
             let created = CreatedTopic {
                 topic_id: topic.topic_id,
                 partitions: topic.num_partitions,
@@ -209,7 +216,7 @@ impl Admin {
             (name, result.map(|()| created))
         });
         let names: Vec<_> = topics.iter().map(|topic| &*topic.name).collect();
-        Ok(in_order(&names, created, "CreateTopics", broker))
+        Ok(in_order(&names, created, ApiKey::CreateTopics, broker))
     }
 
     /// Deletes these topics with all their records.
@@ -244,7 +251,7 @@ impl Admin {
                 .responses
                 .iter()
                 .map(|topic| topic.error_code);
-            match nowhere(codes, "DeleteTopics", answer.broker) {
+            match nowhere(codes, ApiKey::DeleteTopics, answer.broker) {
                 None => break answer,
                 Some(error) => self.find_controller_after(error, &mut attempts).await?,
             }
@@ -252,10 +259,16 @@ impl Admin {
         let deleted = response.responses.into_iter().map(|topic| {
             let name = text(topic.name.as_ref());
             let message = topic.error_message.as_deref();
-            let result = refused(topic.error_code, "DeleteTopics", broker, &name, message);
+            let result = refused(
+                topic.error_code,
+                ApiKey::DeleteTopics,
+                broker,
+                &name,
+                message,
+            );
             (name, result)
         });
-        Ok(in_order(topics, deleted, "DeleteTopics", broker))
+        Ok(in_order(topics, deleted, ApiKey::DeleteTopics, broker))
     }
 
     async fn find_controller_after(
@@ -274,7 +287,7 @@ impl Admin {
 /// The error with which the broker turned away the request as a whole, which it repeats per topic.
 fn nowhere(
     mut codes: impl Iterator<Item = i16>,
-    request: &'static str,
+    request: ApiKey,
     broker: Option<i32>,
 ) -> Option<Error> {
     let not_controller = milena_codec::ErrorCode::NotController;
@@ -321,7 +334,7 @@ fn creatable(topic: &NewTopic) -> CreatableTopic {
 fn in_order<N: AsRef<str>, T>(
     asked: &[N],
     found: impl Iterator<Item = (String, Result<T, Error>)>,
-    request: &'static str,
+    request: ApiKey,
     broker: Option<i32>,
 ) -> Vec<(String, Result<T, Error>)> {
     let mut found: HashMap<String, Result<T, Error>> = found.collect();

@@ -7,7 +7,7 @@ use kafka_protocol::messages::{
     DescribeTransactionsRequest, ListTransactionsRequest, TransactionalId,
 };
 use kafka_protocol::protocol::StrBytes;
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 use milena_connection::{CoordinatorKind, Target, TopicsWanted};
 
 use super::Admin;
@@ -85,7 +85,7 @@ impl Admin {
                 .ask(Target::Broker(coordinator), request.clone(), &mut attempts)
                 .await?;
             let code = answer.response.error_code;
-            match refused(code, "ListTransactions", answer.broker, "", None) {
+            match refused(code, ApiKey::ListTransactions, answer.broker, "", None) {
                 Ok(()) => break answer.response,
                 Err(error) => attempts.again_after(error).await?,
             }
@@ -138,7 +138,7 @@ impl Admin {
             let Some(state) = response.transaction_states.into_iter().next() else {
                 let cause = std::io::Error::other("the answer leaves the transactional id out");
                 let cause = std::sync::Arc::new(cause);
-                let request = "DescribeTransactions";
+                let request = ApiKey::DescribeTransactions;
                 return Err(Error::Malformed {
                     request,
                     broker,
@@ -157,7 +157,7 @@ impl Admin {
                 self.cluster
                     .forget_coordinator(CoordinatorKind::Transaction, id);
             }
-            let error = Error::broker(code, "DescribeTransactions", broker);
+            let error = Error::broker(code, ApiKey::DescribeTransactions, broker);
             attempts.again_after(error).await?;
         }
     }

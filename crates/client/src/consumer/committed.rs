@@ -8,7 +8,7 @@ use kafka_protocol::messages::offset_fetch_request::{
 };
 use kafka_protocol::messages::{GroupId, OffsetFetchRequest, OffsetFetchResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 use milena_connection::{CallOptions, ConnectionKind, CoordinatorKind, MetadataSnapshot, Target};
 use uuid::Uuid;
 
@@ -79,7 +79,7 @@ pub(super) async fn fetch(
                             .cluster
                             .forget_coordinator(CoordinatorKind::Group, group_id);
                     }
-                    Error::broker(code, "OffsetFetch", answer.broker_id)
+                    Error::broker(code, ApiKey::OffsetFetch, answer.broker_id)
                 }
                 Reading::Refused { code, partition } => {
                     return Err(refused(code, answer.broker_id, partition));
@@ -113,9 +113,9 @@ fn refused(code: ErrorCode, broker: Option<i32>, partition: Option<TopicPartitio
     match partition {
         Some(name) => {
             let topic = Arc::clone(name.topic_shared());
-            Error::partition(code, "OffsetFetch", broker, topic, name.partition())
+            Error::partition(code, ApiKey::OffsetFetch, broker, topic, name.partition())
         }
-        None => Error::broker(code, "OffsetFetch", broker),
+        None => Error::broker(code, ApiKey::OffsetFetch, broker),
     }
 }
 

@@ -103,6 +103,8 @@ impl Contact {
 mod tests {
     use std::sync::Arc;
 
+    use milena_codec::ApiKey;
+
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(30);
@@ -110,7 +112,7 @@ mod tests {
     fn refused() -> Error {
         let cause = Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
         Error::Transport {
-            request: "Fetch",
+            request: Some(ApiKey::Fetch),
             address: None,
             sent: false,
             cause,

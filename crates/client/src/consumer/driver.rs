@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 use futures_util::stream::FuturesUnordered;
 use kafka_protocol::messages::{FetchRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest};
+use milena_codec::ApiKey;
 use milena_codec::message::{Request, decode_response, encode_request};
 use milena_connection::{
     BrokerAddress, CallError, CallOptions, CallSite, Cluster, Connection, ConnectionKind,
@@ -354,7 +355,7 @@ fn view<'a>(
 
 fn site(connection: &Connection, started: Instant) -> CallSite {
     CallSite {
-        api: "Fetch",
+        api: Some(ApiKey::Fetch),
         broker_id: connection.broker_id(),
         address: Some(Arc::clone(connection.address())),
         elapsed: now().saturating_duration_since(started),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::ListOffsetsRequest;
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 use milena_connection::{CallError, CallOptions, ConnectionKind, Target, TopicsWanted};
 
 use super::driver::Shared;
@@ -61,7 +61,7 @@ impl Lookup {
                     LookupAction::Nothing => None,
                     LookupAction::Report => {
                         let topic = Arc::clone(name.topic_shared());
-                        let request = "ListOffsets";
+                        let request = ApiKey::ListOffsets;
                         let (code, partition) = (answer.error, name.partition());
                         return Err(Error::partition(
                             code,
@@ -142,7 +142,13 @@ async fn ask_leaders(
         let Some(partition) = topic.partition(name.partition()) else {
             let (topic, partition) = (Arc::clone(name.topic_shared()), name.partition());
             let code = ErrorCode::UnknownTopicOrPartition;
-            trouble = Some(Error::partition(code, "Metadata", None, topic, partition));
+            trouble = Some(Error::partition(
+                code,
+                ApiKey::Metadata,
+                None,
+                topic,
+                partition,
+            ));
             continue;
         };
         if let Some(leader) = partition.leader {

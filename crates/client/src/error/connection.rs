@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 use milena_connection::{CallError, CallSite, NotSentCause, ProtocolHint};
 
 use super::{Cause, Error};
@@ -20,14 +20,14 @@ impl From<CallError> for Error {
                 message,
             } => Self::Broker {
                 code,
-                request: site.api,
+                request: api(&site),
                 broker: site.broker_id,
                 topic: None,
                 partition: None,
                 message: message.map(Into::into),
             },
             CallError::Malformed { site, source } => Self::Malformed {
-                request: site.api,
+                request: api(&site),
                 broker: site.broker_id,
                 cause: source,
             },
@@ -50,7 +50,7 @@ fn not_sent(site: &CallSite, cause: NotSentCause) -> Error {
     match cause {
         NotSentCause::ClusterClosed => Error::Closed { what: "the client" },
         NotSentCause::Encode { source } => {
-            Error::misuse(format!("{} cannot be written: {source}", site.api))
+            Error::misuse(format!("{} cannot be written: {source}", api(site)))
         }
         NotSentCause::LeaderUnknown {
             topic,
@@ -58,7 +58,7 @@ fn not_sent(site: &CallSite, cause: NotSentCause) -> Error {
             code,
         } => Error::Broker {
             code: code.unwrap_or(ErrorCode::LeaderNotAvailable),
-            request: "Metadata",
+            request: ApiKey::Metadata,
             broker: None,
             topic: Some(topic.into()),
             partition: Some(partition),
@@ -67,13 +67,13 @@ fn not_sent(site: &CallSite, cause: NotSentCause) -> Error {
         // What stands in the way is the look-up's trouble: the request itself changed nothing.
         NotSentCause::Lookup { source } if source.code().is_some() => (*source).into(),
         cause @ NotSentCause::NoCommonVersion { .. } => Error::UnsupportedVersion {
-            request: site.api,
+            request: api(site),
             broker: site.broker_id,
             cause: Arc::new(cause),
         },
         NotSentCause::TopicUnknown { topic, code } => Error::Broker {
             code: code.unwrap_or(ErrorCode::UnknownTopicOrPartition),
-            request: "Metadata",
+            request: ApiKey::Metadata,
             broker: None,
             topic: Some(topic.into()),
             partition: None,
@@ -102,6 +102,11 @@ fn wrong_listener(site: &CallSite, cause: impl std::error::Error + Send + Sync +
         address: address(site),
         cause,
     }
+}
+
+/// The request of a site that has one. The first request of a connection is ApiVersions.
+fn api(site: &CallSite) -> ApiKey {
+    site.api.unwrap_or(ApiKey::ApiVersions)
 }
 
 fn address(site: &CallSite) -> Option<Arc<str>> {
@@ -138,17 +143,17 @@ mod tests {
 
     use super::*;
 
-    fn site(api: &'static str) -> CallSite {
+    fn site(api: ApiKey) -> CallSite {
         let address = Some(Arc::new(BrokerAddress::new("k1", 9092)));
         CallSite {
-            api,
+            api: Some(api),
             broker_id: Some(1),
             address,
             elapsed: Duration::from_secs(1),
         }
     }
 
-    fn timed_out(api: &'static str) -> Error {
+    fn timed_out(api: ApiKey) -> Error {
         let cause = AmbiguousCause::TimedOut {
             timeout: Duration::from_secs(30),
         };
@@ -161,7 +166,7 @@ mod tests {
 
     fn not_sent(cause: NotSentCause) -> Error {
         CallError::NotSent {
-            site: site("Produce"),
+            site: site(ApiKey::Produce),
             cause,
         }
         .into()
@@ -169,11 +174,11 @@ mod tests {
 
     #[test]
     fn an_unanswered_write_is_unknown_and_an_unanswered_look_up_may_be_repeated() {
-        assert!(timed_out("Produce").is_outcome_unknown());
-        assert!(timed_out("EndTxn").is_outcome_unknown());
-        assert!(timed_out("Metadata").is_retriable());
+        assert!(timed_out(ApiKey::Produce).is_outcome_unknown());
+        assert!(timed_out(ApiKey::EndTxn).is_outcome_unknown());
+        assert!(timed_out(ApiKey::Metadata).is_retriable());
         assert_eq!(
-            timed_out("EndTxn").to_string(),
+            timed_out(ApiKey::EndTxn).to_string(),
             "EndTxn to k1:9092 was not answered"
         );
     }
@@ -205,7 +210,7 @@ mod tests {
     fn a_look_up_that_was_refused_says_what_refused_it() {
         let code = ErrorCode::TransactionalIdAuthorizationFailed;
         let lookup = CallError::Broker {
-            site: site("FindCoordinator"),
+            site: site(ApiKey::FindCoordinator),
             code,
             message: None,
         };
@@ -222,8 +227,8 @@ mod tests {
             broker: None,
             cause: Arc::new(std::io::Error::other("short")),
         };
-        assert!(malformed("Produce").is_outcome_unknown());
-        assert!(!malformed("Fetch").is_outcome_unknown());
+        assert!(malformed(ApiKey::Produce).is_outcome_unknown());
+        assert!(!malformed(ApiKey::Fetch).is_outcome_unknown());
     }
 
     #[test]
@@ -231,7 +236,7 @@ mod tests {
         let closed = |hint| {
             let reason = CloseReason::EndOfStream { hint: Some(hint) };
             Error::from(CallError::NotSent {
-                site: site("ApiVersions"),
+                site: site(ApiKey::ApiVersions),
                 cause: NotSentCause::Closed { reason },
             })
         };

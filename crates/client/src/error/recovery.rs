@@ -1,6 +1,6 @@
 //! What an error lets the caller do, and where each of Kafka's codes stands.
 
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 
 /// What the caller may do about an error.
 ///
@@ -234,17 +234,17 @@ pub const fn recovery_of(code: ErrorCode) -> Recovery {
 }
 
 /// The class of a code that answers `request`, which knows more than the code alone.
-pub(super) fn recovery_of_answer(request: &str, code: ErrorCode) -> Recovery {
+pub(super) fn recovery_of_answer(request: ApiKey, code: ErrorCode) -> Recovery {
     let alone = recovery_of(code);
     match (request, code) {
         // The broker turns "fenced" into this code on Produce too, so it proves nothing but that
         // the batch was not appended (error table 1.6); the producer takes a new epoch itself.
-        ("Produce", ErrorCode::InvalidProducerEpoch) => Recovery::Retry,
+        (ApiKey::Produce, ErrorCode::InvalidProducerEpoch) => Recovery::Retry,
         // One topic of several was left out because of another one: asking again is harmless.
         (_, ErrorCode::OperationNotAttempted) => Recovery::Retry,
-        _ if may_have_been_applied(code) && repetition_matters(request) => Recovery::OutcomeUnknown,
+        _ if may_have_been_applied(code) && !request.is_repeatable() => Recovery::OutcomeUnknown,
         // A failed look-up changed nothing, whatever the broker's trouble was.
-        _ if alone.is_outcome_unknown() && !repetition_matters(request) => Recovery::Retry,
+        _ if alone.is_outcome_unknown() && request.is_repeatable() => Recovery::Retry,
         _ => alone,
     }
 }
@@ -265,34 +265,6 @@ pub(crate) const fn may_have_been_applied(code: ErrorCode) -> bool {
     )
 }
 
-/// Whether sending `request` twice can differ from sending it once, by Kafka's name of the
-/// request. A request that is not known to be a look-up counts as a change.
-pub(crate) fn repetition_matters(request: &str) -> bool {
-    !matches!(
-        request,
-        "ApiVersions"
-            | "ConsumerGroupDescribe"
-            | "DeleteRecords"
-            | "DescribeCluster"
-            | "DescribeConfigs"
-            | "DescribeGroups"
-            | "DescribeProducers"
-            | "DescribeTopicPartitions"
-            | "DescribeTransactions"
-            | "Fetch"
-            | "FindCoordinator"
-            // Taking a producer id or a new epoch twice costs an epoch and nothing else.
-            | "InitProducerId"
-            | "ListGroups"
-            | "ListOffsets"
-            | "ListTransactions"
-            | "Metadata"
-            | "OffsetCommit"
-            | "OffsetFetch"
-            | "OffsetForLeaderEpoch"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,7 +276,7 @@ mod tests {
     #[test]
     fn the_four_classes_are_disjoint_for_every_code() {
         for code in every_code() {
-            for recovery in [recovery_of(code), recovery_of_answer("Produce", code)] {
+            for recovery in [recovery_of(code), recovery_of_answer(ApiKey::Produce, code)] {
                 let classes = [
                     recovery.is_retriable(),
                     recovery.is_abortable(),
@@ -378,11 +350,11 @@ mod tests {
     fn a_write_that_timed_out_on_the_broker_is_unknown_and_a_look_up_is_not() {
         let timed_out = ErrorCode::RequestTimedOut;
         for write in [
-            "Produce",
-            "EndTxn",
-            "CreateTopics",
-            "DeleteTopics",
-            "SomethingNew",
+            ApiKey::Produce,
+            ApiKey::EndTxn,
+            ApiKey::CreateTopics,
+            ApiKey::DeleteTopics,
+            ApiKey::Unknown(4711),
         ] {
             assert_eq!(
                 recovery_of_answer(write, timed_out),
@@ -390,7 +362,7 @@ mod tests {
                 "{write}"
             );
         }
-        for read in ["Metadata", "Fetch", "ListOffsets"] {
+        for read in [ApiKey::Metadata, ApiKey::Fetch, ApiKey::ListOffsets] {
             assert_eq!(
                 recovery_of_answer(read, timed_out),
                 Recovery::Retry,
@@ -403,9 +375,9 @@ mod tests {
     #[test]
     fn an_old_epoch_on_produce_does_not_end_the_producer() {
         let code = ErrorCode::InvalidProducerEpoch;
-        assert_eq!(recovery_of_answer("Produce", code), Recovery::Retry);
+        assert_eq!(recovery_of_answer(ApiKey::Produce, code), Recovery::Retry);
         assert_eq!(
-            recovery_of_answer("EndTxn", code),
+            recovery_of_answer(ApiKey::EndTxn, code),
             Recovery::RecreateProducer
         );
     }

@@ -82,7 +82,7 @@ mod tests {
 
     fn refused_connection() -> Error {
         Error::Transport {
-            request: "Metadata",
+            request: Some(milena_codec::ApiKey::Metadata),
             address: Some("127.0.0.1:1".into()),
             sent: false,
             cause: Arc::new(std::io::Error::other("connection refused")),

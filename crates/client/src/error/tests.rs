@@ -5,7 +5,7 @@ fn cause() -> Cause {
 }
 
 fn refused(code: ErrorCode) -> Error {
-    Error::broker(code, "Produce", Some(1))
+    Error::broker(code, ApiKey::Produce, Some(1))
 }
 
 /// At least one error of every variant, and of every way its fields decide the class.
@@ -50,7 +50,7 @@ fn every_variant() -> Vec<Error> {
             diverging_offset: Some(5),
         },
         Error::Malformed {
-            request: "Produce",
+            request: ApiKey::Produce,
             broker: None,
             cause: cause(),
         },
@@ -79,7 +79,7 @@ fn every_variant() -> Vec<Error> {
         Error::TransactionAbortable { cause: inner() },
         Error::TransactionAborted,
         Error::Transport {
-            request: "Metadata",
+            request: Some(ApiKey::Metadata),
             address: None,
             sent: false,
             cause: cause(),
@@ -91,8 +91,14 @@ fn every_variant() -> Vec<Error> {
         .chain([ErrorCode::from(4711)])
     {
         errors.push(refused(code));
-        errors.push(Error::broker(code, "Metadata", None));
-        errors.push(Error::partition(code, "EndTxn", None, topic.clone(), 0));
+        errors.push(Error::broker(code, ApiKey::Metadata, None));
+        errors.push(Error::partition(
+            code,
+            ApiKey::EndTxn,
+            None,
+            topic.clone(),
+            0,
+        ));
     }
     errors
 }
@@ -162,7 +168,7 @@ fn display_prints_its_own_level_and_source_the_cause() {
 #[test]
 fn a_partition_answer_names_request_broker_topic_and_partition() {
     let code = ErrorCode::NotEnoughReplicas;
-    let error = Error::partition(code, "Produce", Some(2), "orders".into(), 3);
+    let error = Error::partition(code, ApiKey::Produce, Some(2), "orders".into(), 3);
     assert_eq!(
         error.to_string(),
         "broker 2 answered Produce for orders-3 with NOT_ENOUGH_REPLICAS (19)"

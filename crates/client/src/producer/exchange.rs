@@ -8,7 +8,7 @@ use bytes::Bytes;
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest as ProduceMessage};
 use milena_codec::{
-    DecodeError, ErrorCode, Limits, ProducerEpoch, ProducerId, ProducerIdentity, message,
+    ApiKey, DecodeError, ErrorCode, Limits, ProducerEpoch, ProducerId, ProducerIdentity, message,
 };
 use milena_connection::{
     ApiVersionRange, BrokerAddress, CallError, CallOptions, Cluster, Connection, LeaderHint,
@@ -285,14 +285,14 @@ pub(crate) fn init_answer(
         Ok((ErrorCode::None, _)) => {
             let cause = std::io::Error::other("it grants no producer id and reports no error");
             let error = Error::Malformed {
-                request: "InitProducerId",
+                request: ApiKey::InitProducerId,
                 broker: None,
                 cause: Arc::new(cause),
             };
             without_identity(InitAnswer::NoAnswer, error)
         }
         Ok((code, _)) => {
-            let error = Error::broker(code, "InitProducerId", None);
+            let error = Error::broker(code, ApiKey::InitProducerId, None);
             without_identity(InitAnswer::Code(code), error)
         }
         Err(CallError::NotSent {
@@ -300,7 +300,7 @@ pub(crate) fn init_answer(
             cause: source @ NotSentCause::NoCommonVersion { .. },
         }) => {
             let error = Error::UnsupportedVersion {
-                request: "InitProducerId",
+                request: ApiKey::InitProducerId,
                 broker: site.broker_id,
                 cause: Arc::new(NoProducerIds { source }),
             };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 
 use super::delivery::BatchOutcome;
 use super::machine::{PartitionAnswer, PartitionId};
@@ -51,7 +51,7 @@ impl Rejection {
     fn error(&self, topic: &Arc<str>, partition: i32, message: Option<&Arc<str>>) -> Error {
         Error::Broker {
             code: self.code,
-            request: "Produce",
+            request: ApiKey::Produce,
             broker: self.broker,
             topic: Some(Arc::clone(topic)),
             partition: Some(partition),
@@ -94,7 +94,7 @@ impl Obstacle {
     fn into_error(self, place: &Place<'_>) -> Arc<Error> {
         let pending = |broker, sent, cause: Pending| {
             Arc::new(Error::Transport {
-                request: "Produce",
+                request: Some(ApiKey::Produce),
                 address: (place.address_of)(broker),
                 sent,
                 cause: Arc::new(cause),

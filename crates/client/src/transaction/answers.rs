@@ -42,7 +42,7 @@ impl TransactionMachine {
                 return;
             }
             Reply::Refused(code) => {
-                let cause = Error::broker(code, Api::FindCoordinator.name(), None);
+                let cause = Error::broker(code, Api::FindCoordinator.key(), None);
                 (errors::find_coordinator(code, kind), cause)
             }
             Reply::NotSent(NotSent::VersionUnsupported) => (
@@ -420,7 +420,7 @@ impl TransactionMachine {
             .then(|| format!("no right to write to the topics {}", denied.join(", ")).into());
         Error::Broker {
             code,
-            request: Api::AddPartitionsToTxn.name(),
+            request: Api::AddPartitionsToTxn.key(),
             broker: self.coordinator.broker,
             topic: Some(Arc::clone(partition.topic_shared())),
             partition: Some(partition.partition()),
@@ -429,7 +429,7 @@ impl TransactionMachine {
     }
 
     pub(super) fn refused(&self, api: Api, code: ErrorCode) -> Error {
-        Error::broker(code, api.name(), self.coordinator.broker)
+        Error::broker(code, api.key(), self.coordinator.broker)
     }
 
     pub(super) fn timed_out(&self) -> Error {
@@ -461,7 +461,7 @@ pub(super) fn version_unsupported_for(
     reason: impl std::error::Error + Send + Sync + 'static,
 ) -> Error {
     Error::UnsupportedVersion {
-        request: api.name(),
+        request: api.key(),
         broker,
         cause: Arc::new(reason),
     }
@@ -475,7 +475,7 @@ pub(super) fn said(
 ) -> Error {
     Error::Broker {
         code,
-        request: api.name(),
+        request: api.key(),
         broker,
         topic: None,
         partition: None,
@@ -485,7 +485,7 @@ pub(super) fn said(
 
 fn malformed(api: Api, broker: Option<i32>) -> Error {
     Error::Malformed {
-        request: api.name(),
+        request: api.key(),
         broker,
         cause: Arc::new(NotANewIdentity),
     }

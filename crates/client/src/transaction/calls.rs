@@ -166,7 +166,7 @@ impl Caller {
             Ok(answer) => match read(answer.response) {
                 Ok(value) => Reply::Answered(value),
                 Err(code) => {
-                    self.trouble = Some(Error::broker(code, self.api.name(), answer.broker_id));
+                    self.trouble = Some(Error::broker(code, self.api.key(), answer.broker_id));
                     Reply::Refused(code)
                 }
             },

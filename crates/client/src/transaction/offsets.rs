@@ -81,7 +81,7 @@ impl TransactionMachine {
         };
         let cause = Error::partition(
             code,
-            Api::TxnOffsetCommit.name(),
+            Api::TxnOffsetCommit.key(),
             self.group_coordinator.broker,
             partition.topic_shared().clone(),
             partition.partition(),

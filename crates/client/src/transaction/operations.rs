@@ -13,7 +13,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
+use milena_codec::{ApiKey, ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
 
 use self::watch::Seen;
 use super::request::{GroupMember, GroupMetadata, OffsetToCommit};
@@ -82,7 +82,7 @@ fn partition(argument: u8) -> TopicPartition {
 }
 
 fn broker_error(code: ErrorCode) -> Error {
-    Error::broker(code, "Produce", Some(3))
+    Error::broker(code, ApiKey::Produce, Some(3))
 }
 
 impl World {

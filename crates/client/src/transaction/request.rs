@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use milena_codec::{ErrorCode, ProducerIdentity};
+use milena_codec::{ApiKey, ErrorCode, ProducerIdentity};
 
 use super::state::{Direction, Operation};
 use super::two_phase::TwoPhase;
@@ -69,16 +69,16 @@ pub(crate) enum Api {
 }
 
 impl Api {
-    /// Kafka's name of the request.
-    pub(crate) const fn name(self) -> &'static str {
+    /// The same among all of Kafka's.
+    pub(crate) const fn key(self) -> ApiKey {
         match self {
-            Self::AddOffsetsToTxn => "AddOffsetsToTxn",
-            Self::AddPartitionsToTxn => "AddPartitionsToTxn",
-            Self::DescribeTransactions => "DescribeTransactions",
-            Self::EndTxn => "EndTxn",
-            Self::FindCoordinator => "FindCoordinator",
-            Self::InitProducerId => "InitProducerId",
-            Self::TxnOffsetCommit => "TxnOffsetCommit",
+            Self::AddOffsetsToTxn => ApiKey::AddOffsetsToTxn,
+            Self::AddPartitionsToTxn => ApiKey::AddPartitionsToTxn,
+            Self::DescribeTransactions => ApiKey::DescribeTransactions,
+            Self::EndTxn => ApiKey::EndTxn,
+            Self::FindCoordinator => ApiKey::FindCoordinator,
+            Self::InitProducerId => ApiKey::InitProducerId,
+            Self::TxnOffsetCommit => ApiKey::TxnOffsetCommit,
         }
     }
 }

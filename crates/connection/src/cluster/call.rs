@@ -2,13 +2,14 @@
 
 use super::kind::{HandleId, Purpose};
 use super::{Answer, CallOptions, ConnectionKind, Inner, Target};
+use crate::clock;
 use crate::coordinator::CoordinatorKind;
 use crate::error::{AmbiguousCause, CallError, CallSite, NotSentCause};
 use crate::link::{Connection, RawRequest, ResponseFuture, SubmitError};
 use crate::metadata::TopicsWanted;
 use crate::versions::ApiVersionRange;
-use crate::{api_name, clock};
 use bytes::Bytes;
+use milena_codec::ApiKey;
 use milena_codec::message::{Request, decode_response, encode_request, stable_version_max};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,18 +20,18 @@ const SLACK: u32 = 10;
 
 /// One call: what it is about, and how long it may take.
 struct Call {
-    api: &'static str,
+    api: ApiKey,
     started: Instant,
     timeout: Duration,
     deadline: Instant,
 }
 
 impl Call {
-    fn new(api_key: i16, timeout: Duration) -> Self {
+    fn new(api: ApiKey, timeout: Duration) -> Self {
         let started = clock::now();
         let deadline = clock::after(started, timeout);
         Self {
-            api: api_name(api_key),
+            api,
             started,
             timeout,
             deadline,
@@ -39,7 +40,7 @@ impl Call {
 
     fn site(&self, connection: Option<&Connection>) -> CallSite {
         CallSite {
-            api: self.api,
+            api: Some(self.api),
             broker_id: connection.and_then(Connection::broker_id),
             address: connection.map(|connection| Arc::clone(connection.address())),
             elapsed: clock::now().saturating_duration_since(self.started),
@@ -63,7 +64,7 @@ impl Inner {
         build: impl FnOnce(i16) -> R,
     ) -> Result<Answer<R::Response>, CallError> {
         let call = Call::new(
-            R::KEY,
+            R::API,
             options.timeout.unwrap_or(self.config.request_timeout),
         );
         let connection = self.routed(handle, target, options.kind, &call).await?;
@@ -228,7 +229,7 @@ impl Inner {
 /// An error from before there was a broker.
 fn unrouted(cause: NotSentCause) -> CallError {
     let site = CallSite {
-        api: "Connect",
+        api: None,
         broker_id: None,
         address: None,
         elapsed: Duration::ZERO,
@@ -282,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_call_that_may_take_for_ever_is_not_over_at_once() {
-        let call = Call::new(3, Duration::MAX);
+        let call = Call::new(ApiKey::Metadata, Duration::MAX);
         assert!(call.deadline > call.started + Duration::from_secs(3_600));
     }
 }

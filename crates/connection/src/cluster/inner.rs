@@ -155,7 +155,7 @@ impl Inner {
             Some(broker) => Ok(Arc::clone(&broker.address)),
             None => {
                 let site = CallSite {
-                    api: "Connect",
+                    api: None,
                     broker_id: Some(broker_id),
                     address: None,
                     elapsed: Duration::ZERO,
@@ -222,7 +222,7 @@ impl Inner {
         }
         let elapsed = clock::now().saturating_duration_since(started);
         let site = CallSite {
-            api: "Connect",
+            api: None,
             broker_id: None,
             address: None,
             elapsed,
@@ -273,7 +273,7 @@ impl Inner {
         failures.extend(unfinished.into_iter().map(|address| {
             let address = Some(address);
             let site = CallSite {
-                api: "Connect",
+                api: None,
                 broker_id: None,
                 address,
                 elapsed: timeout,

@@ -20,8 +20,8 @@ use crate::{BrokerAddress, clock, coordinator, lock};
 use inner::Inner;
 use kafka_protocol::messages::MetadataResponse;
 use kind::Purpose;
-use milena_codec::ErrorCode;
 use milena_codec::message::Request;
+use milena_codec::{ApiKey, ErrorCode};
 use pool::SlotKey;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -538,7 +538,7 @@ impl Inner {
 fn lookup_site(started: Instant) -> CallSite {
     let elapsed = clock::now().saturating_duration_since(started);
     CallSite {
-        api: "Metadata",
+        api: Some(ApiKey::Metadata),
         broker_id: None,
         address: None,
         elapsed,

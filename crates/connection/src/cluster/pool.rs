@@ -202,7 +202,7 @@ impl Inner {
             return Ok(());
         }
         let site = CallSite {
-            api: "Connect",
+            api: None,
             broker_id: Some(broker_id),
             address: None,
             elapsed: Duration::ZERO,

@@ -5,7 +5,7 @@ use super::machine::{CoordinatorMachine, Failed, Found, Output, Query, Settings}
 use crate::error::{CallError, CallSite, NotSentCause};
 use crate::{clock, lock};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -227,7 +227,7 @@ impl State {
         elapsed: Duration,
     ) -> CallError {
         let site = CallSite {
-            api: "FindCoordinator",
+            api: Some(ApiKey::FindCoordinator),
             broker_id: None,
             address: None,
             elapsed,

@@ -2,7 +2,6 @@
 
 use super::driver::{Command, Driver, Failure, Reply, Submit};
 use super::handshake::{Handshake, Step};
-use crate::api::api_name;
 use crate::config::ConnectionConfig;
 use crate::error::{AmbiguousCause, CallError, CallSite, CloseReason, NotSentCause};
 use crate::transport::Connector;
@@ -11,6 +10,7 @@ use crate::{BrokerAddress, clock};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use kafka_protocol::messages::ApiVersionsRequest;
+use milena_codec::ApiKey;
 use milena_codec::message::{Request, encode_request};
 use std::fmt;
 use std::future::Future;
@@ -140,7 +140,7 @@ impl Connection {
         let started = clock::now();
         let failed = |cause| {
             let site = CallSite {
-                api: "Connect",
+                api: None,
                 broker_id,
                 address: Some(Arc::clone(&address)),
                 elapsed: clock::now().saturating_duration_since(started),
@@ -337,7 +337,7 @@ impl Channel {
         let mut handshake = Handshake::new();
         loop {
             let mut site = CallSite {
-                api: api_name(ApiVersionsRequest::KEY),
+                api: Some(ApiVersionsRequest::API),
                 broker_id: self.shared.broker_id,
                 address: Some(Arc::clone(&self.shared.address)),
                 elapsed: Duration::ZERO,
@@ -413,7 +413,7 @@ struct RequestSite {
 impl RequestSite {
     fn error(&self, failure: Failure) -> CallError {
         let site = CallSite {
-            api: api_name(self.api_key),
+            api: Some(ApiKey::from_key(self.api_key)),
             broker_id: self.shared.broker_id,
             address: Some(Arc::clone(&self.shared.address)),
             elapsed: clock::now().saturating_duration_since(self.started),

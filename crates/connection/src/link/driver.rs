@@ -8,7 +8,6 @@ use super::connection::{RawRequest, Shared};
 use super::handshake::Progress;
 use super::machine::{Fate, Link, Submission};
 use super::outbox::Outbox;
-use crate::api::api_name;
 use crate::clock;
 use crate::config::ConnectionConfig;
 use crate::error::CloseReason;
@@ -16,7 +15,7 @@ use crate::transport::BoxTransport;
 use bytes::Bytes;
 use milena_codec::frame::{FrameDecoder, FrameError};
 use milena_codec::header::{put_request_header, response_correlation_id, take_response_header};
-use milena_codec::{DecodeError, EncodeError, Limits};
+use milena_codec::{ApiKey, DecodeError, EncodeError, Limits};
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
@@ -316,7 +315,7 @@ impl Driver {
                 };
                 self.resolve(answered.token, Err(failure));
                 Err(CloseReason::Header {
-                    api: api_name(api_key),
+                    api: ApiKey::from_key(api_key),
                     source,
                 })
             }
@@ -354,7 +353,7 @@ impl Driver {
             self.timer_at = None;
             if let Some(api_key) = self.link.on_time(clock::now()) {
                 return Err(CloseReason::TimedOut {
-                    api: api_name(api_key),
+                    api: ApiKey::from_key(api_key),
                 });
             }
         }

@@ -86,7 +86,10 @@ async fn versions_are_those_that_both_speak_and_the_caller_allows() {
         matches!(cause, NotSentCause::NoCommonVersion { .. }),
         "{cause:?}"
     );
-    assert_eq!((site.api, site.broker_id), ("InitProducerId", Some(1)));
+    assert_eq!(
+        (site.api, site.broker_id),
+        (Some(ApiKey::InitProducerId), Some(1))
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -156,7 +156,7 @@ async fn a_lookup_that_fails_leaves_the_request_behind_it_unsent() {
     let CallError::NotSent { site, cause } = error.unwrap_err() else {
         panic!()
     };
-    assert_eq!(site.api, "InitProducerId");
+    assert_eq!(site.api, Some(ApiKey::InitProducerId));
     let NotSentCause::Lookup { source } = cause else {
         panic!("{cause:?}")
     };

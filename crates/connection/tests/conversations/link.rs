@@ -5,6 +5,7 @@ use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, MetadataResponse,
 };
+use milena_codec::ApiKey;
 use milena_codec::message::encode_request;
 use milena_connection::test_support::{Network, Peer};
 use milena_connection::{
@@ -173,7 +174,9 @@ async fn an_unanswered_request_ends_the_connection_and_all_on_it_is_ambiguous() 
             &other,
             CallError::Ambiguous {
                 cause: AmbiguousCause::Closed {
-                    reason: CloseReason::TimedOut { api: "Metadata" }
+                    reason: CloseReason::TimedOut {
+                        api: ApiKey::Metadata
+                    }
                 },
                 ..
             }
@@ -510,7 +513,7 @@ async fn a_connect_that_fails_or_hangs_says_so() {
     let text = chain(&error.unwrap_err());
     assert_eq!(
         text,
-        "Connect to k1:9092 after 0.000 s: not sent: cannot connect: connection refused"
+        "cannot connect to k1:9092 after 0.000 s: connection refused"
     );
     network.permit(BROKER);
     network.swallow(BROKER);
@@ -518,7 +521,7 @@ async fn a_connect_that_fails_or_hangs_says_so() {
     let text = chain(&error.unwrap_err());
     assert_eq!(
         text,
-        "Connect to k1:9092 after 2.000 s: not sent: no connection within 2.000 s"
+        "cannot connect to k1:9092 after 2.000 s: no connection within 2.000 s"
     );
 }
 

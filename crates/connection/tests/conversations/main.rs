@@ -13,7 +13,7 @@ use kafka_protocol::messages::{
     BrokerId, InitProducerIdRequest, MetadataRequest, MetadataResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 use milena_connection::test_support::{Network, Peer, Received};
 use milena_connection::{BrokerAddress, Cluster, ClusterConfig, ConnectionConfig, TopicsWanted};
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use milena_codec::{BatchError, ErrorCode};
+use milena_codec::{ApiKey, BatchError, ErrorCode};
 
 use super::super::types::TopicPartition;
 use crate::error::Error;
@@ -46,7 +46,7 @@ pub(crate) enum Fault {
         need: usize,
     },
     /// The broker refused.
-    #[error("{} was answered with {code}", request.name())]
+    #[error("{} was answered with {code}", request.api())]
     Refused { request: Request, code: ErrorCode },
     /// The cluster does not know the partition, and has not for some time.
     #[error("the cluster does not know the partition: {code}")]
@@ -63,13 +63,13 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    /// Kafka's name.
-    pub(crate) fn name(self) -> &'static str {
+    /// The same among all of Kafka's.
+    pub(crate) fn api(self) -> ApiKey {
         match self {
-            Self::Fetch => "Fetch",
-            Self::ListOffsets => "ListOffsets",
-            Self::Metadata => "Metadata",
-            Self::OffsetForLeaderEpoch => "OffsetForLeaderEpoch",
+            Self::Fetch => ApiKey::Fetch,
+            Self::ListOffsets => ApiKey::ListOffsets,
+            Self::Metadata => ApiKey::Metadata,
+            Self::OffsetForLeaderEpoch => ApiKey::OffsetForLeaderEpoch,
         }
     }
 }
@@ -128,14 +128,16 @@ impl Fault {
                 cause: Arc::new(disordered),
             },
             cut @ Self::NoWholeBatch { .. } => Error::Malformed {
-                request: "Fetch",
+                request: ApiKey::Fetch,
                 broker: None,
                 cause: Arc::new(cut),
             },
             Self::Refused { request, code } => {
-                Error::partition(code, request.name(), None, topic, partition)
+                Error::partition(code, request.api(), None, topic, partition)
             }
-            Self::Unknown { code } => Error::partition(code, "Metadata", None, topic, partition),
+            Self::Unknown { code } => {
+                Error::partition(code, ApiKey::Metadata, None, topic, partition)
+            }
         }
     }
 }

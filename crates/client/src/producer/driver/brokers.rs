@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use milena_codec::{ErrorCode, ProducerIdentity};
+use milena_codec::{ApiKey, ErrorCode, ProducerIdentity};
 use milena_connection::{CallError, CallSite, ConnectionKind, NotSentCause};
 
 use super::super::exchange::{self, Expected, InitResponse};
@@ -151,7 +151,7 @@ impl Driver {
         );
         let snapshot = self.cluster.snapshot();
         let site = CallSite {
-            api: "Produce",
+            api: Some(ApiKey::Produce),
             broker_id: Some(broker),
             address: snapshot
                 .broker(broker)
@@ -198,7 +198,7 @@ impl Driver {
             Err(cause) => {
                 tracing::warn!(broker, %cause, "malformed Produce response: the outcome of its batches is unknown");
                 ProduceAnswer::Unknown(Arc::new(Error::Malformed {
-                    request: "Produce",
+                    request: ApiKey::Produce,
                     broker: Some(broker),
                     cause: Arc::new(cause),
                 }))
@@ -231,11 +231,11 @@ impl Driver {
                 }
             }
             (InitVerdict::Refused(code), error) => {
-                let error = error.unwrap_or(Error::broker(code, "InitProducerId", None));
+                let error = error.unwrap_or(Error::broker(code, ApiKey::InitProducerId, None));
                 self.fail_queued(&error);
             }
             (InitVerdict::Fatal(code), error) => {
-                let error = error.unwrap_or(Error::broker(code, "InitProducerId", None));
+                let error = error.unwrap_or(Error::broker(code, ApiKey::InitProducerId, None));
                 self.end(&error.into_fatal());
             }
         }
@@ -283,7 +283,7 @@ impl Driver {
                 ErrorCode::UnknownTopicOrPartition
             });
             let topic = Arc::clone(&queue.topic);
-            let trouble = Error::partition(code, "Metadata", None, topic, queue.partition);
+            let trouble = Error::partition(code, ApiKey::Metadata, None, topic, queue.partition);
             self.sender.on_leader_missing(queue.id, Arc::new(trouble));
         }
     }

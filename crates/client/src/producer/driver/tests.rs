@@ -43,7 +43,7 @@ async fn closing_a_producer_that_had_failed_tells_why() {
     let (core, driver) = producer(None);
     let reason = Error::broker(
         ErrorCode::ClusterAuthorizationFailed,
-        "InitProducerId",
+        milena_codec::ApiKey::InitProducerId,
         None,
     );
     core.shared.end(reason.into_fatal());

@@ -105,7 +105,7 @@ fn config() -> SenderConfig {
 /// Why a request got no response.
 fn cut() -> Arc<Error> {
     Arc::new(Error::Transport {
-        request: "Produce",
+        request: Some(milena_codec::ApiKey::Produce),
         address: Some("k1:9092".into()),
         sent: true,
         cause: Arc::new(std::io::Error::other("the connection was cut")),

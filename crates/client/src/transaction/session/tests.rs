@@ -23,7 +23,7 @@ fn send(shared: &Shared, transaction: u64) -> Result<Placed, Error> {
 
 fn fail(transacting: &mut Transacting, code: ErrorCode) {
     let failure = Failure::rejected(Rejection::of(3, &PartitionAnswer::of(code)));
-    let error = Error::broker(code, "Produce", Some(3));
+    let error = Error::broker(code, milena_codec::ApiKey::Produce, Some(3));
     transacting.batch_failed(error, &failure);
 }
 

@@ -17,7 +17,7 @@ mod versions;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
+use milena_codec::{ApiKey, ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
 
 use super::*;
 use crate::consumer::TopicPartition;
@@ -55,7 +55,7 @@ fn partition(number: i32) -> TopicPartition {
 }
 
 fn broker_error(code: ErrorCode) -> Error {
-    Error::broker(code, "Produce", Some(3))
+    Error::broker(code, ApiKey::Produce, Some(3))
 }
 
 fn too_large() -> Error {

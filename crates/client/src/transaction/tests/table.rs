@@ -472,7 +472,7 @@ fn next(txn: &mut Txn) -> String {
         | Request::DescribeTransactions
         | Request::TxnOffsetCommit { .. } => String::new(),
     };
-    format!("{waited}{}{with}", request.api().name())
+    format!("{waited}{}{with}", request.api().key())
 }
 
 fn told(event: &Event) -> String {
