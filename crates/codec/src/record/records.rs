@@ -537,6 +537,23 @@ mod tests {
     }
 
     #[test]
+    fn a_length_below_minus_one_is_rejected() {
+        let mut wire = wire();
+        let value_length = wire.len() - 7;
+        // Zigzag: 9 is -5.
+        wire[value_length] = 9;
+        let batch = batch(wire);
+        let records = batch.records(&limits()).unwrap();
+        let items: Vec<_> = records.iter().collect();
+        let expected = Err(BatchError::Record {
+            base_offset: batch.base_offset(),
+            index: 1,
+            field: "value",
+        });
+        assert_eq!(items[1], expected);
+    }
+
+    #[test]
     fn more_headers_than_the_limit_are_refused() {
         let limits = Limits {
             headers_per_record: 2,

@@ -38,11 +38,17 @@ pub(super) fn take_varint(bytes: &[u8]) -> Taken<'_, i32> {
     Some((unzigzag_32(raw), rest))
 }
 
-/// Takes a varint that is a length off the front; it is `None` if negative.
+/// Takes a varint that is a length off the front; -1 is null, and nothing else may be negative.
 #[inline]
 pub(super) fn take_length(bytes: &[u8]) -> Taken<'_, Option<usize>> {
     let (raw, rest) = take_raw(bytes)?;
-    Some((length(raw), rest))
+    if raw & 1 == 0 {
+        Some((Some(usize::try_from(raw >> 1).ok()?), rest))
+    } else if raw == 1 {
+        Some((None, rest))
+    } else {
+        None
+    }
 }
 
 /// Takes a varlong off the front; `None` if there is none or it has more than 64 bits.
@@ -105,15 +111,6 @@ const fn unzigzag_32(raw: u32) -> i32 {
     (raw >> 1).cast_signed() ^ -((raw & 1).cast_signed())
 }
 
-#[inline]
-fn length(raw: u32) -> Option<usize> {
-    if raw & 1 == 0 {
-        usize::try_from(raw >> 1).ok()
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +159,12 @@ mod tests {
             assert_eq!(wire.len(), zigzag_size(zigzag(value.into())), "{value}");
             assert_eq!(varint(&wire), Some(value));
             let length = take_length(&wire).map(|(length, _)| length);
-            assert_eq!(length, Some(usize::try_from(value).ok()));
+            let expected = match value {
+                ..-1 => None,
+                -1 => Some(None),
+                _ => Some(usize::try_from(value).ok()),
+            };
+            assert_eq!(length, expected, "{value}");
         }
     }
 
