@@ -3,9 +3,7 @@
 //! `vectors/records.jsonl` is the output of `protocol-tests/java/RecordVectors.java write 1` without its last line.
 
 use milena_codec::record::{BatchStamp, Compressor};
-use milena_codec::{
-    Batch, BatchBuilder, BatchError, Batches, Compression, Limits, RecordToWrite, Tail,
-};
+use milena_codec::{Batch, BatchBuilder, Batches, Compression, Limits, RecordToWrite, Tail};
 use serde_json::Value;
 
 #[cfg(test)]
@@ -192,15 +190,35 @@ const OLD: [(i8, i64, &str); 4] = [
 ];
 
 #[test]
-fn message_sets_from_before_magic_2_are_refused_by_offset_and_magic() {
+fn message_sets_from_before_magic_2_are_read_behind_newer_batches() {
     let newer = vectors().remove(0).wire;
-    for (magic, base_offset, old) in OLD {
+    for (magic, last_offset, old) in OLD {
         let old = unhex(&old.replace(char::is_whitespace, ""));
-        // Behind a batch that can be read, as in a log that was written across an upgrade.
-        let mut batches = Batches::new([&newer[..], &old].concat().into());
-        assert!(batches.next().unwrap().is_ok());
-        let refused = BatchError::OldMagic { base_offset, magic };
-        assert_eq!(batches.next(), Some(Err(refused)));
-        assert_eq!(batches.next(), None);
+        // Behind a batch of magic 2, as in a log that was restored from an old segment.
+        let batches = Batches::new([&newer[..], &old].concat().into());
+        let batches: Vec<_> = batches.skip(1).map(Result::unwrap).collect();
+        assert_eq!(batches.last().unwrap().last_offset(), last_offset.max(6));
+        let mut read = Vec::new();
+        for batch in &batches {
+            batch.check_crc().unwrap();
+            assert_eq!(batch.magic(), magic);
+            let records = batch.records(&Limits::default()).unwrap();
+            for record in &records {
+                let record = record.unwrap();
+                let owned = |part: Option<&[u8]>| part.map(<[u8]>::to_vec);
+                read.push((
+                    record.offset,
+                    record.timestamp,
+                    owned(record.key),
+                    owned(record.value),
+                ));
+            }
+        }
+        let (first, second) = if magic == 0 { (-1, -1) } else { (1_000, 1_001) };
+        let expected = [
+            (5, first, Some(b"k".to_vec()), Some(b"v".to_vec())),
+            (6, second, None, Some(b"w".to_vec())),
+        ];
+        assert_eq!(read, expected, "magic {magic}");
     }
 }

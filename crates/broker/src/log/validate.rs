@@ -59,11 +59,11 @@ pub(crate) fn sole_batch(records: Option<&Bytes>, api_version: i16) -> Result<Ba
     let mut batches = Batches::new(records.cloned().unwrap_or_default());
     let batch = match batches.next() {
         None => return invalid("a Produce request must have one record batch per partition"),
-        Some(Err(BatchError::OldMagic { .. })) => {
-            return invalid("only record batches of magic 2 may be produced");
-        }
         Some(Err(error)) => {
             return Err(Refusal::early(ErrorCode::CorruptMessage).because(error.to_string()));
+        }
+        Some(Ok(batch)) if batch.magic() < 2 => {
+            return invalid("only record batches of magic 2 may be produced");
         }
         Some(Ok(batch)) => batch,
     };

@@ -92,6 +92,16 @@ impl Attributes {
         Self(compression | flag(transactional, TRANSACTIONAL) | flag(control, CONTROL))
     }
 
+    /// Of a message of magic 0 or 1, which has no more bits than a codec and, in magic 1, the type of its timestamp.
+    pub(super) const fn legacy(attributes: u8, has_timestamp: bool) -> Self {
+        let bits = if has_timestamp {
+            COMPRESSION | LOG_APPEND_TIME
+        } else {
+            COMPRESSION
+        };
+        Self(attributes as i16 & bits)
+    }
+
     pub(super) const fn with_log_append_time(self) -> Self {
         Self(self.0 | LOG_APPEND_TIME)
     }

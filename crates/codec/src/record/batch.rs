@@ -2,13 +2,14 @@
 
 use super::attributes::{Attributes, Compression, TimestampType};
 use super::control::ControlRecord;
-use super::crc::crc32c;
+use super::crc::{crc32, crc32c};
 use super::error::BatchError;
 use super::layout::{
     ATTRIBUTES, BASE_OFFSET, BASE_SEQUENCE, BASE_TIMESTAMP, BATCH_HEADER_BYTES, CRC,
-    LAST_OFFSET_DELTA, MAX_TIMESTAMP, PARTITION_LEADER_EPOCH, PRODUCER_EPOCH, PRODUCER_ID,
-    RECORD_COUNT, field,
+    LAST_OFFSET_DELTA, MAGIC_AT, MAX_TIMESTAMP, PARTITION_LEADER_EPOCH, PRODUCER_EPOCH,
+    PRODUCER_ID, RECORD_COUNT, field,
 };
+use super::legacy;
 use super::records::{RecordContext, Records};
 use crate::{Limits, ProducerEpoch, ProducerId, ProducerIdentity, Sequence};
 use bytes::Bytes;
@@ -40,7 +41,18 @@ impl Batch {
         self.bytes.len()
     }
 
-    /// Offset of the first record that the batch was written with; compaction may have removed it.
+    /// The format: 2, or 0 or 1 for a message set of before Kafka 0.11.
+    ///
+    /// Those are shown as batches without a producer and without a transaction: one for each message that stands
+    /// alone, and one for each compressed set of messages, of which only the last offset is known before its
+    /// [`records`](Self::records) are read. In magic 0 every timestamp is -1.
+    #[must_use]
+    pub fn magic(&self) -> i8 {
+        i8::from_be_bytes(self.field(MAGIC_AT))
+    }
+
+    /// Offset of the first record that the batch was written with; compaction may have removed it. Of a compressed set
+    /// of magic 0 or 1 it is that of the last.
     #[must_use]
     pub fn base_offset(&self) -> i64 {
         i64::from_be_bytes(self.field(BASE_OFFSET))
@@ -62,12 +74,18 @@ impl Batch {
     /// How far the last offset is from the base offset.
     #[must_use]
     pub fn last_offset_delta(&self) -> i32 {
+        if self.is_legacy() {
+            return 0;
+        }
         i32::from_be_bytes(self.field(LAST_OFFSET_DELTA))
     }
 
-    /// Epoch of the leader that appended the batch; -1 in a batch from a producer.
+    /// Epoch of the leader that appended the batch; -1 in a batch from a producer, and in magic 0 and 1.
     #[must_use]
     pub fn partition_leader_epoch(&self) -> i32 {
+        if self.is_legacy() {
+            return -1;
+        }
         i32::from_be_bytes(self.field(PARTITION_LEADER_EPOCH))
     }
 
@@ -75,12 +93,18 @@ impl Batch {
     /// record's timestamp, or the delete horizon if there is one.
     #[must_use]
     pub fn base_timestamp(&self) -> i64 {
+        if self.is_legacy() {
+            return legacy::timestamp(&self.bytes);
+        }
         i64::from_be_bytes(self.field(BASE_TIMESTAMP))
     }
 
     /// The highest timestamp in the batch, or the time of its append, in milliseconds since the epoch.
     #[must_use]
     pub fn max_timestamp(&self) -> i64 {
+        if self.is_legacy() {
+            return legacy::timestamp(&self.bytes);
+        }
         i64::from_be_bytes(self.field(MAX_TIMESTAMP))
     }
 
@@ -102,6 +126,9 @@ impl Batch {
     /// Who wrote the batch; [`ProducerIdentity::NONE`] without idempotence.
     #[must_use]
     pub fn producer(&self) -> ProducerIdentity {
+        if self.is_legacy() {
+            return ProducerIdentity::NONE;
+        }
         ProducerIdentity {
             producer_id: ProducerId(i64::from_be_bytes(self.field(PRODUCER_ID))),
             producer_epoch: ProducerEpoch(i16::from_be_bytes(self.field(PRODUCER_EPOCH))),
@@ -111,6 +138,9 @@ impl Batch {
     /// Sequence of the first record; [`Sequence::NONE`] without idempotence.
     #[must_use]
     pub fn base_sequence(&self) -> Sequence {
+        if self.is_legacy() {
+            return Sequence::NONE;
+        }
         Sequence(i32::from_be_bytes(self.field(BASE_SEQUENCE)))
     }
 
@@ -122,9 +152,14 @@ impl Batch {
             .advance(self.last_offset_delta().cast_unsigned())
     }
 
-    /// How many records the header says that there are. Nothing has checked it; [`Batch::records`] does.
+    /// How many records the header says that there are. Nothing has checked it; [`Batch::records`] does. -1 for a
+    /// compressed set of magic 0 or 1, which does not say.
     #[must_use]
     pub fn record_count(&self) -> i32 {
+        if self.is_legacy() {
+            let alone = self.attributes().compression_id() == 0;
+            return if alone { 1 } else { -1 };
+        }
         i32::from_be_bytes(self.field(RECORD_COUNT))
     }
 
@@ -155,7 +190,8 @@ impl Batch {
     /// The checksum in the header.
     #[must_use]
     pub fn crc(&self) -> u32 {
-        u32::from_be_bytes(self.field(CRC))
+        let at = if self.is_legacy() { legacy::CRC } else { CRC };
+        u32::from_be_bytes(self.field(at))
     }
 
     /// Compares the checksum in the header with that of the bytes, all of which it reads.
@@ -163,7 +199,11 @@ impl Batch {
     /// # Errors
     /// [`BatchError::Crc`].
     pub fn check_crc(&self) -> Result<(), BatchError> {
-        let computed = crc32c([self.bytes.get(ATTRIBUTES..).unwrap_or_default()]);
+        let computed = if self.is_legacy() {
+            crc32(self.bytes.get(MAGIC_AT..).unwrap_or_default())
+        } else {
+            crc32c([self.bytes.get(ATTRIBUTES..).unwrap_or_default()])
+        };
         let stored = self.crc();
         if stored != computed {
             let base_offset = self.base_offset();
@@ -193,6 +233,9 @@ impl Batch {
     /// # Errors
     /// As [`Batch::records`].
     pub fn records_into(&self, limits: &Limits, buffer: Vec<u8>) -> Result<Records, BatchError> {
+        if self.is_legacy() {
+            return legacy::open(&self.bytes, self.compression()?, limits, buffer);
+        }
         let log_append_time = match self.timestamp_type() {
             TimestampType::CreateTime => None,
             TimestampType::LogAppendTime => Some(self.max_timestamp()),
@@ -231,7 +274,15 @@ impl Batch {
     }
 
     fn attributes(&self) -> Attributes {
+        if self.is_legacy() {
+            return legacy::attributes(&self.bytes);
+        }
         Attributes(i16::from_be_bytes(self.field(ATTRIBUTES)))
+    }
+
+    #[inline]
+    fn is_legacy(&self) -> bool {
+        legacy::is_legacy(self.magic())
     }
 
     #[inline]

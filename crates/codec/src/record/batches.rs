@@ -5,10 +5,12 @@ use super::error::BatchError;
 use super::layout::{
     BASE_OFFSET, BATCH_HEADER_BYTES, BATCH_LENGTH, LOG_OVERHEAD, MAGIC, MAGIC_AT, field,
 };
+use super::legacy::MESSAGE_BYTES_MIN;
 use bytes::Bytes;
 
 /// The batches in the records field of a Fetch response or a Produce request, in order; each shares the
-/// buffer.
+/// buffer. Message sets of magic 0 and 1 come out as a batch for each message that stands alone and one for each
+/// compressed set; see [`Batch::magic`].
 ///
 /// A batch that is cut off at the end is not an error, since a broker cuts where `max_bytes` says
 /// iteration ends before it and [`Batches::tail`] tells. After an error nothing more comes.
@@ -59,16 +61,16 @@ impl Batches {
         }
         let base_offset = i64::from_be_bytes(field(&self.left, BASE_OFFSET));
         let [magic] = field(&self.left, MAGIC_AT);
-        match i8::from_be_bytes([magic]) {
-            MAGIC => {}
-            magic @ (0 | 1) => return Err(BatchError::OldMagic { base_offset, magic }),
+        let least = match i8::from_be_bytes([magic]) {
+            MAGIC => BATCH_HEADER_BYTES,
+            0 | 1 => LOG_OVERHEAD + MESSAGE_BYTES_MIN,
             magic => return Err(BatchError::Magic { base_offset, magic }),
-        }
+        };
         let length = i32::from_be_bytes(field(&self.left, BATCH_LENGTH));
         let size = usize::try_from(length)
             .unwrap_or(0)
             .saturating_add(LOG_OVERHEAD);
-        if size < BATCH_HEADER_BYTES {
+        if size < least {
             return Err(BatchError::Length {
                 length: length.into(),
             });
@@ -153,39 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn other_formats_are_refused_by_name() {
-        for (magic, error) in [
-            (
-                0,
-                BatchError::OldMagic {
-                    base_offset: 0,
-                    magic: 0,
-                },
-            ),
-            (
-                1,
-                BatchError::OldMagic {
-                    base_offset: 0,
-                    magic: 1,
-                },
-            ),
-            (
-                3,
-                BatchError::Magic {
-                    base_offset: 0,
-                    magic: 3,
-                },
-            ),
-            (
-                0xff,
-                BatchError::Magic {
-                    base_offset: 0,
-                    magic: -1,
-                },
-            ),
-        ] {
+    fn unknown_formats_are_rejected() {
+        for (byte, magic) in [(3, 3), (0x7f, 127), (0xff, -1)] {
             let mut wire = batch(b"one");
-            wire[16] = magic;
+            wire[16] = byte;
+            let error = BatchError::Magic {
+                base_offset: 0,
+                magic,
+            };
             assert_eq!(Batches::new(wire.into()).next(), Some(Err(error)));
         }
     }

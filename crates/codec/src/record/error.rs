@@ -76,15 +76,6 @@ pub enum BatchError {
         /// The format's number.
         magic: i8,
     },
-    /// A message set of a format from before Kafka 0.11, which this crate does not read. Brokers up to
-    /// 3.x serve such segments as they were written.
-    #[error("the message set at offset {base_offset} is of the old format, magic {magic}")]
-    OldMagic {
-        /// The message set's first offset.
-        base_offset: i64,
-        /// The format's number, 0 or 1.
-        magic: i8,
-    },
     /// A record whose lengths do not fit its bytes.
     #[error("record {index} of the batch at offset {base_offset} is malformed: {field}")]
     Record {

@@ -1,4 +1,5 @@
-//! Record batches, magic 2: the one format in which records travel and are stored.
+//! Record batches, magic 2: the one format in which records are written. Message sets of magic 0 and 1, which old
+//! segments hold, are read.
 //!
 //! ```text
 //! 0        8       12            16     17   21          23                 27              35
@@ -27,6 +28,7 @@ mod crc;
 mod encode;
 mod error;
 mod layout;
+mod legacy;
 mod records;
 mod varint;
 

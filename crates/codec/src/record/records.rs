@@ -121,10 +121,27 @@ impl Records {
         })
     }
 
+    /// Of records that this crate wrote itself, without headers.
+    pub(super) fn rewritten(bytes: Bytes, count: u32, context: RecordContext) -> Self {
+        Self {
+            bytes,
+            count,
+            context,
+            headers_max: 0,
+        }
+    }
+
     /// How many records there are.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count
+    }
+
+    /// Offset of the first record that the batch was written with; compaction may have removed it, but not from a
+    /// message set of magic 0 or 1, where it is the first there is.
+    #[must_use]
+    pub fn base_offset(&self) -> i64 {
+        self.context.base_offset
     }
 
     /// Whether there are none: compaction leaves empty batches.
@@ -365,7 +382,7 @@ fn take_header(bytes: &[u8]) -> Taken<'_, Header<'_>> {
     Some((Header { key: key?, value }, rest))
 }
 
-/// Bytes behind their length; a negative length, of which Kafka writes only -1, is a null.
+/// Bytes behind their length, -1 for null. Java takes any negative length for a null; no writer makes one below -1.
 #[inline]
 fn take_nullable(bytes: &[u8]) -> Taken<'_, Option<&[u8]>> {
     let (length, rest) = take_length(bytes)?;

@@ -404,6 +404,85 @@ fn decompression_lies() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// A message of magic 0 or 1 without a key, its size and checksum right.
+fn message_of(magic: u8, codec: u8, value: &[u8]) -> Vec<u8> {
+    let timestamp = if magic == 1 { 8 } else { 0 };
+    let value_length = i32::try_from(value.len()).unwrap();
+    let checked = wire().raw(&[magic, codec]).zeros(timestamp).i32(-1);
+    let checked = checked.i32(value_length).raw(value).0;
+    let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, &checked);
+    let crc = u32::try_from(crc).unwrap().to_be_bytes();
+    let size = i32::try_from(4 + checked.len()).unwrap();
+    wire().i64(9).i32(size).raw(&crc).raw(&checked).0
+}
+
+/// An lz4 frame of one block that is not compressed.
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap() | 1 << 31;
+    let frame = wire().raw(b"\x04\x22\x4d\x18\x60\x70\x73");
+    frame.raw(&length.to_le_bytes()).raw(bytes).i32(0).0
+}
+
+/// Message sets of magic 0 and 1.
+fn old_message_sets() -> Vec<(&'static str, Vec<u8>)> {
+    let sized = |size: i32| wire().i64(0).i32(size).i32(0).raw(&[1, 0]).zeros(20).0;
+    let nested = |magic| message_of(magic, 3, &stored(&message_of(magic, 3, &stored(b""))));
+    let deep = (0..1_000).fold(message_of(1, 0, b"deep"), |inner, _| {
+        message_of(1, 3, &stored(&inner))
+    });
+    let inside = |set: &[u8]| message_of(1, 3, &stored(set));
+    let many = wire().repeat(&message_of(0, 0, b""), 40_000).0;
+    let far = [
+        message_of(0, 0, b""),
+        patched(message_of(0, 0, b""), 0, &[0x7f; 8]),
+    ]
+    .concat();
+    vec![
+        ("message of 13 bytes", sized(13)),
+        ("message of -1 bytes", sized(-1)),
+        ("message of i32::MIN bytes", sized(i32::MIN)),
+        ("message of magic 1 with another checksum", sized(22)),
+        ("wrapper of magic 0 inside a wrapper", nested(0)),
+        ("wrapper of magic 1 inside a wrapper", nested(1)),
+        ("a thousand wrappers inside each other", deep),
+        ("wrapper of nothing", inside(b"")),
+        ("wrapper without a value", {
+            let checked = wire().raw(&[0, 1]).i32(-1).i32(-1).0;
+            let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, &checked);
+            let crc = u32::try_from(crc).unwrap().to_be_bytes();
+            wire().i64(0).i32(14).raw(&crc).raw(&checked).0
+        }),
+        ("wrapper of a message that is too short", inside(&sized(13))),
+        (
+            "wrapper of a batch of magic 2",
+            inside(&with_record(&[1, 1, 0])),
+        ),
+        (
+            "wrapper of zstd",
+            message_of(1, 4, b"\x28\xb5\x2f\xfd\0\x58\x01\0\0"),
+        ),
+        ("wrapper of an unknown codec", message_of(0, 7, b"")),
+        (
+            "wrapper with offsets that are too far apart",
+            message_of(0, 3, &stored(&far)),
+        ),
+        (
+            "40,000 messages and a broken one",
+            inside(&[&many[..], &sized(13)].concat()),
+        ),
+        ("wrapper of 20 MiB that says 0", {
+            let mut silent = gzip_of_zeros(20 << 20);
+            let end = silent.len() - 4;
+            silent[end..].copy_from_slice(&[0; 4]);
+            message_of(1, 1, &silent)
+        }),
+        (
+            "wrapper of 20 MiB",
+            message_of(0, 1, &gzip_of_zeros(20 << 20)),
+        ),
+    ]
+}
+
 /// Each of the batches as a client and as a broker gets it.
 pub(crate) fn all() -> Vec<Hostile> {
     let lists = [
@@ -411,6 +490,7 @@ pub(crate) fn all() -> Vec<Hostile> {
         decompression_bombs(),
         hidden_bombs(),
         decompression_lies(),
+        old_message_sets(),
     ];
     let mut all = Vec::new();
     for (name, records) in lists.into_iter().flatten() {

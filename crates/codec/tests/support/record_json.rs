@@ -61,8 +61,12 @@ pub(crate) fn describe(batch: &Batch) -> Value {
         .iter()
         .map(|record| describe_record(batch, &record.unwrap()))
         .collect();
+    // Of a message set of magic 0 or 1 Kafka's reader opens the records for the first offset, and gives no count.
+    let legacy = batch.magic() < 2;
+    let first = records.first().map(|record| record["offset"].clone());
+    let base_offset = first.filter(|_| legacy);
     json!({
-        "base_offset": batch.base_offset(),
+        "base_offset": base_offset.unwrap_or_else(|| batch.base_offset().into()),
         "last_offset": batch.last_offset(),
         "next_offset": batch.next_offset(),
         "size": batch.wire_size(),
@@ -78,7 +82,7 @@ pub(crate) fn describe(batch: &Batch) -> Value {
         "last_sequence": batch.last_sequence().0,
         "transactional": batch.is_transactional(),
         "control": batch.is_control(),
-        "count": batch.record_count(),
+        "count": (!legacy).then(|| batch.record_count()),
         "records": records,
     })
 }
@@ -112,8 +116,11 @@ fn describe_record(batch: &Batch, record: &Record<'_>) -> Value {
 }
 
 /// The same records with the same stamps at the same place, written by us. `None` for batches that only a
-/// broker's compaction or KRaft makes.
+/// broker's compaction or KRaft makes, and for formats that are only read.
 pub(crate) fn rewritten(batch: &Batch, created: &[i64]) -> Option<Vec<u8>> {
+    if batch.magic() < 2 {
+        return None;
+    }
     if batch.is_control() {
         return rewritten_marker(batch);
     }
