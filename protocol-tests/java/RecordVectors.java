@@ -86,6 +86,7 @@ public class RecordVectors {
         empty();
         control();
         several();
+        legacy();
     }
 
     private record Appended(long offset, long timestamp, byte[] key, byte[] value, Header[] headers) {}
@@ -134,9 +135,12 @@ public class RecordVectors {
     }
 
     private void long_(String name, Compression codec) {
-        MemoryRecordsBuilder builder = builder(codec, TimestampType.CREATE_TIME, 0, RecordBatch.NO_TIMESTAMP,
+        long_(name, builder(codec, TimestampType.CREATE_TIME, 0, RecordBatch.NO_TIMESTAMP,
                 RecordBatch.NO_PRODUCER_ID, RecordBatch.NO_PRODUCER_EPOCH, RecordBatch.NO_SEQUENCE, false, false,
-                NO_EPOCH, RecordBatch.NO_TIMESTAMP);
+                NO_EPOCH, RecordBatch.NO_TIMESTAMP));
+    }
+
+    private void long_(String name, MemoryRecordsBuilder builder) {
         List<Appended> appended = new ArrayList<>();
         for (int i = 0; i < 2; i++) {
             appended.add(new Appended(i, i, null, text(2_000), new Header[0]));
@@ -222,6 +226,76 @@ public class RecordVectors {
         }
         all.flip();
         print("mixed codecs", all, appended);
+    }
+
+    /** Message sets of magic 0 and 1, which old segments hold; and a log that was written across two upgrades. */
+    private void legacy() {
+        ByteBuffer all = ByteBuffer.allocate(1 << 16);
+        List<Appended> allAppended = new ArrayList<>();
+        long offset = 100;
+        for (byte magic : new byte[] {RecordBatch.MAGIC_VALUE_V0, RecordBatch.MAGIC_VALUE_V1, MAGIC}) {
+            for (CompressionType type : List.of(CompressionType.NONE, CompressionType.GZIP, CompressionType.SNAPPY, CompressionType.LZ4)) {
+                String name = "magic " + magic + " " + type.name;
+                for (Appended record : legacy(all, magic, type, TimestampType.CREATE_TIME, offset, 1, name)) {
+                    allAppended.add(record);
+                }
+                offset += 20;
+                if (magic == MAGIC) {
+                    continue;
+                }
+                print(name, legacyBuilder(magic, type, TimestampType.CREATE_TIME, 1_000), records(1_000, 9, 0, 60));
+                print(name + " one", legacyBuilder(magic, type, TimestampType.CREATE_TIME, 7), records(7, 1, 0, 60));
+                print(name + " at 0", legacyBuilder(magic, type, TimestampType.CREATE_TIME, 0), records(0, 1, 0, 60));
+                legacy(ByteBuffer.allocate(1 << 16), magic, type, TimestampType.CREATE_TIME, 5_000, 3, name + " compacted");
+                long_(name + " long values", legacyBuilder(magic, type, TimestampType.CREATE_TIME, 0));
+                if (magic == RecordBatch.MAGIC_VALUE_V1) {
+                    print(name + " append time", legacyBuilder(magic, type, TimestampType.LOG_APPEND_TIME, 30), records(30, 6, 0, 60));
+                }
+                if (type != CompressionType.NONE) {
+                    unplacedWrapper(name + " unplaced wrapper", magic, type);
+                }
+            }
+        }
+        all.flip();
+        print("magic 0, 1 and 2", all, allAppended);
+    }
+
+    /** Records of which all but each {@code keep}th are missing, as compaction leaves them. */
+    private List<Appended> legacy(ByteBuffer all, byte magic, CompressionType type, TimestampType time, long base, int keep,
+            String name) {
+        MemoryRecordsBuilder builder = legacyBuilder(magic, type, time, base);
+        List<Appended> appended = new ArrayList<>();
+        for (Appended record : records(base, 12, 0, 30)) {
+            if (record.offset % keep == 0) {
+                append(builder, record);
+                appended.add(record);
+            }
+        }
+        ByteBuffer built = builder.build().buffer();
+        all.put(built.duplicate());
+        print(name + ", each " + keep, built, appended);
+        return appended;
+    }
+
+    /** As some versions of librdkafka wrote wrappers: with offset 0, which the CRC does not cover. */
+    private void unplacedWrapper(String name, byte magic, CompressionType type) {
+        MemoryRecordsBuilder builder = legacyBuilder(magic, type, TimestampType.CREATE_TIME, 40);
+        List<Appended> appended = records(40, 4, 0, 30);
+        for (Appended record : appended) {
+            append(builder, record);
+        }
+        ByteBuffer built = builder.build().buffer();
+        built.putLong(built.position(), 0);
+        print(name, built, appended);
+    }
+
+    private static MemoryRecordsBuilder legacyBuilder(byte magic, CompressionType type, TimestampType time, long base) {
+        long appendTime = time == TimestampType.CREATE_TIME ? RecordBatch.NO_TIMESTAMP : 1_700_000_123_456L;
+        // Magic 0 has no timestamps, and its builder insists on it.
+        TimestampType known = magic == RecordBatch.MAGIC_VALUE_V0 ? TimestampType.NO_TIMESTAMP_TYPE : time;
+        return new MemoryRecordsBuilder(new ByteBufferOutputStream(1024), magic, Compression.of(type).build(), known, base,
+                appendTime, RecordBatch.NO_PRODUCER_ID, RecordBatch.NO_PRODUCER_EPOCH, RecordBatch.NO_SEQUENCE, false, false,
+                NO_EPOCH, 1 << 20, RecordBatch.NO_TIMESTAMP);
     }
 
     private MemoryRecordsBuilder builder(Compression codec, TimestampType type, long base, long appendTime,
