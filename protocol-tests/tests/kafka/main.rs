@@ -13,6 +13,8 @@ mod identical;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod old_segments;
+#[cfg(test)]
 mod served_versions;
 #[cfg(test)]
 mod support;

@@ -56,7 +56,8 @@ pub(crate) fn unpack(
             Err(cause) => return Err((next, corrupt(next, cause))),
         },
     };
-    let base_offset = buffered.batch.base_offset();
+    // A compressed message set of magic 0 or 1 shows the offset of its first record only from inside.
+    let base_offset = records.base_offset();
     let end_offset = buffered.batch.next_offset();
     let leader_epoch = leader_epoch(&buffered.batch);
     let mut iter = records.iter();
@@ -132,13 +133,18 @@ fn corrupt(at: NextOffset, cause: BatchError) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use milena_codec::Batches;
 
     use super::super::test_log::RawBatch;
     use super::*;
 
     fn buffered(batch: &RawBatch, from: i64) -> (Buffered, NextOffset) {
-        let batch = Batches::new(batch.encode().into()).next().unwrap().unwrap();
+        around(batch.encode().into(), from)
+    }
+
+    fn around(wire: Bytes, from: i64) -> (Buffered, NextOffset) {
+        let batch = Batches::new(wire).next().unwrap().unwrap();
         let next = NextOffset {
             offset: batch.next_offset(),
             leader_epoch: Some(0),
@@ -205,6 +211,20 @@ mod tests {
         let unpacked = unpack(rest, next, 2, &Limits::default()).unwrap();
         assert_eq!(offsets(&unpacked), [6, 8]);
         assert!(matches!(unpacked.end, End::Whole));
+    }
+
+    /// Two records at offsets 5 and 6 in a gzip wrapper of magic 1, as Kafka's classes wrote it.
+    const OLD_WRAPPER: &[u8] = b"\0\0\0\0\0\0\0\x06\0\0\0\x4f\xe8\x3f\x8d\xe6\x01\x01\0\0\0\0\0\0\x03\xe9\xff\xff\xff\xff\0\0\0\x39\x1f\x8b\x08\0\0\0\0\0\0\xff\x63\x60\x80\x03\x89\x27\x8f\x15\xf7\x30\x42\x39\xcc\x2f\x80\x04\x63\x36\x88\x28\x83\x0a\x81\xa4\xc4\x27\x16\x9b\x33\xc1\xd5\xbc\xfc\x0f\x04\x20\x99\x72\0\xab\x24\x18\xc1\x47\0\0\0";
+
+    #[test]
+    fn a_compressed_set_of_an_old_format_can_be_entered_in_its_middle() {
+        for (from, expected) in [(0, &[5, 6][..]), (5, &[5, 6]), (6, &[6])] {
+            let (buffered, before) = around(Bytes::from_static(OLD_WRAPPER), from);
+            assert_eq!(buffered.next.offset, 7);
+            let unpacked = unpack(buffered, before, usize::MAX, &Limits::default()).unwrap();
+            assert_eq!(offsets(&unpacked), expected);
+            assert!(matches!(unpacked.end, End::Whole));
+        }
     }
 
     #[test]

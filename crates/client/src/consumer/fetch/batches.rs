@@ -38,6 +38,8 @@ impl Buffered {
     pub(crate) fn records_max(&self) -> usize {
         let count = match &self.rest {
             Some(rest) => rest.count(),
+            // A compressed message set of magic 0 or 1 does not say: at least one.
+            None if self.batch.magic() < 2 => 1,
             None => self.batch.record_count().max(0).cast_unsigned(),
         };
         usize::try_from(count).unwrap_or(usize::MAX)
