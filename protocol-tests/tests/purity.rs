@@ -55,6 +55,7 @@ const WAITING: &[(&str, &str)] = &[
         "what the tasks share, and how they wake each other",
     ),
     ("client/src/admin", "one call after the other"),
+    ("client/src/client", "connects, and starts the handles"),
     ("client/src/consumer/api.rs", "the application's end"),
     (
         "client/src/consumer/committed.rs",
