@@ -58,6 +58,16 @@ impl Compression {
             Self::Zstd => "zstd",
         }
     }
+
+    /// Whether a compression level makes a difference here: gzip has levels, and zstd with the feature `zstd-c`.
+    #[must_use]
+    pub const fn has_levels(self) -> bool {
+        match self {
+            Self::None | Self::Snappy | Self::Lz4 => false,
+            Self::Gzip => true,
+            Self::Zstd => cfg!(feature = "zstd-c"),
+        }
+    }
 }
 
 impl fmt::Display for Compression {
