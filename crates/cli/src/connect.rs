@@ -134,10 +134,10 @@ impl Connect {
     }
 }
 
-/// Says which keys mean nothing.
+/// Says which keys set nothing, and why.
 fn told<B>(read: FromProperties<B>) -> B {
-    for key in read.unknown {
-        eprintln!("milena: the setting {key} is not known here and has no effect");
+    for note in read.notes() {
+        eprintln!("milena: {note}");
     }
     read.builder
 }

@@ -15,6 +15,7 @@ mod connection;
 mod recovery;
 mod report;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ pub enum Error {
     /// The records do not fit into what is left of `buffer_memory`, and nothing was freed within
     /// `max_block`. Nothing was sent.
     #[error(
-        "no room for {bytes} bytes: buffer_memory ({buffer_memory} bytes) stayed full for {waited:?}"
+        "no room for {bytes} bytes: {setting} ({buffer_memory} bytes) stayed full for {waited:?}"
     )]
     BufferFull {
         /// What the record needs, in bytes.
@@ -67,6 +68,8 @@ pub enum Error {
         buffer_memory: usize,
         /// How long the call waited for room.
         waited: Duration,
+        /// The setting that bounds it, as the caller wrote it: `buffer_memory` or a property key.
+        setting: Cow<'static, str>,
     },
 
     /// The producer, consumer or client was closed (or is closing), and the operation was not done.
@@ -174,7 +177,7 @@ pub enum Error {
     #[error("{what}")]
     Misuse {
         /// What was asked, why it is wrong and what to do instead.
-        what: std::borrow::Cow<'static, str>,
+        what: Cow<'static, str>,
     },
 
     /// The position lies outside the log and the reset policy is to say so.
@@ -213,8 +216,8 @@ pub enum Error {
         bytes: usize,
         /// The limit, in bytes.
         bytes_max: usize,
-        /// The setting that limits it.
-        setting: &'static str,
+        /// The setting that limits it, as the caller wrote it: a builder method or a property key.
+        setting: Cow<'static, str>,
     },
 
     /// Another record of the same batch was rejected, and a broker appends a batch as a whole or not at all:
@@ -433,7 +436,7 @@ impl Error {
         }
     }
 
-    pub(crate) fn misuse(what: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+    pub(crate) fn misuse(what: impl Into<Cow<'static, str>>) -> Self {
         Self::Misuse { what: what.into() }
     }
 

@@ -83,7 +83,7 @@ fn consumer() -> Result<ConsumerConfig, ConfigError> {
 }
 
 fn client() -> Result<ClientConfig, ConfigError> {
-    common!(ClientBuilder::new(["localhost:9092"])).config()
+    common!(ClientBuilder::new(["localhost:9092"])).build()
 }
 
 #[test]
@@ -137,5 +137,27 @@ async fn every_handle_takes_a_connector_and_reports_what_it_said() {
         NewTopic::new("orders"),
         GroupMetadata::unmanaged("billing"),
         None,
+    );
+}
+
+/// The list that `milena` gives of its settings, so that a new one has to be used above.
+#[test]
+fn every_setting_that_milena_lists_is_used_here() {
+    let here = include_str!("settings.rs");
+    for setting in milena::config::settings() {
+        let used = format!(".{}(", setting.method);
+        let experimental = setting.method == "two_phase_commit";
+        let is_used = here.contains(&used) || setting.method == "new" || experimental;
+        assert!(is_used, "{} is not used", setting.method);
+    }
+}
+
+#[test]
+fn the_table_of_settings_is_up_to_date() {
+    let written = include_str!("../../../docs/SETTINGS.md");
+    let made = milena_public_face::settings_document();
+    assert!(
+        made == written,
+        "run: cargo run -p milena-public-face > docs/SETTINGS.md"
     );
 }

@@ -2,26 +2,27 @@
 
 use std::fmt;
 
+use super::error::Rejections;
 use super::setting::Shown;
 use super::values::Acks;
 use super::{ConfigError, producer::ProducerSettings};
 
-/// What a producer is to promise. A preset sets `acks`, `retries`, idempotence and in-flight
-/// together; a setting asked for that breaks the promise is refused by name.
+/// What a producer promises. A preset sets `acks`, `retries`, idempotence and in-flight
+/// together; a setting that the caller set and that breaks the promise is rejected with an error that names it.
 ///
 /// Without a preset the defaults are those of [`AtLeastOnce`](Self::AtLeastOnce) with idempotence:
 /// acknowledged records are not lost, and the producer's own retries make no duplicates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeliveryGuarantee {
-    /// None: nobody is asked whether a record arrived. `acks` 0, no retries, no idempotence.
-    /// Nothing breaks it; a setting asked for is taken as it is.
+    /// None: no broker is asked whether a record arrived. `acks` 0, no retries, no idempotence.
+    /// Nothing breaks it; other settings are used as they are.
     None,
-    /// A record is written once or not at all: a write without an answer is not repeated.
+    /// A record is written once or not at all: a write without a response is not repeated.
     /// `acks` all, no retries, no idempotence.
     AtMostOnce,
     /// A record reported as written is not lost, and what can be retried is: `acks` all, retries
     /// until the delivery timeout, idempotence. An application that sends a record again after an
-    /// unknown outcome, or after a restart, can write it twice (D-14, D-15).
+    /// unknown outcome, or after a restart, can write it twice.
     AtLeastOnce,
     /// Records become visible once, together, or not at all, over restarts too: transactions.
     /// Needs a transactional id, and readers with isolation `read_committed`.
@@ -46,17 +47,21 @@ impl Shown for DeliveryGuarantee {
 }
 
 impl DeliveryGuarantee {
-    /// Sets what was not asked for, refuses what was asked for and breaks the promise.
-    pub(super) fn apply(self, settings: &mut ProducerSettings) -> Result<(), ConfigError> {
+    /// Sets what the caller has not set, rejects what the caller has set and breaks the promise.
+    pub(super) fn apply(self, settings: &mut ProducerSettings, rejections: &mut Rejections) {
         match self {
-            Self::None => less_than_transactions(settings).map(|()| none(settings)),
-            Self::AtMostOnce => {
-                less_than_transactions(settings).and_then(|()| at_most_once(settings))
+            Self::None => {
+                rejections.keep(less_than_transactions(settings));
+                none(settings);
             }
-            Self::AtLeastOnce => never_lost(self, settings),
+            Self::AtMostOnce => {
+                rejections.keep(less_than_transactions(settings));
+                rejections.keep(at_most_once(settings));
+            }
+            Self::AtLeastOnce => never_lost(self, settings, rejections),
             Self::ExactlyOnce => {
-                never_lost(self, settings)?;
-                exactly_once(settings)
+                never_lost(self, settings, rejections);
+                exactly_once(settings, rejections);
             }
         }
     }
@@ -66,7 +71,7 @@ fn less_than_transactions(settings: &ProducerSettings) -> Result<(), ConfigError
     if settings.transactional_id.value().is_none() {
         return Ok(());
     }
-    Err(settings.delivery_guarantee.refuse(
+    Err(settings.delivery_guarantee.reject(
         format!(
             "{} is set, and transactions promise more",
             settings.transactional_id.name()
@@ -75,7 +80,7 @@ fn less_than_transactions(settings: &ProducerSettings) -> Result<(), ConfigError
     ))
 }
 
-/// Whether repetitions are recognised by the broker, because the caller wants them to be.
+/// Whether the caller enabled idempotence, so that brokers recognise repetitions.
 fn wants_idempotence(settings: &ProducerSettings) -> bool {
     settings.enable_idempotence.is_explicit() && *settings.enable_idempotence.value()
 }
@@ -94,9 +99,9 @@ fn at_most_once(settings: &mut ProducerSettings) -> Result<(), ConfigError> {
         return Ok(());
     }
     if settings.retries.is_explicit() && *settings.retries.value() > 0 {
-        return Err(settings.retries.refuse(
-            "delivery guarantee at_most_once: a retry after a lost answer writes the record twice",
-            "set it to 0, or ask for idempotence as well",
+        return Err(settings.retries.reject(
+            "delivery guarantee at_most_once: a retry after a lost response writes the record twice",
+            "set it to 0, or enable idempotence as well",
         ));
     }
     settings.retries.imply(0);
@@ -107,40 +112,39 @@ fn at_most_once(settings: &mut ProducerSettings) -> Result<(), ConfigError> {
 fn never_lost(
     guarantee: DeliveryGuarantee,
     settings: &ProducerSettings,
-) -> Result<(), ConfigError> {
+    rejections: &mut Rejections,
+) {
     let acks = &settings.acks;
     if acks.is_explicit() && *acks.value() != Acks::All {
-        return Err(acks.refuse(
+        rejections.keep::<()>(Err(acks.reject(
             format!(
-                "delivery guarantee {guarantee}: a record only the leader may have is lost with it"
+                "delivery guarantee {guarantee}: a record that only the leader has is lost with it"
             ),
             "set it to all",
-        ));
+        )));
     }
     let retries = &settings.retries;
     if retries.is_explicit() && *retries.value() == 0 {
-        return Err(retries.refuse(
+        rejections.keep::<()>(Err(retries.reject(
             format!("delivery guarantee {guarantee}: every change of a leader would drop records"),
             "leave it unset; delivery_timeout is the bound",
-        ));
+        )));
     }
-    Ok(())
 }
 
-fn exactly_once(settings: &ProducerSettings) -> Result<(), ConfigError> {
+fn exactly_once(settings: &ProducerSettings, rejections: &mut Rejections) {
     let idempotence = &settings.enable_idempotence;
     if idempotence.is_explicit() && !*idempotence.value() {
-        return Err(idempotence.refuse(
+        rejections.keep::<()>(Err(idempotence.reject(
             "delivery guarantee exactly_once: a retry would write the record twice",
             "leave it unset",
-        ));
+        )));
     }
     let id = &settings.transactional_id;
     if id.value().is_none() {
-        return Err(id.refuse(
+        rejections.keep::<()>(Err(id.reject(
             "delivery guarantee exactly_once: without transactions a restart writes records twice",
             "give every instance a transactional id of its own that it keeps over restarts",
-        ));
+        )));
     }
-    Ok(())
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use milena_codec::Compression;
 use milena_codec::record::Compressor;
 
-use super::client::{ClientConfig, ClientSettings, Standalone, client_setters};
-use super::setting::Setting;
+use super::client::{ClientConfig, ClientSettings, Standalone, built, client_setters};
+use super::error::Rejections;
+use super::setting::{Named, Setting, SettingNames};
 use super::values::{Acks, Partitioner};
 use super::{ConfigError, DeliveryGuarantee, rules};
 
@@ -20,23 +21,23 @@ use super::{ConfigError, DeliveryGuarantee, rules};
 pub struct ProducerConfig {
     /// What all clients have in common.
     pub client: ClientConfig,
-    /// Whose word a write waits for.
+    /// Which replicas must have a record before its write counts as done.
     pub acks: Acks,
     /// Whether batches carry a producer id and sequences.
     pub idempotent: bool,
     /// Attempts after the first that a batch may use up.
     pub retries: u32,
-    /// Produce requests without an answer per broker; with idempotence also batches per partition.
+    /// Produce requests without a response per broker; with idempotence also batches per partition.
     pub max_in_flight: usize,
     /// How long a batch waits for more records.
     pub linger: Duration,
     /// Size from which a batch takes no more records, in bytes before compression.
     pub batch_bytes: usize,
-    /// Bound on the records that wait or are on the way, in bytes.
+    /// Bound on the records that wait or are in flight, in bytes.
     pub buffer_memory: usize,
     /// Longest time from a batch's first record to its outcome.
     pub delivery_timeout: Duration,
-    /// Longest time that `send` waits for room and metadata.
+    /// Longest time that a call waits for memory and metadata.
     pub max_block: Duration,
     /// How batches are compressed.
     pub compression: Compressor,
@@ -59,7 +60,7 @@ pub struct TransactionalProducerConfig {
     /// How long a transaction may stay open before its coordinator aborts it.
     pub transaction_timeout: Duration,
     /// Whether transactions take part in a two-phase commit (KIP-939); `transaction_timeout` is then
-    /// the longest there is, and no coordinator keeps to it.
+    /// the longest there is, and coordinators ignore it.
     #[cfg(feature = "two-phase-commit")]
     pub two_phase_commit: bool,
 }
@@ -72,7 +73,7 @@ pub enum Idempotent {}
 #[derive(Clone, Copy, Debug)]
 pub enum Transactional {}
 
-/// A compression level that was asked for.
+/// A compression level that the caller set.
 #[derive(Clone, Debug)]
 pub(super) struct Level {
     /// The only codec it is for; `None` if it is for whichever is used.
@@ -129,10 +130,34 @@ impl Default for ProducerSettings {
     }
 }
 
-/// Collects a producer's settings; `build()` checks them and names the first that cannot work.
+impl ProducerSettings {
+    pub(super) fn names(&self) -> SettingNames {
+        let settings: [&dyn Named; 16] = [
+            &self.acks,
+            &self.enable_idempotence,
+            &self.retries,
+            &self.max_in_flight,
+            &self.linger,
+            &self.batch_bytes,
+            &self.buffer_memory,
+            &self.delivery_timeout,
+            &self.max_block,
+            &self.compression,
+            &self.partitioner,
+            &self.request_bytes_max,
+            &self.record_bytes_max,
+            &self.transactional_id,
+            &self.transaction_timeout,
+            &self.two_phase_commit,
+        ];
+        SettingNames::of(settings)
+    }
+}
+
+/// Collects a producer's settings; `build()` checks them and names those that cannot work.
 ///
 /// Its type says which producer comes out: [`Idempotent`] until
-/// [`transactional_id`](ProducerBuilder::transactional_id) is called, [`Transactional`] from there.
+/// [`transactional_id`](ProducerBuilder::transactional_id) is called, [`Transactional`] after that.
 ///
 /// ```
 /// use std::time::Duration;
@@ -146,6 +171,8 @@ impl Default for ProducerSettings {
 /// assert_eq!(&*config.transactional_id, "orders-1");
 /// # Ok::<(), milena::ConfigError>(())
 /// ```
+#[doc(alias = "ClientConfig")]
+#[doc(alias = "KafkaProducer")]
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ProducerBuilder<Mode = Idempotent, On = Standalone> {
@@ -156,8 +183,11 @@ pub struct ProducerBuilder<Mode = Idempotent, On = Standalone> {
 }
 
 impl ProducerBuilder<Idempotent> {
-    /// A builder with every default. `bootstrap` names brokers to ask first as `host:port`; one
-    /// that answers is enough, the others are learnt from it.
+    /// A builder with every default. `bootstrap` names brokers to connect to first as `host:port`, port 9092 if it is
+    /// left out; one that responds is enough, it names the others. Kafka: `bootstrap.servers`; librdkafka:
+    /// `metadata.broker.list`.
+    #[doc(alias = "bootstrap.servers")]
+    #[doc(alias = "metadata.broker.list")]
     pub fn new(bootstrap: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let mut client = ClientSettings::default();
         client.set_bootstrap(bootstrap);
@@ -167,6 +197,14 @@ impl ProducerBuilder<Idempotent> {
             on: Standalone,
             mode: PhantomData,
         }
+    }
+
+    /// The checked settings.
+    ///
+    /// # Errors
+    /// The settings that cannot work, all of them, each with its value, the reason and what to do.
+    pub fn build(self) -> Result<ProducerConfig, ConfigError> {
+        self.finish().map(|(config, Standalone)| config)
     }
 }
 
@@ -181,12 +219,13 @@ impl<On> ProducerBuilder<Idempotent, On> {
         }
     }
 
-    /// The application's lasting name for this producer; from here on the builder makes a
-    /// transactional producer.
+    /// The application's lasting name for this producer; with it the builder makes a
+    /// transactional producer. Kafka: `transactional.id`.
     ///
     /// Every instance that runs at the same time needs an id of its own, and keeps it over
     /// restarts: a new producer with the id of another fences that one and ends its open
     /// transaction. 1..=32,767 bytes.
+    #[doc(alias = "transactional.id")]
     pub fn transactional_id(mut self, id: impl Into<String>) -> ProducerBuilder<Transactional, On> {
         self.settings.transactional_id.set(Some(id.into()));
         ProducerBuilder {
@@ -199,44 +238,48 @@ impl<On> ProducerBuilder<Idempotent, On> {
 
     /// The checked settings, and what the handle is made on.
     pub(crate) fn finish(self) -> Result<(ProducerConfig, On), ConfigError> {
-        let client = self.client.build()?;
-        Ok((rules::producer(client, self.settings)?, self.on))
+        let mut rejections = Rejections::default();
+        let client = self.client.build(&mut rejections);
+        let config = rules::producer(&self.client, client, self.settings, &mut rejections);
+        Ok((built(rejections, config)?, self.on))
     }
 }
 
-impl ProducerBuilder<Idempotent> {
+impl ProducerBuilder<Transactional> {
     /// The checked settings.
     ///
     /// # Errors
-    /// The first setting that cannot work, with its value, the reason and what to do.
-    pub fn build(self) -> Result<ProducerConfig, ConfigError> {
+    /// The settings that cannot work, all of them, each with its value, the reason and what to do.
+    pub fn build(self) -> Result<TransactionalProducerConfig, ConfigError> {
         self.finish().map(|(config, Standalone)| config)
     }
 }
 
 impl<On> ProducerBuilder<Transactional, On> {
-    /// How long a transaction may stay open before its coordinator aborts it and readers may pass.
+    /// How long a transaction may stay open before its coordinator aborts it and readers go past it.
     /// From 1 ms to what the broker allows (`transaction.max.timeout.ms`, 15 min by default); a
-    /// longer one is refused when the producer starts. Default 60 s: as long as an open
-    /// transaction lasts, readers of committed records wait behind it.
+    /// longer one is rejected when the producer starts. Default 60 s: as long as an open
+    /// transaction lasts, readers of committed records wait behind it. Kafka: `transaction.timeout.ms`.
     ///
-    /// The clock starts with the first write to the first partition. If `delivery_timeout` is not
+    /// The time starts with the first write to the first partition. If `delivery_timeout` is not
     /// set it becomes five sixths of this (at most 120 s), so that a batch that cannot be delivered
-    /// fails here before the coordinator aborts the transaction behind its back (T-72).
+    /// fails here before the coordinator aborts the transaction.
+    #[doc(alias = "transaction.timeout.ms")]
     pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
         self.settings.transaction_timeout.set(timeout);
         self
     }
 
     /// Whether transactions may be [prepared](crate::Transaction::prepare), to be committed together
-    /// with another system's (KIP-939). Default `false`.
+    /// with another system's (KIP-939). Default `false`. Kafka: `transaction.two.phase.commit.enable`.
     ///
     /// No timeout then ends a transaction: an open one, prepared or not, stays open until an instance
-    /// with this transactional id ends it or starts anew, and readers of committed records wait behind
-    /// it. That is why [`transaction_timeout`](Self::transaction_timeout) is refused beside it.
+    /// with this transactional id ends it or starts again, and readers of committed records wait behind
+    /// it. That is why [`transaction_timeout`](Self::transaction_timeout) is rejected beside it.
     ///
     /// Experimental, behind the feature `two-phase-commit`: no released Apache Kafka broker offers it,
     /// and starting on one that does not fails. Needs `transaction.version` 2.
+    #[doc(alias = "transaction.two.phase.commit.enable")]
     #[cfg(feature = "two-phase-commit")]
     pub fn two_phase_commit(mut self, enable: bool) -> Self {
         self.settings.two_phase_commit.set(enable);
@@ -245,21 +288,11 @@ impl<On> ProducerBuilder<Transactional, On> {
 
     /// The checked settings, and what the handle is made on.
     pub(crate) fn finish(self) -> Result<(TransactionalProducerConfig, On), ConfigError> {
-        let client = self.client.build()?;
-        Ok((
-            rules::transactional_producer(client, self.settings)?,
-            self.on,
-        ))
-    }
-}
-
-impl ProducerBuilder<Transactional> {
-    /// The checked settings.
-    ///
-    /// # Errors
-    /// The first setting that cannot work, with its value, the reason and what to do.
-    pub fn build(self) -> Result<TransactionalProducerConfig, ConfigError> {
-        self.finish().map(|(config, Standalone)| config)
+        let mut rejections = Rejections::default();
+        let client = self.client.build(&mut rejections);
+        let config =
+            rules::transactional_producer(&self.client, client, self.settings, &mut rejections);
+        Ok((built(rejections, config)?, self.on))
     }
 }
 
@@ -268,8 +301,10 @@ impl<Mode> ProducerBuilder<Mode> {
 }
 
 impl<Mode, On> ProducerBuilder<Mode, On> {
-    /// Whose word a write waits for. Default [`Acks::All`]. A lesser one switches idempotence off,
-    /// and is refused together with `enable_idempotence(true)` or a transactional id (P-1, P-2).
+    /// Which replicas must have a record before its write counts as done. Default [`Acks::All`]. A lesser one
+    /// disables idempotence, and is rejected together with `enable_idempotence(true)` or a transactional id. Kafka:
+    /// `acks`; librdkafka: `request.required.acks`.
+    #[doc(alias = "request.required.acks")]
     pub fn acks(mut self, acks: Acks) -> Self {
         self.settings.acks.set(acks);
         self
@@ -277,22 +312,28 @@ impl<Mode, On> ProducerBuilder<Mode, On> {
 
     /// Whether batches carry a producer id and sequence numbers, by which the broker recognises a
     /// batch it already has and keeps the order over retries. Default `true`: it costs one request
-    /// when the producer starts.
+    /// when the producer starts. Kafka: `enable.idempotence`.
+    #[doc(alias = "enable.idempotence")]
     pub fn enable_idempotence(mut self, enable: bool) -> Self {
         self.settings.enable_idempotence.set(enable);
         self
     }
 
     /// Attempts after the first that a batch may use up. Default `u32::MAX`: time is the bound, by
-    /// [`delivery_timeout`](Self::delivery_timeout). 0 switches idempotence off (P-1).
+    /// [`delivery_timeout`](Self::delivery_timeout). 0 disables idempotence. Kafka: `retries`; librdkafka:
+    /// `message.send.max.retries`.
+    #[doc(alias = "message.send.max.retries")]
     pub fn retries(mut self, retries: u32) -> Self {
         self.settings.retries.set(retries);
         self
     }
 
-    /// Produce requests without an answer per broker, and with idempotence also batches per
+    /// Produce requests without a response per broker, and with idempotence also batches per
     /// partition. 1..=5 with idempotence, because brokers remember the last five batches of a
-    /// producer (P-23); 1..=64 without, where more than 1 lets a retry overtake (D-3). Default 5.
+    /// producer; 1..=64 without, where more than 1 lets a retry overtake another batch. Default 5. Kafka:
+    /// `max.in.flight.requests.per.connection`; librdkafka: `max.in.flight`.
+    #[doc(alias = "max.in.flight.requests.per.connection")]
+    #[doc(alias = "max.in.flight")]
     pub fn max_in_flight(mut self, requests: usize) -> Self {
         self.settings.max_in_flight.set(requests);
         self
@@ -300,7 +341,10 @@ impl<Mode, On> ProducerBuilder<Mode, On> {
 
     /// How long a batch waits for more records before it is sent; a full one, a flush and a commit
     /// do not wait. Default 5 ms: under load batches fill before that, and without load 5 ms is
-    /// little against what a request costs both sides. 0 sends at once.
+    /// little against what a request costs both sides. 0 sends at once. Kafka: `linger.ms`; librdkafka:
+    /// `queue.buffering.max.ms`.
+    #[doc(alias = "linger.ms")]
+    #[doc(alias = "queue.buffering.max.ms")]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.settings.linger.set(linger);
         self
@@ -309,15 +353,18 @@ impl<Mode, On> ProducerBuilder<Mode, On> {
     /// Size from which a batch takes no more records, in bytes before compression. Default 64 KiB,
     /// not Kafka's 16 KiB: a quarter of the batches, checksums and sequence numbers for the same
     /// records, at 64 KiB of memory per partition that is written to. A larger record goes alone.
-    /// 0 sends every record alone. At most `request_bytes_max`.
+    /// 0 sends every record alone. At most `request_bytes_max`. Kafka: `batch.size`.
+    #[doc(alias = "batch.size")]
     pub fn batch_bytes(mut self, bytes: usize) -> Self {
         self.settings.batch_bytes.set(bytes);
         self
     }
 
-    /// Bound on the records that wait or are on the way, in bytes; at it, `send` waits up to
-    /// [`max_block`](Self::max_block). Default 32 MiB. At least `batch_bytes` and
-    /// `record_bytes_max`.
+    /// Bound on the records that wait or are in flight, in bytes; when it is reached, `send` waits up to
+    /// [`max_block`](Self::max_block). Default 32 MiB. At least 1 KiB, `batch_bytes` and
+    /// `record_bytes_max`. Kafka: `buffer.memory`; librdkafka: `queue.buffering.max.kbytes`.
+    #[doc(alias = "buffer.memory")]
+    #[doc(alias = "queue.buffering.max.kbytes")]
     pub fn buffer_memory(mut self, bytes: usize) -> Self {
         self.settings.buffer_memory.set(bytes);
         self
@@ -326,30 +373,42 @@ impl<Mode, On> ProducerBuilder<Mode, On> {
     /// Longest time from a batch's first record to its outcome, retries included. Default 120 s,
     /// which outlasts the change of a leader; with transactions see
     /// [`transaction_timeout`](ProducerBuilder::transaction_timeout). At least
-    /// `linger + request_timeout`: a shorter one is refused, and a default that is shorter is
-    /// raised (P-4).
+    /// `linger + request_timeout`: a shorter one is rejected, and a default that is shorter is
+    /// raised. Kafka: `delivery.timeout.ms`; librdkafka: `message.timeout.ms`.
+    #[doc(alias = "delivery.timeout.ms")]
+    #[doc(alias = "message.timeout.ms")]
     pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
         self.settings.delivery_timeout.set(timeout);
         self
     }
 
-    /// Longest time that `send` waits for room and for the topic's partitions. Default 60 s.
+    /// Longest time that a call waits: `send` for memory and for the topic's partitions, the calls of a transactional
+    /// producer for their coordinator. Default 60 s. Kafka: `max.block.ms`.
+    #[doc(alias = "max.block.ms")]
     pub fn max_block(mut self, wait: Duration) -> Self {
         self.settings.max_block.set(wait);
         self
     }
 
-    /// How batches are compressed. Default [`Compression::None`].
+    /// How batches are compressed. Default [`Compression::None`]. Kafka: `compression.type`; librdkafka:
+    /// `compression.codec`.
+    #[doc(alias = "compression.type")]
+    #[doc(alias = "compression.codec")]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.settings.compression.set(compression);
         self
     }
 
-    /// The codec's level, where it has levels: gzip 1..=9 (default 6), lz4 1..=17, zstd
-    /// -131,072..=22 (default 3). More is smaller and slower. lz4 and, without the feature
-    /// `zstd-c`, zstd have one level here; theirs is checked and then has no effect.
+    /// The codec's level: gzip 1..=9 (default 6) and, with the feature `zstd-c`, zstd -131,072..=22 (default 3). More
+    /// is smaller and slower. It is rejected where it would have no effect: snappy has no levels, and lz4, and zstd
+    /// without that feature, have one level here. Kafka: `compression.gzip.level`, `compression.lz4.level` and
+    /// `compression.zstd.level`; librdkafka: `compression.level`.
+    #[doc(alias = "compression.gzip.level")]
+    #[doc(alias = "compression.lz4.level")]
+    #[doc(alias = "compression.zstd.level")]
+    #[doc(alias = "compression.level")]
     pub fn compression_level(mut self, level: i32) -> Self {
-        let name = "compression_level".to_owned();
+        let name = COMPRESSION_LEVEL.to_owned();
         self.settings.compression_levels.push(Level {
             codec: None,
             level,
@@ -358,31 +417,40 @@ impl<Mode, On> ProducerBuilder<Mode, On> {
         self
     }
 
-    /// How a record that names no partition gets one. Default [`Partitioner::ByKey`].
+    /// How a record that names no partition gets one. Default [`Partitioner::ByKey`]. Kafka:
+    /// `partitioner.ignore.keys`.
+    #[doc(alias = "partitioner.ignore.keys")]
+    #[doc(alias = "partitioner.class")]
     pub fn partitioner(mut self, partitioner: Partitioner) -> Self {
         self.settings.partitioner.set(partitioner);
         self
     }
 
     /// Bound on a Produce request, in bytes. Default 1 MiB. 1 KiB..=100 MiB, which is what brokers
-    /// accept (`socket.request.max.bytes`).
+    /// accept (`socket.request.max.bytes`). Kafka: `max.request.size`; librdkafka: `message.max.bytes`.
+    #[doc(alias = "max.request.size")]
+    #[doc(alias = "message.max.bytes")]
     pub fn request_bytes_max(mut self, bytes: usize) -> Self {
         self.settings.request_bytes_max.set(bytes);
         self
     }
 
-    /// Bound on a record alone in its batch, in bytes before compression; a larger one is refused
+    /// Bound on a record alone in its batch, in bytes before compression; a larger one is rejected
     /// by `send`. Default: `request_bytes_max`, which is its greatest value too. Brokers and topics
-    /// have a bound of their own on the compressed batch (`max.message.bytes`, 1 MiB by default).
+    /// have a bound of their own on the compressed batch (`max.message.bytes`, 1 MiB by default). Kafka has no such
+    /// key: `max.request.size` bounds both.
     pub fn record_bytes_max(mut self, bytes: usize) -> Self {
         self.settings.record_bytes_max.set(bytes);
         self
     }
 
-    /// The promise to keep: sets what is not set otherwise, and refuses by name what is and breaks
-    /// it. Default: no preset.
+    /// The promise to keep: sets what is not set otherwise, and rejects, with an error that names it, what is set and
+    /// breaks it. Default: no preset. Kafka has no such key.
     pub fn delivery_guarantee(mut self, guarantee: DeliveryGuarantee) -> Self {
         self.settings.delivery_guarantee.set(Some(guarantee));
         self
     }
 }
+
+/// The name of the builder's method.
+pub(super) const COMPRESSION_LEVEL: &str = "compression_level";

@@ -5,8 +5,11 @@ use std::time::Duration;
 use milena_codec::Compression;
 use milena_codec::record::Compressor;
 
-use super::client::{ClientConfig, countable, in_range, positive};
-use super::producer::{Level, ProducerConfig, ProducerSettings, TransactionalProducerConfig};
+use super::client::{ClientConfig, ClientSettings, countable, in_range, positive};
+use super::error::Rejections;
+use super::producer::{
+    COMPRESSION_LEVEL, Level, ProducerConfig, ProducerSettings, TransactionalProducerConfig,
+};
 use super::values::Acks;
 use super::{ConfigError, setting::Setting};
 
@@ -18,18 +21,22 @@ const TRANSACTION_TIMEOUT_MAX: Duration = Duration::from_millis(i32::MAX.unsigne
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(super) fn producer(
-    client: ClientConfig,
+    written: &ClientSettings,
+    client: Option<ClientConfig>,
     mut settings: ProducerSettings,
-) -> Result<ProducerConfig, ConfigError> {
-    let compressor = resolve(client.request_timeout, &mut settings)?;
-    Ok(checked(client, settings, compressor))
+    rejections: &mut Rejections,
+) -> Option<ProducerConfig> {
+    let compressor = resolve(written, &mut settings, rejections);
+    Some(checked(client?, settings, compressor?))
 }
 
 pub(super) fn transactional_producer(
-    client: ClientConfig,
+    written: &ClientSettings,
+    client: Option<ClientConfig>,
     mut settings: ProducerSettings,
-) -> Result<TransactionalProducerConfig, ConfigError> {
-    let compressor = resolve(client.request_timeout, &mut settings)?;
+    rejections: &mut Rejections,
+) -> Option<TransactionalProducerConfig> {
+    let compressor = resolve(written, &mut settings, rejections);
     let transactional_id = settings
         .transactional_id
         .value()
@@ -39,8 +46,8 @@ pub(super) fn transactional_producer(
     let transaction_timeout = *settings.transaction_timeout.value();
     #[cfg(feature = "two-phase-commit")]
     let two_phase_commit = *settings.two_phase_commit.value();
-    let producer = checked(client, settings, compressor);
-    Ok(TransactionalProducerConfig {
+    let producer = checked(client?, settings, compressor?);
+    Some(TransactionalProducerConfig {
         producer,
         transactional_id,
         transaction_timeout,
@@ -50,10 +57,14 @@ pub(super) fn transactional_producer(
 }
 
 fn checked(
-    client: ClientConfig,
+    mut client: ClientConfig,
     settings: ProducerSettings,
     compression: Compressor,
 ) -> ProducerConfig {
+    client.names = client.names.and(&settings.names());
+    if let Some(bound) = bound_of_records(&settings) {
+        client.names = client.names.with("record_bytes_max", bound);
+    }
     ProducerConfig {
         client,
         acks: settings.acks.into_value(),
@@ -72,21 +83,34 @@ fn checked(
     }
 }
 
-/// Defaults give way to what was asked for; what was asked for and cannot work is refused.
+/// The name of the setting that the greatest record follows from, where the caller set that one alone.
+fn bound_of_records(settings: &ProducerSettings) -> Option<&str> {
+    let (request, memory) = (&settings.request_bytes_max, &settings.buffer_memory);
+    let bound = if memory.value() < request.value() {
+        memory
+    } else {
+        request
+    };
+    let follows = bound.is_explicit() && !settings.record_bytes_max.is_explicit();
+    follows.then(|| bound.name())
+}
+
+/// Overrides defaults by what the caller set; what the caller set and cannot work is added to `rejections`.
 pub(super) fn resolve(
-    request_timeout: Duration,
+    client: &ClientSettings,
     settings: &mut ProducerSettings,
-) -> Result<Compressor, ConfigError> {
+    rejections: &mut Rejections,
+) -> Option<Compressor> {
     if let Some(guarantee) = *settings.delivery_guarantee.value() {
-        guarantee.apply(settings)?;
+        guarantee.apply(settings, rejections);
     }
-    transactional_id(settings)?;
-    two_phase_commit(settings)?;
-    idempotence(settings)?;
-    in_flight(settings)?;
-    sizes(settings)?;
-    times(request_timeout, settings)?;
-    compressor(settings)
+    rejections.keep(transactional_id(settings));
+    rejections.keep(two_phase_commit(settings));
+    rejections.keep(idempotence(settings));
+    rejections.keep(in_flight(settings));
+    sizes(settings, rejections);
+    rejections.keep(times(&client.request_timeout, settings));
+    rejections.keep(compressor(settings))
 }
 
 /// The codec with the last level that is for it. A level for another codec has to exist too, as it
@@ -94,29 +118,42 @@ pub(super) fn resolve(
 fn compressor(settings: &ProducerSettings) -> Result<Compressor, ConfigError> {
     let codec = *settings.compression.value();
     let mut chosen = Compressor::from(codec);
-    for Level {
-        codec: only,
-        level,
-        name,
-    } in &settings.compression_levels
-    {
-        let for_codec = only.unwrap_or(codec);
-        if for_codec == Compression::None {
+    for level in &settings.compression_levels {
+        let for_codec = level.codec.unwrap_or(codec);
+        let rejected = |reason: String| {
+            let remedy = "choose another, or leave it unset";
+            ConfigError::new(&level.name, level.level, reason, remedy)
+        };
+        let no_effect = without_effect(level, codec);
+        if let Some(reason) = &no_effect
+            && level.name == COMPRESSION_LEVEL
+        {
+            return Err(rejected(reason.clone()));
+        }
+        if level.codec.is_none() && no_effect.is_some() {
             continue;
         }
-        let compressor = Compressor::with_level(for_codec, *level).map_err(|error| {
-            ConfigError::new(
-                name,
-                level,
-                error.to_string(),
-                "choose another, or leave it unset",
-            )
-        })?;
-        if for_codec == codec {
+        let compressor = Compressor::with_level(for_codec, level.level)
+            .map_err(|error| rejected(error.to_string()))?;
+        if no_effect.is_none() {
             chosen = compressor;
         }
     }
     Ok(chosen)
+}
+
+/// Why a level has no effect with the codec that is used, if it has none.
+pub(super) fn without_effect(level: &Level, codec: Compression) -> Option<String> {
+    match level.codec {
+        Some(only) if only != codec => Some(format!(
+            "the compression is {}, not {}",
+            codec.name(),
+            only.name()
+        )),
+        _ if codec == Compression::None => Some("the compression is none".to_owned()),
+        _ if !codec.has_levels() => Some(format!("{} has one level here", codec.name())),
+        _ => None,
+    }
 }
 
 fn transactional_id(settings: &ProducerSettings) -> Result<(), ConfigError> {
@@ -124,8 +161,8 @@ fn transactional_id(settings: &ProducerSettings) -> Result<(), ConfigError> {
         return Ok(());
     };
     if id.is_empty() {
-        return Err(settings.transactional_id.refuse(
-            "an empty id names nobody",
+        return Err(settings.transactional_id.reject(
+            "an empty id names no producer",
             "choose a name that this instance keeps over restarts",
         ));
     }
@@ -142,20 +179,20 @@ fn transactional_id(settings: &ProducerSettings) -> Result<(), ConfigError> {
     positive(&settings.transaction_timeout)
 }
 
-/// T-45: what waits for another system's decision has no timeout, so none may be asked for.
+/// What waits for another system's decision has no timeout, so none may be set (T-45).
 fn two_phase_commit(settings: &mut ProducerSettings) -> Result<(), ConfigError> {
     let two_phase = &settings.two_phase_commit;
     if !*two_phase.value() {
         return Ok(());
     }
     if settings.transactional_id.value().is_none() {
-        return Err(two_phase.refuse(
+        return Err(two_phase.reject(
             "only transactions can be prepared, and there is no transactional id",
             "set a transactional id, or leave it unset",
         ));
     }
     if settings.transaction_timeout.is_explicit() {
-        return Err(settings.transaction_timeout.refuse(
+        return Err(settings.transaction_timeout.reject(
             format!(
                 "{} is set, and no timeout ends a transaction of a two-phase commit",
                 two_phase.name()
@@ -167,14 +204,14 @@ fn two_phase_commit(settings: &mut ProducerSettings) -> Result<(), ConfigError> 
     Ok(())
 }
 
-/// P-1, P-2: idempotence needs `acks=all` and retries. Asked for, it is kept and the other refused;
-/// as a mere default it gives way.
+/// Idempotence needs `acks=all` and retries (P-1, P-2). If the caller enabled it, what breaks it is rejected; the
+/// default is overridden.
 fn idempotence(settings: &mut ProducerSettings) -> Result<(), ConfigError> {
     let idempotence = &settings.enable_idempotence;
     let transactional = settings.transactional_id.value().is_some();
     if !*idempotence.value() {
         return if transactional {
-            Err(idempotence.refuse(
+            Err(idempotence.reject(
                 "a transactional id needs idempotence, and it is switched off",
                 "leave it unset, or do without the transactional id",
             ))
@@ -182,15 +219,15 @@ fn idempotence(settings: &mut ProducerSettings) -> Result<(), ConfigError> {
             Ok(())
         };
     }
-    let Some(refusal) = conflict_with_idempotence(settings) else {
+    let Some(rejection) = conflict_with_idempotence(settings) else {
         return Ok(());
     };
     if transactional || idempotence.is_explicit() {
-        return Err(refusal);
+        return Err(rejection);
     }
     tracing::info!(
-        setting = refusal.setting(),
-        value = refusal.value(),
+        setting = rejection.setting(),
+        value = rejection.value(),
         "idempotence is off: retries may write a record twice or out of order"
     );
     settings.enable_idempotence.imply(false);
@@ -203,13 +240,13 @@ fn conflict_with_idempotence(settings: &ProducerSettings) -> Option<ConfigError>
         None => settings.enable_idempotence.name(),
     };
     if *settings.acks.value() != Acks::All {
-        return Some(settings.acks.refuse(
-            format!("{wanted_by} is set and needs the word of every in-sync replica"),
+        return Some(settings.acks.reject(
+            format!("{wanted_by} is set and needs every in-sync replica to acknowledge"),
             format!("set it to all, or do without {wanted_by}"),
         ));
     }
     if *settings.retries.value() == 0 {
-        return Some(settings.retries.refuse(
+        return Some(settings.retries.reject(
             format!("{wanted_by} is set and needs retries"),
             format!("leave it unset, or do without {wanted_by}"),
         ));
@@ -223,16 +260,17 @@ fn in_flight(settings: &ProducerSettings) -> Result<(), ConfigError> {
         return in_range(requests, 1, IN_FLIGHT_MAX);
     }
     if *requests.value() > IN_FLIGHT_IDEMPOTENT_MAX {
-        return Err(requests.refuse(
-            "brokers recognise a repeated batch among the last 5 of a producer only (P-23)",
+        return Err(requests.reject(
+            "brokers recognise a repeated batch among the last 5 of a producer only",
             "choose 1..=5, or switch idempotence off",
         ));
     }
     in_range(requests, 1, IN_FLIGHT_IDEMPOTENT_MAX)
 }
 
-fn sizes(settings: &mut ProducerSettings) -> Result<(), ConfigError> {
-    in_range(&settings.request_bytes_max, 1 << 10, 100 << 20)?;
+fn sizes(settings: &mut ProducerSettings, rejections: &mut Rejections) {
+    rejections.keep(in_range(&settings.request_bytes_max, 1 << 10, 100 << 20));
+    rejections.keep(in_range(&settings.buffer_memory, 1 << 10, usize::MAX));
     let request = &settings.request_bytes_max;
     if !settings.record_bytes_max.is_explicit() {
         // A record may be as large as a request, unless the memory is smaller still.
@@ -247,54 +285,49 @@ fn sizes(settings: &mut ProducerSettings) -> Result<(), ConfigError> {
             .min(*settings.buffer_memory.value());
         settings.batch_bytes.imply(smaller);
     }
-    fits(
-        &settings.record_bytes_max,
-        request,
-        "a record has to fit into a request",
-    )?;
-    fits(
-        &settings.batch_bytes,
-        request,
-        "a batch has to fit into a request",
-    )?;
+    let (record, batch) = (&settings.record_bytes_max, &settings.batch_bytes);
     let memory = &settings.buffer_memory;
-    if *memory.value() < 1 << 10 {
-        return Err(memory.refuse("next to nothing fits in", "choose 1024 bytes or more"));
+    if *record.value() == 0 {
+        rejections.keep::<()>(Err(
+            record.reject("no record is that small", "leave it unset")
+        ));
     }
-    fits(
-        &settings.record_bytes_max,
-        memory,
-        "a record that never finds room is never sent",
-    )?;
-    fits(
-        &settings.batch_bytes,
-        memory,
-        "a batch that never finds room is never sent",
-    )?;
-    if *settings.record_bytes_max.value() == 0 {
-        return Err(settings
-            .record_bytes_max
-            .refuse("no record is that small", "leave it unset"));
+    for fitting in [
+        fits(record, request, "a record has to fit into a request"),
+        fits(batch, request, "a batch has to fit into a request"),
+        fits(
+            record,
+            memory,
+            "a record that never finds room is never sent",
+        ),
+        fits(batch, memory, "a batch that never finds room is never sent"),
+    ] {
+        rejections.keep(fitting);
     }
-    Ok(())
 }
 
 fn fits(small: &Setting<usize>, large: &Setting<usize>, reason: &str) -> Result<(), ConfigError> {
     if small.value() <= large.value() {
         return Ok(());
     }
-    Err(small.refuse(
+    Err(small.reject(
         format!("{reason}, and {} is {}", large.name(), large.value()),
         format!("lower it, or raise {}", large.name()),
     ))
 }
 
 /// P-4, and for transactions T-72.
-fn times(request_timeout: Duration, settings: &mut ProducerSettings) -> Result<(), ConfigError> {
+fn times(
+    request_timeout: &Setting<Duration>,
+    settings: &mut ProducerSettings,
+) -> Result<(), ConfigError> {
     countable(&settings.linger)?;
     countable(&settings.max_block)?;
     positive(&settings.delivery_timeout)?;
-    let least = *settings.linger.value() + request_timeout;
+    let least = settings
+        .linger
+        .value()
+        .saturating_add(*request_timeout.value());
     let delivery = &settings.delivery_timeout;
     if !delivery.is_explicit() {
         let wanted = match settings.transactional_id.value() {
@@ -305,9 +338,13 @@ fn times(request_timeout: Duration, settings: &mut ProducerSettings) -> Result<(
         return Ok(());
     }
     if *delivery.value() < least {
-        return Err(delivery.refuse(
-            format!("one attempt alone may take linger + request_timeout = {least:?} (P-4)"),
-            "raise it, or lower request_timeout",
+        return Err(delivery.reject(
+            format!(
+                "one attempt alone may take {} + {} = {least:?}",
+                settings.linger.name(),
+                request_timeout.name()
+            ),
+            format!("raise it, or lower {}", request_timeout.name()),
         ));
     }
     if settings.transactional_id.value().is_some()
@@ -316,7 +353,7 @@ fn times(request_timeout: Duration, settings: &mut ProducerSettings) -> Result<(
         tracing::warn!(
             delivery_timeout = ?delivery.value(),
             transaction_timeout = ?settings.transaction_timeout.value(),
-            "the coordinator may abort a transaction while a batch of it is still retried (T-72)"
+            "the coordinator may abort a transaction while a batch of it is still retried"
         );
     }
     Ok(())

@@ -2,37 +2,40 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use super::ConfigError;
 
 /// A setting between the builder and `build()`.
 ///
-/// Whether a value was asked for decides what happens in a conflict: what was asked for is refused
-/// by name, what is only a default gives way (P-1, P-4).
+/// Whether the caller set it decides what happens in a conflict: a value that the caller set is rejected
+/// with an error that names it, a default is overridden (P-1, P-4).
 #[derive(Clone, Debug)]
 pub(super) struct Setting<T> {
+    method: &'static str,
     name: Cow<'static, str>,
     value: T,
     explicit: bool,
 }
 
 impl<T> Setting<T> {
-    /// A setting that nobody has asked for yet; `name` is that of the builder's method.
-    pub(super) fn new(name: &'static str, default: T) -> Self {
+    /// A setting with its default; `method` is the name of the builder's method.
+    pub(super) fn new(method: &'static str, default: T) -> Self {
         Self {
-            name: Cow::Borrowed(name),
+            method,
+            name: Cow::Borrowed(method),
             value: default,
             explicit: false,
         }
     }
 
-    /// The caller asks for `value`.
+    /// The caller sets it.
     pub(super) fn set(&mut self, value: T) {
         self.value = value;
         self.explicit = true;
     }
 
-    /// The caller asks for `value` under the name `key`.
+    /// The caller sets it under the name `key`.
     pub(super) fn set_as(&mut self, key: &str, value: T) -> Result<(), ConfigError>
     where
         T: PartialEq,
@@ -50,7 +53,13 @@ impl<T> Setting<T> {
         Ok(())
     }
 
-    /// Another default, for as long as the caller asks for nothing.
+    /// Set before, elsewhere, under one of these names.
+    pub(super) fn adopt(&mut self, value: T, names: &SettingNames) {
+        self.name = names.name(self.method);
+        self.set(value);
+    }
+
+    /// Changes the default; without effect if the caller has set it.
     pub(super) fn imply(&mut self, value: T) {
         if !self.explicit {
             self.value = value;
@@ -69,13 +78,13 @@ impl<T> Setting<T> {
         self.value
     }
 
-    /// Whether the caller asked for this value.
+    /// Whether the caller set it.
     pub(super) fn is_explicit(&self) -> bool {
         self.explicit
     }
 
-    /// The refusal of this setting as it is.
-    pub(super) fn refuse(&self, reason: impl Into<String>, remedy: impl Into<String>) -> ConfigError
+    /// The rejection of this setting as it is.
+    pub(super) fn reject(&self, reason: impl Into<String>, remedy: impl Into<String>) -> ConfigError
     where
         T: Shown,
     {
@@ -83,7 +92,7 @@ impl<T> Setting<T> {
     }
 }
 
-/// How a value is shown in a refusal.
+/// How a value is shown in a rejection and in the table of settings.
 pub(crate) trait Shown {
     fn shown(&self) -> String;
 }
@@ -91,6 +100,53 @@ pub(crate) trait Shown {
 impl Shown for std::time::Duration {
     fn shown(&self) -> String {
         format!("{self:?}")
+    }
+}
+
+/// What a setting is called, whatever its type.
+pub(super) trait Named {
+    /// The builder's method, and the name under which the caller set it if that is another.
+    fn names(&self) -> (&'static str, Option<&str>);
+}
+
+impl<T> Named for Setting<T> {
+    fn names(&self) -> (&'static str, Option<&str>) {
+        let other = (*self.name != *self.method).then_some(&*self.name);
+        (self.method, other)
+    }
+}
+
+/// The names under which settings were set, where they are not those of the builder's methods: errors at
+/// run time name a setting in the caller's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SettingNames(Arc<[(&'static str, Box<str>)]>);
+
+impl SettingNames {
+    pub(super) fn of<'a>(settings: impl IntoIterator<Item = &'a dyn Named>) -> Self {
+        let renamed = settings.into_iter().filter_map(|setting| {
+            let (method, name) = setting.names();
+            Some((method, Box::from(name?)))
+        });
+        Self(renamed.collect())
+    }
+
+    pub(super) fn and(&self, more: &Self) -> Self {
+        Self(self.0.iter().chain(&*more.0).cloned().collect())
+    }
+
+    /// As they are, and this name for the setting of that method.
+    pub(super) fn with(&self, method: &'static str, name: &str) -> Self {
+        let others = self.0.iter().filter(|(known, _)| *known != method).cloned();
+        Self(others.chain([(method, name.into())]).collect())
+    }
+
+    /// The caller's name for the setting of this builder method, such as `max.request.size`.
+    pub(crate) fn name(&self, method: &'static str) -> Cow<'static, str> {
+        let mut renamed = self.0.iter();
+        match renamed.find(|(known, _)| *known == method) {
+            Some((_, name)) => Cow::Owned(name.to_string()),
+            None => Cow::Borrowed(method),
+        }
     }
 }
 

@@ -6,17 +6,17 @@ use milena_codec::Compression;
 
 use super::setting::Shown;
 
-/// Whose word a write waits for before it counts as done.
+/// Which replicas must have a record before its write counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Acks {
-    /// Nobody's (`acks=0`): the record counts as sent when its bytes are handed to the socket. It is
-    /// lost without a word if the connection breaks, if the leader changes, or if the broker
-    /// refuses it; its offset is never known. Switches idempotence off.
+    /// None (`acks=0`): the record counts as sent when its bytes are handed to the socket. It is
+    /// lost without an error if the connection breaks, if the leader changes, or if the broker
+    /// rejects it; its offset is never known. Switches idempotence off.
     NoneMayLose,
-    /// The leader's alone (`acks=1`): an acknowledged record is lost if the leader dies before a
-    /// follower has fetched it (D-4). Switches idempotence off.
+    /// The leader alone (`acks=1`): an acknowledged record is lost if the leader dies before a
+    /// follower has fetched it. Switches idempotence off.
     Leader,
-    /// That of every in-sync replica (`acks=all`). The default, and what idempotence and
+    /// Every in-sync replica (`acks=all`). The default, and what idempotence and
     /// transactions need. How many replicas that are is the topic's `min.insync.replicas`.
     #[default]
     All,

@@ -25,6 +25,7 @@ fn every_variant() -> Vec<Error> {
             bytes: 10,
             buffer_memory: 32,
             waited: elapsed,
+            setting: "buffer_memory".into(),
         },
         Error::Closed {
             what: "the producer",
@@ -69,7 +70,7 @@ fn every_variant() -> Vec<Error> {
         Error::RecordTooLarge {
             bytes: 2,
             bytes_max: 1,
-            setting: "record_bytes_max",
+            setting: "record_bytes_max".into(),
         },
         Error::Timeout {
             operation: "learning orders".into(),

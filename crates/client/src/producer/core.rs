@@ -36,7 +36,8 @@ impl Core {
     ) -> Result<Delivery, Error> {
         let placing = self.placing(record, transaction)?;
         let mut room = None;
-        match self.shared.place(&placing, &mut room)? {
+        let placed = self.shared.place(&placing, &mut room);
+        match placed.map_err(|error| self.in_the_callers_words(error))? {
             Placed::Queued(delivery) => Ok(delivery),
             missing @ (Placed::NoRoom(_) | Placed::UnknownTopic) => {
                 self.send_later(&placing, missing).await
@@ -92,8 +93,23 @@ impl Core {
                     room = Some(self.wait_for_room(bytes, started, deadline).await?)
                 }
             }
-            missing = self.shared.place(placing, &mut room)?;
+            missing = self
+                .shared
+                .place(placing, &mut room)
+                .map_err(|error| self.in_the_callers_words(error))?;
         }
+    }
+
+    /// Names the setting as the caller did, who may have set it by a property key.
+    fn in_the_callers_words(&self, mut error: Error) -> Error {
+        let names = &self.config.client.names;
+        if let Error::RecordTooLarge { setting, .. } = &mut error {
+            *setting = match &**setting {
+                "record_bytes_max" => names.name("record_bytes_max"),
+                _ => names.name("buffer_memory"),
+            };
+        }
+        error
     }
 
     async fn wait_for_room(
@@ -109,6 +125,7 @@ impl Core {
                 bytes,
                 buffer_memory: self.config.buffer_memory,
                 waited: now().saturating_duration_since(started),
+                setting: self.config.client.names.name("buffer_memory"),
             }),
         }
     }

@@ -398,13 +398,13 @@ fn too_large(bytes: usize, limits: &SendLimits) -> Error {
         return Error::RecordTooLarge {
             bytes,
             bytes_max: limits.record_bytes_max,
-            setting: "record_bytes_max",
+            setting: "record_bytes_max".into(),
         };
     }
     Error::RecordTooLarge {
         bytes,
         bytes_max: limits.buffer_memory,
-        setting: "buffer_memory",
+        setting: "buffer_memory".into(),
     }
 }
 

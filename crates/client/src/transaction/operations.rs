@@ -228,7 +228,7 @@ impl World {
         self.machine.send_failed(Error::RecordTooLarge {
             bytes: 2_000_000,
             bytes_max: 1_048_576,
-            setting: "record_bytes_max",
+            setting: "record_bytes_max".into(),
         });
         let is_open = self.machine.state() == State::InTransaction;
         assert!(!was_open || !is_open, "T-15");

@@ -1,15 +1,20 @@
-//! The keys that producers, consumers and the admin client have in common.
+//! The settings that producers, consumers and the admin client have in common.
 
+use super::super::catalogue::{Row, SettingOf};
 use super::super::client::{ClientBuilder, ClientSettings};
-use super::{ConfigError, FromProperties, Known, Property, apply_all};
+use super::super::setting::Shown;
+use super::without_setting::Reader;
+use super::{ConfigError, FromProperties, read};
 
 impl ClientBuilder {
-    /// A builder from `(key, value)` pairs with the key names of the Java client or librdkafka.
+    /// A builder from `(key, value)` pairs with the keys of the Java client or librdkafka, such as those of
+    /// [`Properties`](super::Properties).
     ///
-    /// Keys that mean nothing here are listed in the answer, not refused.
+    /// Keys that set nothing are listed in the result with advice, not rejected.
     ///
     /// # Errors
-    /// A value that cannot be read or that asks for what is not to be had here, by its key.
+    /// Every value that cannot be read, that asks for what is not built, or that conflicts with another one, each
+    /// named by its key.
     pub fn from_properties<K, V>(
         properties: impl IntoIterator<Item = (K, V)>,
     ) -> Result<FromProperties<Self>, ConfigError>
@@ -18,70 +23,145 @@ impl ClientBuilder {
         V: AsRef<str>,
     {
         let mut client = ClientSettings::default();
-        let unknown = apply_all(properties, |property| apply(&mut client, property))?;
-        client.check()?;
-        Ok(FromProperties {
-            builder: Self { client },
-            unknown,
-        })
+        let none: &[Row<()>] = &[];
+        let mut reading = read(Reader::Admin, properties, none, &mut (), &mut client);
+        client.check_so_far(&mut reading.rejections);
+        reading.finish(Self { client })
     }
 }
 
-/// Takes one property if it is one of those that all clients share.
-pub(super) fn apply(
-    client: &mut ClientSettings,
-    property: Property<'_>,
-) -> Result<Known, ConfigError> {
-    let Property { key, value } = property;
-    match key {
-        "bootstrap.servers" | "metadata.broker.list" => {
-            client.bootstrap.set_as(key, vec![value.to_owned()])?;
-        }
-        "client.id" => client.client_id.set_as(key, value.to_owned())?,
-        "request.timeout.ms" => client.request_timeout.set_as(key, property.millis()?)?,
-        "socket.connection.setup.timeout.ms" => {
-            client.connect_timeout.set_as(key, property.millis()?)?;
-        }
-        "retry.backoff.ms" => client.retry_backoff.set_as(key, property.millis()?)?,
-        "retry.backoff.max.ms" => client.retry_backoff_max.set_as(key, property.millis()?)?,
-        "reconnect.backoff.ms" => client.reconnect_backoff.set_as(key, property.millis()?)?,
-        "reconnect.backoff.max.ms" => {
-            client
-                .reconnect_backoff_max
-                .set_as(key, property.millis()?)?;
-        }
-        "metadata.max.age.ms" | "topic.metadata.refresh.interval.ms" => {
-            client.metadata_max_age.set_as(key, property.millis()?)?;
-        }
-        "receive.message.max.bytes" => client.limits.frame_bytes = property.number()?,
-        _ => return out_of_reach(property),
-    }
-    Ok(Known::Yes)
-}
+const ALL: SettingOf = SettingOf::Client;
+const MILLISECONDS: &str = "1 ms..=2,147,483,647 ms";
 
-/// Keys that ask for what is not to be had here.
-fn out_of_reach(property: Property<'_>) -> Result<Known, ConfigError> {
-    match property.key {
-        "security.protocol" => property.only(
-            &["PLAINTEXT"],
-            "TLS and SASL are not built yet, and going on without them would send records in the clear",
-            "leave it unset where a plain connection is acceptable",
-        ),
-        key if key.starts_with("ssl.") || key.starts_with("sasl.") || key == "enable.ssl.certificate.verification" => {
-            property.only(
-                &[""],
-                "TLS and SASL are not built yet, so it would have no effect",
-                "leave it unset where a plain connection is acceptable",
-            )
-        }
-        "interceptor.classes" | "plugin.library.paths" => property.only(
-            &[""],
-            "classes and libraries of other languages cannot run here",
-            "leave it unset",
-        ),
-        "metadata.recovery.strategy" | "client.dns.lookup" | "broker.address.family" => {
-            Ok(Known::No)
-        }
-        _ => Ok(Known::No),
-    }
-}
+/// In the order of docs/SETTINGS.md.
+pub(in super::super) const CLIENT: &[Row<ClientSettings>] = &[
+    Row {
+        of: ALL,
+        keys: &["bootstrap.servers", "metadata.broker.list"],
+        method: "new",
+        default: |_| "(required)".to_owned(),
+        range: "host:port, separated by commas",
+        difference: "the port may be left out (9092), and PLAINTEXT:// may stand in front, as in librdkafka",
+        set: |client, property| {
+            let list = vec![property.value.to_owned()];
+            client.bootstrap.set_as(property.key, list)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &["client.id"],
+        method: "client_id",
+        default: |client| client.client_id.value().shown(),
+        range: "up to 32,767 bytes",
+        difference: "Java: empty",
+        set: |client, property| {
+            let id = property.value.to_owned();
+            client.client_id.set_as(property.key, id)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &["request.timeout.ms"],
+        method: "request_timeout",
+        default: |client| client.request_timeout.value().shown(),
+        range: MILLISECONDS,
+        difference: "librdkafka calls it socket.timeout.ms",
+        set: |client, property| {
+            let wait = property.millis()?;
+            client.request_timeout.set_as(property.key, wait)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &["socket.connection.setup.timeout.ms"],
+        method: "connect_timeout",
+        default: |client| client.connect_timeout.value().shown(),
+        range: MILLISECONDS,
+        difference: "does not grow from attempt to attempt",
+        set: |client, property| {
+            let wait = property.millis()?;
+            client.connect_timeout.set_as(property.key, wait)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &["retry.backoff.ms"],
+        method: "retry_backoff",
+        default: |client| client.retry_backoff.value().shown(),
+        range: MILLISECONDS,
+        difference: "",
+        set: |client, property| {
+            let wait = property.millis()?;
+            client.retry_backoff.set_as(property.key, wait)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &["retry.backoff.max.ms"],
+        method: "retry_backoff",
+        default: |client| client.retry_backoff_max.value().shown(),
+        range: "from retry.backoff.ms",
+        difference: "the default grows with retry.backoff.ms",
+        set: |client, property| {
+            let wait = property.millis()?;
+            client.retry_backoff_max.set_as(property.key, wait)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &["reconnect.backoff.ms"],
+        method: "reconnect_backoff",
+        default: |client| client.reconnect_backoff.value().shown(),
+        range: MILLISECONDS,
+        difference: "",
+        set: |client, property| {
+            let wait = property.millis()?;
+            client.reconnect_backoff.set_as(property.key, wait)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &["reconnect.backoff.max.ms"],
+        method: "reconnect_backoff",
+        default: |client| client.reconnect_backoff_max.value().shown(),
+        range: "from reconnect.backoff.ms",
+        difference: "the default grows with reconnect.backoff.ms",
+        set: |client, property| {
+            let wait = property.millis()?;
+            client.reconnect_backoff_max.set_as(property.key, wait)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &["metadata.max.age.ms", "topic.metadata.refresh.interval.ms"],
+        method: "metadata_max_age",
+        default: |client| client.metadata_max_age.value().shown(),
+        range: MILLISECONDS,
+        difference: "",
+        set: |client, property| {
+            let age = property.millis()?;
+            client.metadata_max_age.set_as(property.key, age)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &[],
+        method: "in_flight_requests_max",
+        default: |client| client.in_flight_requests_max.value().shown(),
+        range: "1..=10,000",
+        difference: "Kafka has no such setting",
+        set: |_, _| Ok(()),
+    },
+    Row {
+        of: ALL,
+        keys: &["receive.message.max.bytes"],
+        method: "limits",
+        default: |client| client.frame_bytes.value().shown(),
+        range: "1,024..=2,147,483,647",
+        difference: "librdkafka's; Java has no such setting. The method sets other limits too",
+        set: |client, property| {
+            let bytes = property.number()?;
+            client.frame_bytes.set_as(property.key, bytes)
+        },
+    },
+];

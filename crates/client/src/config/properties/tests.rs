@@ -3,19 +3,25 @@ use std::time::Duration;
 use super::*;
 use crate::config::{
     Acks, ClientBuilder, ConsumerBuilder, ConsumerConfig, Idempotent, Partitioner, ProducerBuilder,
-    ProducerConfig, Transactional,
+    ProducerConfig, RejectedSetting, SettingOf, Transactional,
 };
 use milena_codec::Compression;
 
 type Pairs = &'static [(&'static str, &'static str)];
 
+/// Every key that set nothing.
+fn noted<B>(read: &FromProperties<B>) -> Vec<String> {
+    read.notes().map(|note| note.key.clone()).collect()
+}
+
 fn producer(pairs: &[(&str, &str)]) -> Result<(ProducerConfig, Vec<String>), ConfigError> {
     let read = ProducerBuilder::<Idempotent>::from_properties(pairs.iter().copied())?;
+    let noted = noted(&read);
     let mut builder = read.builder;
     if !builder.client.bootstrap.is_explicit() {
         builder.client.set_bootstrap(["localhost:9092"]);
     }
-    Ok((builder.build()?, read.unknown))
+    Ok((builder.build()?, noted))
 }
 
 #[test]
@@ -107,18 +113,163 @@ fn java_and_librdkafka_names_set_the_same() {
 }
 
 #[test]
-fn keys_that_mean_nothing_here_are_listed_in_order() {
-    let (_, unknown) = producer(&[
+fn keys_that_set_nothing_are_listed_by_what_becomes_of_them() {
+    let read = ProducerBuilder::<Idempotent>::from_properties([
         ("statistics.interval.ms", "1000"),
         (" linger.ms ", " 7 "),
         ("lingr.ms", "9"),
+        ("queue.buffering.max.messages", "100000"),
+        ("app.name", "x"),
+        ("api.version.request", "true"),
+        ("max.poll.records", "5"),
+        ("group.id", "g"),
+        ("compression.type", "lz4"),
+        ("compression.lz4.level", "9"),
+        ("compression.gzip.level", "9"),
     ])
     .unwrap();
-    assert_eq!(unknown, ["statistics.interval.ms", "lingr.ms"]);
+    let keys = |notes: &[PropertyNote]| -> Vec<(String, Option<&'static str>)> {
+        notes
+            .iter()
+            .map(|note| (note.key.clone(), note.instead))
+            .collect()
+    };
+    let of = |pairs: &[(&str, Option<&'static str>)]| -> Vec<_> {
+        pairs
+            .iter()
+            .map(|(key, instead)| ((*key).to_owned(), *instead))
+            .collect()
+    };
+    assert_eq!(
+        keys(&read.unknown),
+        of(&[("lingr.ms", Some("linger.ms")), ("app.name", None)])
+    );
+    assert_eq!(
+        keys(&read.lost),
+        of(&[
+            ("statistics.interval.ms", None),
+            ("queue.buffering.max.messages", Some("buffer.memory"))
+        ])
+    );
+    let without_effect = [
+        "api.version.request",
+        "max.poll.records",
+        "group.id",
+        "compression.lz4.level",
+        "compression.gzip.level",
+    ];
+    assert_eq!(
+        keys(&read.without_effect),
+        of(&without_effect.map(|key| (key, None)))
+    );
+    assert_eq!(
+        read.unknown[0].to_string(),
+        "lingr.ms: no such setting, so it has no effect; did you mean linger.ms?"
+    );
 }
 
 #[test]
-fn a_refusal_names_the_key_as_it_was_written() {
+fn everything_that_is_rejected_is_returned_at_once_and_no_setting_twice() {
+    let error = producer(&[
+        ("bootstrap.servers", "SSL://kafka:9093"),
+        ("linger.ms", "soon"),
+        ("security.protocol", "SASL_SSL"),
+        ("sasl.password", "hunter2"),
+        ("enable.idempotence", "true"),
+        ("acks", "1"),
+        ("max.request.size", "7"),
+        ("message.timeout.ms", "1000"),
+    ])
+    .unwrap_err();
+    let names: Vec<&str> = error.rejections().map(RejectedSetting::setting).collect();
+    assert_eq!(
+        names,
+        [
+            "linger.ms",
+            "security.protocol",
+            "sasl.password",
+            "bootstrap.servers",
+            "acks",
+            "max.request.size",
+            "message.timeout.ms"
+        ]
+    );
+    let said = error.to_string();
+    assert!(
+        said.starts_with("7 settings cannot work (1) linger.ms = soon"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn addresses_are_read_as_librdkafka_writes_them() {
+    let (config, _) = producer(&[(
+        "metadata.broker.list",
+        "a, PLAINTEXT://b:1, plaintext://c, [::1], [::1]:7,",
+    )])
+    .unwrap();
+    let read: Vec<String> = config
+        .client
+        .bootstrap
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(read, ["a:9092", "b:1", "c:9092", "[::1]:9092", "[::1]:7"]);
+    for (written, said) in [
+        ("SASL_SSL://a:1", "SASL_SSL is not built yet"),
+        ("::1", "brackets"),
+        ("a:b", "port"),
+        ("http://a", "http is not built"),
+    ] {
+        let error = producer(&[("bootstrap.servers", written)]).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+    }
+}
+
+#[test]
+fn booleans_are_read_as_java_and_librdkafka_write_them() {
+    for (text, value) in [
+        ("1", true),
+        ("T", true),
+        ("True", true),
+        ("0", false),
+        ("f", false),
+    ] {
+        let (config, _) = producer(&[("enable.idempotence", text)]).unwrap();
+        assert_eq!(config.idempotent, value, "{text}");
+    }
+}
+
+/// Every key of Kafka 4.4.0's producer, consumer and admin client and of librdkafka 2.12's documentation, one way or
+/// the other: as a setting, rejected with a reason, or listed with advice.
+#[test]
+fn no_key_of_java_or_librdkafka_is_unknown() {
+    for key in include_str!("keys.txt").split_whitespace() {
+        for reader in [Reader::Admin, Reader::Consumer, Reader::Producer] {
+            let property = Property { key, value: "1" };
+            let mut reading = Reading::new(reader);
+            let mut client = ClientSettings::default();
+            let none: &[Row<()>] = &[];
+            reading.property(property, none, &mut (), &mut client);
+            assert_eq!(reading.notes.unknown, [], "{reader:?}");
+        }
+    }
+}
+
+/// Errors at run time name the setting as the caller did, too.
+#[test]
+fn the_names_of_properties_are_kept() {
+    let (config, _) = producer(&[("message.max.bytes", "5000"), ("linger.ms", "1")]).unwrap();
+    let names = &config.client.names;
+    assert_eq!(names.name("request_bytes_max"), "message.max.bytes");
+    assert_eq!(names.name("record_bytes_max"), "message.max.bytes");
+    assert_eq!(names.name("linger"), "linger.ms");
+    assert_eq!(names.name("buffer_memory"), "buffer_memory");
+}
+
+#[test]
+fn a_rejection_names_the_key_as_it_was_written() {
     let table: &[(&str, Pairs)] = &[
         // unreadable
         ("linger.ms", &[("linger.ms", "soon")]),
@@ -163,7 +314,7 @@ fn a_refusal_names_the_key_as_it_was_written() {
                 ("max.in.flight", "5"),
             ],
         ),
-        // not to be had
+        // not built
         ("message.timeout.ms", &[("message.timeout.ms", "0")]),
         ("security.protocol", &[("security.protocol", "SSL")]),
         (
@@ -204,7 +355,8 @@ fn a_refusal_names_the_key_as_it_was_written() {
     ];
     for (key, pairs) in table {
         let error = producer(pairs).unwrap_err();
-        assert_eq!(error.setting(), *key, "{error}");
+        let mut named = error.rejections().map(RejectedSetting::setting);
+        assert!(named.any(|named| named == *key), "{error}");
         assert!(
             !error.reason().is_empty() && !error.remedy().is_empty(),
             "{error}"
@@ -222,7 +374,6 @@ fn what_asks_for_nothing_special_is_taken() {
             "org.apache.kafka.common.serialization.StringSerializer",
         ),
         ("partitioner", "murmur2_random"),
-        ("compression.lz4.level", "9"),
         ("acks", "all"),
         ("request.required.acks", "-1"),
     ];
@@ -255,27 +406,31 @@ fn a_transactional_producer_needs_its_id_and_gets_it() {
 }
 
 #[test]
-fn a_refusal_at_build_still_names_the_key() {
+fn a_rejection_at_build_still_names_the_key() {
     let read = ProducerBuilder::<Idempotent>::from_properties([("linger.ms", "1")]).unwrap();
     assert_eq!(read.builder.build().unwrap_err().setting(), "bootstrap");
-    let bad = [("metadata.broker.list", "nowhere")];
-    let read = ProducerBuilder::<Idempotent>::from_properties(bad).unwrap();
-    assert_eq!(
-        read.builder.build().unwrap_err().setting(),
-        "metadata.broker.list"
-    );
+    let bad = [("metadata.broker.list", "nowhere:0")];
+    let error = ProducerBuilder::<Idempotent>::from_properties(bad).unwrap_err();
+    assert_eq!(error.setting(), "metadata.broker.list");
+    let short = [
+        ("message.timeout.ms", "31000"),
+        ("metadata.broker.list", "a"),
+    ];
+    let read = ProducerBuilder::<Idempotent>::from_properties(short).unwrap();
+    let slower = read.builder.request_timeout(Duration::from_secs(40));
+    assert_eq!(slower.build().unwrap_err().setting(), "message.timeout.ms");
 }
 
 #[test]
 fn the_admin_client_takes_the_common_keys() {
     let read = ClientBuilder::from_properties([("bootstrap.servers", "a:1,b:2"), ("acks", "1")]);
     let read = read.unwrap();
-    assert_eq!(read.unknown, ["acks"]);
+    assert_eq!(noted(&read), ["acks"]);
     assert_eq!(read.builder.config().unwrap().bootstrap.len(), 2);
 }
 
 #[test]
-fn a_refusal_never_shows_a_secret() {
+fn a_rejection_never_shows_a_secret() {
     for key in [
         "sasl.password",
         "sasl.jaas.config",
@@ -290,7 +445,8 @@ fn a_refusal_never_shows_a_secret() {
 fn consumer(pairs: &[(&str, &str)]) -> Result<(ConsumerConfig, Vec<String>), ConfigError> {
     let here = [("bootstrap.servers", "localhost:9092")];
     let read = ConsumerBuilder::from_properties(here.iter().chain(pairs).copied())?;
-    Ok((read.builder.build()?, read.unknown))
+    let noted = noted(&read);
+    Ok((read.builder.build()?, noted))
 }
 
 #[test]
@@ -341,7 +497,7 @@ fn a_consumer_takes_java_and_librdkafka_names() {
 }
 
 #[test]
-fn a_consumers_refusal_names_the_key() {
+fn a_consumers_rejection_names_the_key() {
     let table: &[(&str, Pairs)] = &[
         ("isolation.level", &[("isolation.level", "committed")]),
         (
@@ -370,7 +526,7 @@ fn a_consumers_refusal_names_the_key() {
 /// T-45: what waits for another system's decision has no timeout.
 #[cfg(feature = "two-phase-commit")]
 #[test]
-fn a_transaction_timeout_beside_two_phase_commit_is_refused_by_name() {
+fn a_transaction_timeout_beside_two_phase_commit_is_rejected() {
     let read = |more: &[(&str, &str)]| {
         let pairs = [
             ("bootstrap.servers", "localhost:9092"),
@@ -394,4 +550,51 @@ fn a_transaction_timeout_beside_two_phase_commit_is_refused_by_name() {
     let longest = Duration::from_millis(2_147_483_647);
     assert_eq!(config.transaction_timeout, longest);
     assert_eq!(config.producer.delivery_timeout, Duration::from_secs(120));
+}
+
+/// The ends of a range such as `1 ms..=2,147,483,647 ms`, where both are numbers.
+fn ends(range: &str) -> Option<(i64, i64)> {
+    let number = |text: &str| text.trim_end_matches(" ms").replace(',', "").parse().ok();
+    let (low, high) = range.split_once("..=")?;
+    Some((number(low)?, number(high)?))
+}
+
+#[test]
+fn the_ranges_of_the_catalogue_are_those_that_are_checked() {
+    let mut checked = 0;
+    for setting in crate::config::settings() {
+        let (Some((low, high)), Some(key)) = (ends(setting.range), setting.keys.first()) else {
+            continue;
+        };
+        let is_accepted = |value: i64| {
+            let value = value.to_string();
+            let pairs = [(*key, value.as_str())];
+            match setting.of {
+                SettingOf::Consumer => consumer(&pairs).is_ok(),
+                SettingOf::Client | SettingOf::Producer | SettingOf::TransactionalProducer => {
+                    // Long waits and high levels need more of other settings.
+                    let more = [
+                        ("delivery.timeout.ms", i32::MAX.to_string()),
+                        ("buffer.memory", (200 << 20).to_string()),
+                        ("compression.type", "gzip".to_owned()),
+                    ];
+                    let longest = ["linger.ms", "request.timeout.ms"].contains(key);
+                    let more = more.iter().map(|(key, value)| (*key, value.as_str()));
+                    let all: Vec<_> = more.chain(pairs).collect();
+                    longest && value == i32::MAX.to_string() || producer(&all).is_ok()
+                }
+            }
+        };
+        // 0 bytes are read as 1; a fetch as large as a frame can be is tested beside the rule.
+        let of_a_fetch = key.contains("fetch");
+        assert!(of_a_fetch || !is_accepted(low - 1), "{key} below {low}");
+        assert!(is_accepted(low), "{key} = {low}");
+        assert!(
+            *key == "fetch.max.bytes" || is_accepted(high),
+            "{key} = {high}"
+        );
+        assert!(of_a_fetch || !is_accepted(high + 1), "{key} above {high}");
+        checked += 1;
+    }
+    assert!(checked > 15, "{checked}");
 }

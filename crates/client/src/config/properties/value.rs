@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::ConfigError;
-use super::{Known, Property};
+use super::Property;
 
 impl Property<'_> {
     /// Whether the value must not appear in a message that ends in a log.
@@ -14,7 +14,7 @@ impl Property<'_> {
         parts.iter().any(|part| self.key.contains(part))
     }
 
-    pub(super) fn refuse(
+    pub(super) fn reject(
         self,
         reason: impl Into<String>,
         remedy: impl Into<String>,
@@ -27,25 +27,31 @@ impl Property<'_> {
         ConfigError::new(self.key, value, reason, remedy)
     }
 
+    /// `true` or `false` as in Java, and librdkafka's `t`, `1`, `f` and `0`.
     pub(super) fn boolean(self) -> Result<bool, ConfigError> {
-        if self.value.eq_ignore_ascii_case("true") {
+        let is_one_of = |words: &[&str]| {
+            words
+                .iter()
+                .any(|word| word.eq_ignore_ascii_case(self.value))
+        };
+        if is_one_of(&["true", "t", "1"]) {
             Ok(true)
-        } else if self.value.eq_ignore_ascii_case("false") {
+        } else if is_one_of(&["false", "f", "0"]) {
             Ok(false)
         } else {
-            Err(self.refuse("it is neither true nor false", "write true or false"))
+            Err(self.reject("it is neither true nor false", "write true or false"))
         }
     }
 
     pub(super) fn number<N: std::str::FromStr>(self) -> Result<N, ConfigError> {
-        let refused = || self.refuse("it is not a whole number in range", "write decimal digits");
-        self.value.parse().map_err(|_| refused())
+        let rejected = || self.reject("it is not a whole number in range", "write decimal digits");
+        self.value.parse().map_err(|_| rejected())
     }
 
     /// Whole milliseconds; librdkafka allows a fraction for some keys, so a fraction is read too.
     pub(super) fn millis(self) -> Result<Duration, ConfigError> {
-        let refused = || {
-            self.refuse(
+        let rejected = || {
+            self.reject(
                 "it is not a number of milliseconds",
                 "write it in decimal digits, such as 5",
             )
@@ -53,30 +59,13 @@ impl Property<'_> {
         if let Ok(whole) = self.value.parse::<u64>() {
             return Ok(Duration::from_millis(whole));
         }
-        let fraction: f64 = self.value.parse().map_err(|_| refused())?;
-        Duration::try_from_secs_f64(fraction / 1_000.0).map_err(|_| refused())
+        let fraction: f64 = self.value.parse().map_err(|_| rejected())?;
+        Duration::try_from_secs_f64(fraction / 1_000.0).map_err(|_| rejected())
     }
 
     pub(super) fn kibibytes(self) -> Result<usize, ConfigError> {
         let kibibytes: usize = self.number()?;
-        let too_large = || self.refuse("it is more than memory can be", "lower it");
+        let too_large = || self.reject("it is more than memory can be", "lower it");
         kibibytes.checked_mul(1_024).ok_or_else(too_large)
-    }
-
-    /// A key for something that is not to be had here: fine as long as it asks for one of
-    /// `harmless`, which is what happens here anyway. Compared without regard to case.
-    pub(super) fn only(
-        self,
-        harmless: &[&str],
-        reason: &str,
-        remedy: &str,
-    ) -> Result<Known, ConfigError> {
-        if harmless
-            .iter()
-            .any(|value| value.eq_ignore_ascii_case(self.value))
-        {
-            return Ok(Known::Yes);
-        }
-        Err(self.refuse(reason, remedy))
     }
 }

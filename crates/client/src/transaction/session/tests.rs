@@ -52,7 +52,7 @@ fn a_send_is_refused_once_another_could_not_be_taken() {
     let too_large = Error::RecordTooLarge {
         bytes: 2_000,
         bytes_max: 1_000,
-        setting: "record_bytes_max",
+        setting: "record_bytes_max".into(),
     };
     shared.spoil(&too_large);
     let error = send(&shared, 1).unwrap_err();

@@ -62,7 +62,7 @@ fn too_large() -> Error {
     Error::RecordTooLarge {
         bytes: 2_000_000,
         bytes_max: 1_048_576,
-        setting: "max_request_bytes",
+        setting: "max_request_bytes".into(),
     }
 }
 
