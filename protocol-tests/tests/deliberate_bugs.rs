@@ -1,6 +1,6 @@
 //! The checker bites: each of these mistakes, built in on purpose, is found within 200 seeds.
 //!
-//! `cargo test -p milena-protocol-tests --features deliberate-bugs --test deliberate_bugs`
+//! `cargo test -p milena-protocol-tests --features _deliberate-bugs --test deliberate_bugs`
 
 use milena_protocol_tests::simulation::{Kind, Plan, Violation, Workload, run};
 

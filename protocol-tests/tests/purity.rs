@@ -469,7 +469,7 @@ fn what_is_pure_or_only_for_tests_is_not_reported() {
         }
         #[cfg(test)]
         use tokio::time::Instant as Clock;
-        #[cfg(any(test, feature = \"fuzzing\"))]
+        #[cfg(any(test, feature = \"_fuzzing\"))]
         mod operations { fn f() { std::time::Instant::now(); } }
         #[test]
         fn g() { std::thread::sleep(x); }

@@ -1,6 +1,6 @@
 //! Incremental fetch sessions (KIP-227): what a client has asked for, remembered between its requests.
 
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod operations;
 
 use crate::Time;

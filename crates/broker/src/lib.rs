@@ -28,13 +28,13 @@
 //! | see what happened | [`Broker::history`] |
 
 /// Whether a mistake is made on purpose: never, unless the feature is on.
-#[cfg(not(feature = "deliberate-bugs"))]
+#[cfg(not(feature = "_deliberate-bugs"))]
 macro_rules! bug {
     ($bug:ident) => {
         false
     };
 }
-#[cfg(feature = "deliberate-bugs")]
+#[cfg(feature = "_deliberate-bugs")]
 macro_rules! bug {
     ($bug:ident) => {
         $crate::deliberate::is_committed($crate::deliberate::Bug::$bug)
@@ -45,7 +45,7 @@ mod broker;
 mod builder;
 mod clock;
 mod cluster;
-#[cfg(feature = "deliberate-bugs")]
+#[cfg(feature = "_deliberate-bugs")]
 #[doc(hidden)]
 pub mod deliberate;
 mod faults;
@@ -55,7 +55,7 @@ mod handlers;
 mod history;
 mod log;
 mod network;
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "_fuzzing")]
 #[doc(hidden)]
 pub mod operations;
 mod pattern;

@@ -11,7 +11,7 @@
 
 pub(crate) mod epochs;
 mod lookup;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod operations;
 mod read;
 pub(crate) mod validate;

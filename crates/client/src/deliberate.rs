@@ -1,5 +1,5 @@
 //! Mistakes on purpose, so that the tests can show that the simulation finds them. Only there with the feature
-//! `deliberate-bugs`, which nothing but those tests switches on.
+//! `_deliberate-bugs`, which nothing but those tests switches on.
 
 use std::cell::Cell;
 

@@ -31,13 +31,13 @@
 //! ```
 
 /// Whether a mistake is made on purpose: never, unless the feature is on.
-#[cfg(not(feature = "deliberate-bugs"))]
+#[cfg(not(feature = "_deliberate-bugs"))]
 macro_rules! bug {
     ($bug:ident) => {
         false
     };
 }
-#[cfg(feature = "deliberate-bugs")]
+#[cfg(feature = "_deliberate-bugs")]
 macro_rules! bug {
     ($bug:ident) => {
         $crate::deliberate::is_committed($crate::deliberate::Bug::$bug)
@@ -48,11 +48,11 @@ pub mod admin;
 mod client;
 pub mod config;
 pub mod consumer;
-#[cfg(feature = "deliberate-bugs")]
+#[cfg(feature = "_deliberate-bugs")]
 #[doc(hidden)]
 pub mod deliberate;
 mod error;
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "_fuzzing")]
 #[doc(hidden)]
 pub mod operations;
 pub mod producer;

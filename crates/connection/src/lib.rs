@@ -25,7 +25,7 @@ pub mod error;
 pub mod link;
 pub mod metadata;
 mod signal;
-#[cfg(feature = "test-support")]
+#[cfg(feature = "_test-support")]
 pub mod test_support;
 pub mod transport;
 pub mod versions;

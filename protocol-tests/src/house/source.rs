@@ -13,7 +13,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta, MetaNameValue, Token};
 
 /// Features that only tests and fuzz targets switch on.
-const TEST_FEATURES: [&str; 3] = ["fuzzing", "proptest", "test-support"];
+const TEST_FEATURES: [&str; 3] = ["_fuzzing", "_test-support", "proptest"];
 
 /// One module of a crate: a file, or a `mod name { … }` inside one.
 pub struct Module {
@@ -205,7 +205,7 @@ fn named_file(attribute: &Meta) -> Option<PathBuf> {
 }
 
 /// Whether these attributes leave something out of every build that users get: `#[cfg(test)]`,
-/// `#[cfg(any(test, feature = "fuzzing"))]`, `#[test]`, `#[tokio::test]`.
+/// `#[cfg(any(test, feature = "_fuzzing"))]`, `#[test]`, `#[tokio::test]`.
 #[must_use]
 pub fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
@@ -284,8 +284,8 @@ mod tests {
             "#[test]",
             "#[tokio::test(start_paused = true)]",
             "#[cfg(all(test, unix))]",
-            "#[cfg(any(test, feature = \"fuzzing\"))]",
-            "#[cfg(all(feature = \"test-support\", unix))]",
+            "#[cfg(any(test, feature = \"_fuzzing\"))]",
+            "#[cfg(all(feature = \"_test-support\", unix))]",
         ] {
             assert!(hidden(attribute), "{attribute}");
         }
@@ -294,7 +294,7 @@ mod tests {
             "#[cfg(not(test))]",
             "#[cfg(unix)]",
             "#[cfg(any(test, feature = \"two-phase-commit\"))]",
-            "#[cfg(not(feature = \"fuzzing\"))]",
+            "#[cfg(not(feature = \"_fuzzing\"))]",
             "#[inline]",
         ] {
             assert!(!hidden(attribute), "{attribute}");

@@ -11,7 +11,7 @@ pub(crate) mod classic;
 pub(crate) mod commit;
 pub(crate) mod consumer;
 pub(crate) mod offsets;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod operations;
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ mod end;
 mod init;
 mod keep;
 mod markers;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod operations;
 
 #[cfg(test)]

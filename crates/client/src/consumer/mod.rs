@@ -22,7 +22,7 @@ mod offsets;
 mod opening;
 mod position;
 mod records;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "_fuzzing"))]
 mod test_log;
 mod types;
 mod unpack;

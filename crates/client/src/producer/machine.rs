@@ -21,7 +21,7 @@
 //! the transaction reached a broker: then the partition counts on from the refused batch, as P-50 says.
 
 mod answers;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod operations;
 mod types;
 

@@ -342,7 +342,7 @@ impl TransactionMachine {
 /// What there is to see from outside.
 impl TransactionMachine {
     /// Who writes, from the next batch on that is drained.
-    #[cfg(any(test, feature = "fuzzing"))]
+    #[cfg(any(test, feature = "_fuzzing"))]
     pub(crate) fn identity(&self) -> ProducerIdentity {
         self.identity
     }

@@ -81,7 +81,7 @@ mod handle;
 mod machine;
 mod offsets;
 mod open;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod operations;
 mod outcome;
 mod pause;
@@ -109,7 +109,7 @@ pub(crate) use state::Attachment;
 pub(crate) use state::{Close, Direction, Operation, State};
 pub(crate) use two_phase::TwoPhase;
 pub(crate) use version::ClusterFacts;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) use version::TransactionVersion;
 
 #[cfg(test)]

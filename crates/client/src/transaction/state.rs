@@ -81,7 +81,7 @@ pub(super) enum Phase {
     Ready,
     InTransaction,
     #[cfg_attr(
-        not(any(test, feature = "fuzzing", feature = "two-phase-commit")),
+        not(any(test, feature = "_fuzzing", feature = "two-phase-commit")),
         expect(dead_code, reason = "only the feature prepares")
     )]
     Preparing,

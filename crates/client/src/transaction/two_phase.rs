@@ -16,7 +16,7 @@ use milena_codec::{ErrorCode, ProducerIdentity};
 use super::answers::version_unsupported_for;
 use super::machine::TransactionMachine;
 use super::request::Api;
-#[cfg(any(test, feature = "fuzzing", feature = "two-phase-commit"))]
+#[cfg(any(test, feature = "_fuzzing", feature = "two-phase-commit"))]
 use super::state::{Attachment, Operation};
 use super::state::{Direction, Phase, Step};
 use super::version::{ClusterFacts, INIT_PRODUCER_ID_TWO_PHASE, TransactionVersion};
@@ -29,7 +29,7 @@ pub(crate) enum TwoPhase {
     Off,
     /// They do; a transaction that an older instance left is aborted.
     #[cfg_attr(
-        not(any(test, feature = "fuzzing", feature = "two-phase-commit")),
+        not(any(test, feature = "_fuzzing", feature = "two-phase-commit")),
         expect(dead_code, reason = "nobody can ask for it")
     )]
     On,
@@ -53,7 +53,7 @@ impl TwoPhase {
     }
 }
 
-#[cfg(any(test, feature = "fuzzing", feature = "two-phase-commit"))]
+#[cfg(any(test, feature = "_fuzzing", feature = "two-phase-commit"))]
 impl TransactionMachine {
     /// Prepares the transaction: once everything of it has a definite result and nothing failed, it takes no
     /// more and can only be committed or aborted by name. Or joins the preparation that is pending (T-12).

@@ -92,7 +92,7 @@ pub(crate) struct FetchSupport {
 #[derive(Clone, Debug)]
 pub(crate) struct FetchPlan {
     #[cfg_attr(
-        not(any(test, feature = "fuzzing")),
+        not(any(test, feature = "_fuzzing")),
         expect(dead_code, reason = "the driver knows whom it asked")
     )]
     pub(crate) broker: i32,

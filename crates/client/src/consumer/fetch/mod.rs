@@ -10,7 +10,7 @@ pub(crate) mod fault;
 pub(crate) mod fixture;
 pub(crate) mod lookup;
 pub(crate) mod machine;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod operations;
 pub(crate) mod partition;
 pub(crate) mod session;
