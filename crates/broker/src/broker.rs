@@ -316,6 +316,13 @@ impl Broker {
         })
     }
 
+    /// Deletes what `retention.ms` and `retention.bytes` do not keep, and compacts the topics whose `cleanup.policy` says so,
+    /// now and as if all segments had just been closed. The broker does both by its clock as well, with closed segments
+    /// only: every 5 min (`log.retention.check.interval.ms`) and 15 s (`log.cleaner.backoff.ms`).
+    pub fn clean_logs(&self) {
+        self.shared.with(|cluster, now| cluster.clean_logs(now));
+    }
+
     /// Makes a partition forget a producer, as its expiration does; says whether it did, which it does not while
     /// a transaction of it is open there.
     ///

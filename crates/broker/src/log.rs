@@ -9,6 +9,7 @@
 //! A batch gets its offsets and leader epoch in place as it is appended, and is never touched again. Time is
 //! an argument, and nothing here waits.
 
+mod cleaning;
 pub(crate) mod epochs;
 mod lookup;
 #[cfg(any(test, feature = "_fuzzing"))]
@@ -22,6 +23,7 @@ mod tests;
 use crate::Time;
 use crate::producer_state::{AppendedBatch, Candidate, MarkerRule, ProducerStates};
 use bytes::Bytes;
+use cleaning::Segments;
 use epochs::LeaderEpochs;
 use milena_codec::record::{
     ControlBatchToWrite, Marker, put_control_batch, set_log_append_time, set_log_position,
@@ -39,6 +41,10 @@ struct StoredBatch {
     max_timestamp: i64,
     /// Whether Kafka's offset index would point to it.
     indexed: bool,
+    /// A new segment begins with it.
+    begins_segment: bool,
+    /// From when on compaction may drop what it holds only to say that something is gone.
+    delete_horizon: Option<Time>,
     bytes: Bytes,
 }
 
@@ -91,6 +97,7 @@ pub(crate) struct PartitionLog {
     bytes: usize,
     /// Bytes from the last indexed batch on.
     bytes_since_indexed: usize,
+    segments: Segments,
 }
 
 /// `log.index.interval.bytes`: the index points to a batch when more than so many bytes have come since the
@@ -111,6 +118,7 @@ impl PartitionLog {
             aborted: VecDeque::new(),
             bytes: 0,
             bytes_since_indexed: 0,
+            segments: Segments::default(),
         }
     }
 
@@ -286,7 +294,10 @@ impl PartitionLog {
             self.bytes_since_indexed = 0;
         }
         self.bytes_since_indexed = self.bytes_since_indexed.saturating_add(bytes.len());
+        let begins_segment = self.begins_segment(bytes.len());
         self.batches.push_back(StoredBatch {
+            begins_segment,
+            delete_horizon: None,
             base_offset,
             last_offset,
             max_timestamp,
@@ -318,26 +329,6 @@ impl PartitionLog {
         }
         self.leader_epochs.forget_before(self.log_start_offset);
         Ok(())
-    }
-
-    /// Deletes the oldest batches while at least `bytes_max` would remain (retention.bytes), but nothing
-    /// that a reader of either isolation has yet to see decided.
-    pub(crate) fn retain_bytes(&mut self, bytes_max: usize) {
-        let stable = self.last_stable_offset();
-        let mut left = self.bytes;
-        let mut start = self.log_start_offset;
-        for batch in &self.batches {
-            let after = left.saturating_sub(batch.bytes.len());
-            if after < bytes_max || batch.last_offset >= stable {
-                break;
-            }
-            left = after;
-            start = batch.last_offset.saturating_add(1);
-        }
-        if start > self.log_start_offset {
-            // Below the high watermark, so it cannot be refused.
-            let _ = self.delete_before(start);
-        }
     }
 
     /// Stops the high watermark where it is, as when followers no longer fetch, or lets it follow the log's

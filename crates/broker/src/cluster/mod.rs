@@ -1,6 +1,7 @@
 //! The state of the whole cluster: brokers, topics, coordinators. One plain struct behind one lock; time is
 //! an argument.
 
+mod cleaning;
 pub(crate) mod config;
 mod groups;
 mod markers;
@@ -131,6 +132,8 @@ pub(crate) struct Cluster {
     /// Told once that the memory for logs is used up; set back when there is room again.
     full: bool,
     next_producer_scan: Time,
+    next_retention: Time,
+    next_compaction: Time,
     /// What topics without a value of their own follow.
     topic_defaults: Arc<TopicDefaults>,
     history: History,
@@ -183,6 +186,8 @@ impl Cluster {
             log_bytes: 0,
             full: false,
             next_producer_scan: now + settings.producer_expiry.scan,
+            next_retention: now + settings.cleaning.retention_interval,
+            next_compaction: now + settings.cleaning.compaction_interval,
             topic_defaults: Arc::new(settings.configs.topic_defaults()),
             history,
             settings,
@@ -584,10 +589,8 @@ impl Cluster {
         }
         let log = &mut partition_state.log;
         let epoch = partition_state.leader_epoch;
+        log.roll_if_due(batch.wire_size(), config.retention(), now);
         let appended = log.append(batch, epoch, config.timestamp_type(), now)?;
-        if let Some(bytes_max) = config.retention().bytes {
-            log.retain_bytes(bytes_max);
-        }
         let (after, log_start) = (log.bytes(), log.log_start_offset());
         self.log_bytes = self.log_bytes.saturating_add(after);
         self.release(before);
@@ -654,13 +657,14 @@ impl Cluster {
             }
             self.groups.offsets.expire_producers(now, expiry.after);
         }
+        self.tick_cleaning(now);
     }
 
     /// When something falls due next.
     pub(crate) fn next_deadline(&self) -> Time {
         let transactions = self.transactions.next_deadline();
         let earlier = transactions.into_iter().chain(self.groups.next_deadline());
-        let scan = self.next_producer_scan;
+        let scan = self.next_producer_scan.min(self.next_cleaning());
         earlier.min().map_or(scan, |at| at.min(scan))
     }
 }

@@ -11,6 +11,7 @@ mod reader;
 
 use super::{Appended, MarkerToAppend, PartitionLog};
 use crate::Time;
+use crate::cluster::config::Retention;
 use crate::producer_state::MarkerRule;
 use milena_codec::record::Marker;
 use milena_codec::{
@@ -132,6 +133,8 @@ impl World {
 
     fn try_append(&mut self, batch: &Batch) -> Result<Appended, ErrorCode> {
         let created = TimestampType::CreateTime;
+        // A segment for each batch, so that retention may take each.
+        self.log.roll();
         let appended = self.log.append(batch, self.term, created, self.now);
         appended.map_err(|refusal| refusal.code)
     }
@@ -204,6 +207,7 @@ impl World {
         };
         let expected = self.model.expect_marker(&marker);
         let bytes = self.log.bytes();
+        self.log.roll();
         let answer = self.log.append_marker(&marker, self.term, self.now);
         assert_eq!(answer.map(|_| ()), expected, "{marker:?} {:?}", self.model);
         let Ok(offset) = answer else { return };
@@ -234,7 +238,13 @@ impl World {
     fn retain(&mut self, how: u8) {
         let bytes_max = usize::from(how) * 16;
         let (before, stable) = (self.log.bytes(), self.model.last_stable());
-        self.log.retain_bytes(bytes_max);
+        let retention = Retention {
+            bytes: Some(bytes_max),
+            segment_bytes: usize::MAX,
+            segment_time: Duration::MAX,
+            time: None,
+        };
+        self.log.retain(&retention, self.now);
         let start = self.log.log_start_offset();
         assert!(start == self.model.start() || start <= stable);
         self.model.delete_before(start);
@@ -244,7 +254,8 @@ impl World {
             "too much is gone"
         );
         if let Some(first) = self.model.entries().next() {
-            let is_needed = self.model.bytes() - first.bytes < bytes_max;
+            let is_open = self.model.entries().count() == 1;
+            let is_needed = is_open || self.model.bytes() - first.bytes < bytes_max;
             assert!(is_needed || first.last_offset >= stable, "too much stays");
         }
     }

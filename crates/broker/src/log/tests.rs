@@ -1,11 +1,13 @@
 //! What readers see, offset by offset.
 
 use super::*;
+use crate::cluster::config::{Compaction, Retention};
 use crate::log::read::Read;
 use milena_codec::{
     BatchBuilder, BatchStamp, Compression, Limits, ProducerEpoch, RecordToWrite, Sequence,
 };
 use proptest::prelude::*;
+use std::time::Duration;
 
 const NOW: Time = Time::ZERO;
 
@@ -209,14 +211,27 @@ fn deleted_records_cannot_be_read_and_producers_stay_known() {
 fn retention_drops_whole_old_batches_but_nothing_undecided() {
     let log = &mut PartitionLog::new();
     let size = plain(1).wire_size();
+    let mut retention = Retention {
+        bytes: Some(2 * size),
+        time: None,
+        segment_bytes: size,
+        segment_time: Duration::MAX,
+    };
     for _ in 0..4 {
+        log.roll_if_due(size, &retention, NOW);
         append(log, &plain(1));
     }
-    log.retain_bytes(2 * size);
+    log.retain(&retention, NOW);
     assert_eq!(log.log_start_offset(), 2);
+    retention.bytes = Some(0);
+    log.retain(&retention, NOW);
+    assert_eq!(log.log_start_offset(), 3, "the open segment stays");
+    log.roll();
     append(log, &transactional(who(1, 0), 0, 1));
+    log.roll();
     append(log, &plain(1));
-    log.retain_bytes(0);
+    log.roll();
+    log.retain(&retention, NOW);
     assert_eq!(
         log.log_start_offset(),
         4,
@@ -327,4 +342,120 @@ proptest! {
     ) {
         operations::run(&operations.concat());
     }
+}
+
+fn keyed(keys: &str, value: Option<&str>) -> Batch {
+    keyed_by(keys, value, &BatchStamp::NONE)
+}
+
+fn keyed_by(keys: &str, value: Option<&str>, stamp: &BatchStamp) -> Batch {
+    let mut builder = BatchBuilder::default();
+    for key in keys.split(',') {
+        let record = RecordToWrite {
+            timestamp: 1_000,
+            key: Some(key.as_bytes()),
+            value: value.map(str::as_bytes),
+            headers: &[],
+        };
+        builder.append(&record).unwrap();
+    }
+    let closed = builder.close(Compression::Gzip).unwrap();
+    let bytes = closed.to_vec(stamp);
+    Batches::new(bytes.into()).next().unwrap().unwrap()
+}
+
+fn keys(log: &PartitionLog) -> Vec<(i64, String, bool)> {
+    let mut keys = Vec::new();
+    for bytes in log.batches() {
+        let batch = Batches::new(bytes).next().unwrap().unwrap();
+        batch.check_crc().unwrap();
+        if batch.is_control() {
+            continue;
+        }
+        for record in batch.records(&Limits::default()).unwrap().iter() {
+            let record = record.unwrap();
+            let key = String::from_utf8(record.key.unwrap().to_vec()).unwrap();
+            keys.push((record.offset, key, record.value.is_some()));
+        }
+    }
+    keys
+}
+
+const COMPACTION: Compaction = Compaction {
+    delete_retention: Duration::from_secs(60),
+    lag_min: Duration::ZERO,
+    dirty_ratio_min: 0.5,
+};
+
+fn owned(keys: &[(i64, &str, bool)]) -> Vec<(i64, String, bool)> {
+    let owned = |(offset, key, value): &(i64, &str, bool)| (*offset, (*key).to_owned(), *value);
+    keys.iter().map(owned).collect()
+}
+
+#[test]
+fn compaction_keeps_the_newest_record_of_each_key_at_its_offset() {
+    let log = &mut PartitionLog::new();
+    append(log, &keyed("a,b,a", Some("1")));
+    append(log, &keyed("c", Some("1")));
+    append(log, &keyed("b", None));
+    log.compact(&COMPACTION, NOW, &Limits::default());
+    assert_eq!(keys(log).len(), 5, "the open segment is not compacted");
+    log.roll();
+    assert!(log.is_dirty_enough(&COMPACTION, NOW));
+    log.compact(&COMPACTION, NOW, &Limits::default());
+    let left = owned(&[(2, "a", true), (3, "c", true), (4, "b", false)]);
+    assert_eq!(keys(log), left);
+    assert!(!log.is_dirty_enough(&COMPACTION, NOW));
+    assert_eq!((log.log_start_offset(), log.log_end_offset()), (0, 5));
+    let bytes: usize = log.batches().map(|batch| batch.len()).sum();
+    assert_eq!(log.bytes(), bytes);
+    let later = NOW + COMPACTION.delete_retention;
+    log.compact(&COMPACTION, later, &Limits::default());
+    assert_eq!(keys(log), owned(&[(2, "a", true), (3, "c", true)]));
+}
+
+#[test]
+fn compaction_drops_what_was_aborted_and_leaves_what_is_open() {
+    let log = &mut PartitionLog::new();
+    let in_transaction = |producer: ProducerIdentity, sequence, key| {
+        let stamp = BatchStamp {
+            producer,
+            base_sequence: Sequence(sequence),
+            transactional: true,
+        };
+        keyed_by(key, Some("1"), &stamp)
+    };
+    append(log, &keyed("a", Some("1")));
+    append(log, &in_transaction(who(1, 0), 0, "a"));
+    end(log, who(1, 1), Marker::Abort);
+    append(log, &in_transaction(who(2, 0), 0, "b"));
+    end(log, who(2, 1), Marker::Commit);
+    append(log, &in_transaction(who(3, 0), 0, "a"));
+    log.roll();
+    log.compact(&COMPACTION, NOW, &Limits::default());
+    let left = owned(&[(0, "a", true), (3, "b", true), (5, "a", true)]);
+    assert_eq!(
+        keys(log),
+        left,
+        "the abort changed nothing, the open one is not looked at"
+    );
+    log.truncate_to(6);
+    assert_eq!(log.last_stable_offset(), 5);
+}
+
+#[test]
+fn retention_by_time_takes_the_open_segment_too() {
+    let log = &mut PartitionLog::new();
+    append(log, &keyed("a", Some("1")));
+    let retention = Retention {
+        bytes: None,
+        time: Some(Duration::from_secs(10)),
+        segment_bytes: usize::MAX,
+        segment_time: Duration::MAX,
+    };
+    let written = Time::from_unix_millis(1_000);
+    log.retain(&retention, written + Duration::from_secs(10));
+    assert_eq!(log.log_start_offset(), 0);
+    log.retain(&retention, written + Duration::from_secs(11));
+    assert_eq!((log.log_start_offset(), log.bytes()), (1, 0));
 }
