@@ -4,7 +4,7 @@ use super::KafkaConfig;
 use crate::Failure;
 use crate::port::Port;
 use crate::proxy::{Route, Slots};
-use milena_broker::{Broker, BrokerBuilder};
+use milena_broker::Broker;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,9 +32,11 @@ impl EmbeddedCluster {
             .transaction_version(version.into())
             .auto_create_topics(false)
             .topic_defaults(4, replicas)
+            .setting("log.retention.ms", -1)
+            .setting("min.insync.replicas", 1)
             .transaction_timeout_scan(Duration::from_millis(500));
         for (key, value) in config.properties() {
-            builder = property(builder, key, value)?;
+            builder = builder.setting(key, value);
         }
         let mut ports = Vec::new();
         let mut proxies = Vec::new();
@@ -90,21 +92,6 @@ impl EmbeddedCluster {
         let newest = entries.iter().skip(entries.len().saturating_sub(lines));
         newest.map(|entry| format!("{entry:?}\n")).collect()
     }
-}
-
-/// What a server property is called here.
-fn property(builder: BrokerBuilder, key: &str, value: &str) -> Result<BrokerBuilder, Failure> {
-    let unknown = || Failure::Program {
-        program: "the embedded broker".to_owned(),
-        output: format!("it has nothing like {key}={value}"),
-    };
-    let number = || value.parse::<u64>().map_err(|_| unknown());
-    let time = || number().map(Duration::from_millis);
-    Ok(match key {
-        "group.initial.rebalance.delay.ms" => builder.initial_rebalance_delay(time()?),
-        "transaction.max.timeout.ms" => builder.transaction_timeout_max(time()?),
-        _ => return Err(unknown()),
-    })
 }
 
 fn refused(error: impl std::error::Error) -> Failure {

@@ -20,7 +20,7 @@ pub(crate) use value::{Kind, list};
 /// A configuration that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConfigError {
-    #[error("Cannot update these configs dynamically: Set({name})")]
+    #[error("Cannot update these configs dynamically: [{name}]")]
     NotDynamic { name: String },
     #[error("no setting of a broker is named {name}")]
     UnknownBrokerName { name: String },
@@ -37,7 +37,7 @@ pub(crate) enum ConfigError {
 }
 
 /// What the broker's settings say of topics without a value of their own, by the topic's name for it.
-pub(crate) type TopicDefaults = BTreeMap<&'static str, String>;
+pub(crate) type TopicDefaults = BTreeMap<&'static str, (String, Source)>;
 
 /// Where a value comes from; the ids are those of DescribeConfigs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,10 @@ impl TopicConfig {
     /// [`ConfigError`] if there is no such configuration or it cannot have that value.
     pub(crate) fn set(&mut self, name: &str, value: Option<&str>) -> Result<(), ConfigError> {
         let Some(key) = TOPIC_CONFIGS.iter().find(|key| key.name == name) else {
+            // As Kafka, which finds nothing to remove.
+            if value.is_none() {
+                return Ok(());
+            }
             return Err(ConfigError::UnknownName {
                 name: name.to_owned(),
             });
@@ -147,7 +151,7 @@ impl TopicConfig {
     /// The value that holds for topics that set none.
     pub(crate) fn inherited(&self, key: &TopicConfigKey) -> (&str, Source) {
         match self.defaults.get(key.name) {
-            Some(value) => (value, Source::StaticBroker),
+            Some((value, source)) => (value, *source),
             None => (key.default, Source::Default),
         }
     }
@@ -362,7 +366,8 @@ mod tests {
 
     #[test]
     fn topics_follow_the_brokers_settings_unless_they_have_their_own() {
-        let defaults = TopicDefaults::from([("retention.ms", "5".to_owned())]);
+        let defaults =
+            TopicDefaults::from([("retention.ms", ("5".to_owned(), Source::StaticBroker))]);
         let mut config = TopicConfig::following(Arc::new(defaults));
         assert_eq!(config.retention().time, Some(Duration::from_millis(5)));
         config.set("retention.ms", Some("-1")).unwrap();

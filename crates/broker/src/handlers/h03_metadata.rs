@@ -1,6 +1,6 @@
 //! Metadata: the brokers, and who leads what.
 
-use super::{Api, Context, Reply, Subject, broker, text};
+use super::{Api, Context, Reply, Subject, broker, text, words};
 use crate::Time;
 use crate::cluster::nodes::{Condition, ListenerIndex};
 use crate::cluster::topics::Topic;
@@ -81,7 +81,7 @@ fn describe(
         Some(topics) => topics.is_empty() && context.api_version < EMPTY_MEANS_NONE_SINCE,
     };
     let running = cluster.running();
-    let topics = if all {
+    let mut topics: Vec<_> = if all {
         cluster
             .topics()
             .map(|(name, topic)| describe_topic(name, topic, &running))
@@ -101,7 +101,16 @@ fn describe(
             .map(|wanted| describe_wanted(cluster, wanted, creates, &running, now))
             .collect()
     };
-    MetadataResponse::default()
+    if request.include_topic_authorized_operations {
+        for topic in &mut topics {
+            topic.topic_authorized_operations = words::TOPIC_OPERATIONS;
+        }
+    }
+    let mut response = MetadataResponse::default();
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = words::CLUSTER_OPERATIONS;
+    }
+    response
         .with_brokers(brokers(cluster, context.listener))
         .with_cluster_id(Some(text(&cluster.settings.cluster_id)))
         .with_controller_id(broker(cluster.controller()))
@@ -142,7 +151,9 @@ fn describe_wanted(
     } else {
         match cluster.topic_name(wanted.topic_id) {
             Some(name) => Some(name.to_string()),
-            None => return failed(ErrorCode::UnknownTopicId, wanted.topic_id),
+            None => {
+                return failed(ErrorCode::UnknownTopicId, wanted.topic_id).with_name(None);
+            }
         }
     };
     let name = name.unwrap_or_default();

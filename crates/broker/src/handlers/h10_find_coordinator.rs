@@ -1,6 +1,6 @@
 //! FindCoordinator: which broker has a group or a transactional id (T-20).
 
-use super::{Api, Context, Reply, Subject, broker, text};
+use super::{Api, Context, Reply, Subject, broker, text, words};
 use crate::cluster::Cluster;
 use crate::cluster::nodes::{CoordinatorKind, ListenerIndex};
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
@@ -30,9 +30,14 @@ impl Api for FindCoordinator {
                 return FindCoordinatorResponse::default().with_coordinators(all);
             }
             let found = found(&request.key);
+            let error_message = match found.error_code {
+                0 => Some(text("NONE")),
+                code if request.key_type == SHARE => Some(text(&words::message(code.into()))),
+                _ => found.error_message,
+            };
             FindCoordinatorResponse::default()
                 .with_error_code(found.error_code)
-                .with_error_message(found.error_message)
+                .with_error_message(error_message)
                 .with_node_id(found.node_id)
                 .with_host(found.host)
                 .with_port(found.port)
@@ -52,6 +57,7 @@ impl Api for FindCoordinator {
         }
         FindCoordinatorResponse::default()
             .with_error_code(code.code())
+            .with_error_message(Some(text(&words::message(code))))
             .with_node_id(broker(-1))
             .with_port(-1)
     }
@@ -73,6 +79,8 @@ impl Api for FindCoordinator {
     }
 }
 
+const SHARE: i8 = 2;
+
 const fn kind_of(key_type: i8) -> Option<CoordinatorKind> {
     match key_type {
         0 => Some(CoordinatorKind::Group),
@@ -83,8 +91,12 @@ const fn kind_of(key_type: i8) -> Option<CoordinatorKind> {
 
 fn find(cluster: &Cluster, key_type: i8, key: &StrBytes, listener: ListenerIndex) -> Coordinator {
     let Some(kind) = kind_of(key_type) else {
-        // Share groups, and whatever comes after them.
-        return unknown(key, ErrorCode::InvalidRequest);
+        let code = ErrorCode::InvalidRequest;
+        return match key_type {
+            // Of share groups Kafka says no more, where it knows them.
+            SHARE => unknown(key, code).with_error_message(Some(StrBytes::default())),
+            _ => unknown(key, code),
+        };
     };
     let broker_id = cluster.seat(kind, key).broker_id;
     let node = broker_id.and_then(|id| Some((id, cluster.node(id)?)));
@@ -106,4 +118,5 @@ fn unknown(key: &StrBytes, code: ErrorCode) -> Coordinator {
         .with_node_id(broker(-1))
         .with_port(-1)
         .with_error_code(code.code())
+        .with_error_message(Some(text(&words::message(code))))
 }

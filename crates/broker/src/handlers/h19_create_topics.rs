@@ -1,6 +1,6 @@
 //! CreateTopics.
 
-use super::{Api, Context, Reply, Subject, text};
+use super::{Api, Context, Reply, Subject, text, words};
 use crate::cluster::config::TOPIC_CONFIGS;
 use crate::cluster::{Cluster, NewTopic, Placement, TopicConfig};
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
@@ -59,7 +59,7 @@ impl Api for CreateTopics {
         _api_version: i16,
         code: ErrorCode,
     ) -> CreateTopicsResponse {
-        let error = (code, code.to_string());
+        let error = (code, words::message(code));
         let topics = request.topics.iter().map(|topic| failed(topic, &error));
         CreateTopicsResponse::default().with_topics(topics.collect())
     }
@@ -82,38 +82,87 @@ fn failed(topic: &CreatableTopic, (code, message): &(ErrorCode, String)) -> Crea
         .with_replication_factor(-1)
 }
 
+type Failed = (ErrorCode, String);
+
 fn create(
     cluster: &mut Cluster,
     topic: &CreatableTopic,
     validate_only: bool,
-) -> Result<CreatableTopicResult, (ErrorCode, String)> {
-    let with_name = |code: ErrorCode| (code, format!("{code}: topic '{}'", topic.name.as_str()));
-    let configs = topic.configs.iter().map(|config| {
-        let value = config.value.as_ref().map(ToString::to_string);
-        (config.name.to_string(), value.unwrap_or_default())
-    });
+) -> Result<CreatableTopicResult, Failed> {
+    check_name(&topic.name)?;
+    let mut configs = Vec::new();
+    for config in &topic.configs {
+        let name = config.name.to_string();
+        let Some(value) = &config.value else {
+            let message = format!("Null value not supported for topic configs: {name}");
+            return Err((ErrorCode::InvalidConfig, message));
+        };
+        configs.push((name, value.to_string()));
+    }
     let config = cluster
         .topic_config(configs)
         .map_err(|error| (ErrorCode::InvalidConfig, error.to_string()))?;
     let new = NewTopic {
         name: topic.name.to_string(),
-        placement: placement(topic).map_err(with_name)?,
+        placement: placement(cluster, topic)?,
         config: config.clone(),
     };
-    let assignments = cluster.check_new_topic(&new).map_err(with_name)?;
+    let explain = |code| (code, explanation(cluster, topic, code));
+    let assignments = cluster.check_new_topic(&new).map_err(explain)?;
     let replication = assignments.first().map_or(0, Vec::len);
     let mut result = CreatableTopicResult::default()
         .with_name(topic.name.clone())
+        .with_error_message(None)
         .with_num_partitions(i32::try_from(assignments.len()).unwrap_or(-1))
         .with_replication_factor(i16::try_from(replication).unwrap_or(-1))
         .with_configs(Some(describe(&config)));
     if !validate_only {
-        result.topic_id = cluster.create_topic(new).map_err(with_name)?;
+        let created = cluster.create_topic(new);
+        result.topic_id = created.map_err(|code| (code, words::message(code)))?;
     }
     Ok(result)
 }
 
-fn placement(topic: &CreatableTopic) -> Result<Placement, ErrorCode> {
+fn check_name(name: &str) -> Result<(), Failed> {
+    /// The log of the controllers.
+    const METADATA_TOPIC: &str = "__cluster_metadata";
+    if name == METADATA_TOPIC {
+        let message = format!("Creation of internal topic {name} is prohibited.");
+        return Err((ErrorCode::InvalidRequest, message));
+    }
+    words::topic_name_fault(name).map_or(Ok(()), |fault| {
+        Err((ErrorCode::InvalidTopicException, fault))
+    })
+}
+
+/// Why a topic cannot be created.
+fn explanation(cluster: &Cluster, topic: &CreatableTopic, code: ErrorCode) -> String {
+    let replicas = topic.replication_factor;
+    match code {
+        ErrorCode::TopicAlreadyExists => {
+            format!("Topic '{}' already exists.", topic.name.as_str())
+        }
+        ErrorCode::InvalidPartitions => {
+            "Number of partitions was set to an invalid non-positive value.".to_owned()
+        }
+        ErrorCode::InvalidReplicationFactor if replicas <= 0 => {
+            "Replication factor must be larger than 0, or -1 to use the default value.".to_owned()
+        }
+        ErrorCode::InvalidReplicationFactor => format!(
+            "Unable to replicate the partition {replicas} time(s): The target replication factor of {replicas} cannot \
+             be reached because only {} broker(s) are registered or some brokers have all their log directories \
+             cordoned.",
+            cluster.nodes().count()
+        ),
+        ErrorCode::PolicyViolation => format!(
+            "this embedded broker holds at most {} partitions (partitions_max)",
+            cluster.settings.partitions_max
+        ),
+        code => words::message(code),
+    }
+}
+
+fn placement(cluster: &Cluster, topic: &CreatableTopic) -> Result<Placement, Failed> {
     const DEFAULT: i32 = -1;
     if topic.assignments.is_empty() {
         return Ok(Placement::Spread {
@@ -122,20 +171,58 @@ fn placement(topic: &CreatableTopic) -> Result<Placement, ErrorCode> {
                 .filter(|number| i32::from(*number) != DEFAULT),
         });
     }
-    if topic.num_partitions != DEFAULT || i32::from(topic.replication_factor) != DEFAULT {
-        return Err(ErrorCode::InvalidRequest);
+    let invalid = |message: String| Err((ErrorCode::InvalidReplicaAssignment, message));
+    let both = |what: &str| {
+        let message =
+            format!("A manual partition assignment was specified, but {what} was not set to -1.");
+        Err((ErrorCode::InvalidRequest, message))
+    };
+    if i32::from(topic.replication_factor) != DEFAULT {
+        return both("replication factor");
+    }
+    if topic.num_partitions != DEFAULT {
+        return both("numPartitions");
     }
     let mut assignments = BTreeMap::new();
     for assignment in &topic.assignments {
-        let replicas = assignment.broker_ids.iter().map(|id| id.0).collect();
-        assignments.insert(assignment.partition_index, replicas);
+        let replicas: Vec<i32> = assignment.broker_ids.iter().map(|id| id.0).collect();
+        let index = assignment.partition_index;
+        if assignments.contains_key(&index) {
+            return invalid(format!(
+                "Found multiple manual partition assignments for partition {index}"
+            ));
+        }
+        if let Some(fault) = assignment_fault(cluster, &replicas) {
+            return invalid(fault);
+        }
+        assignments.insert(index, replicas);
     }
     // Every partition exactly once, from 0.
     let numbers = (0..).take(topic.assignments.len());
     if !assignments.keys().copied().eq(numbers) {
-        return Err(ErrorCode::InvalidReplicaAssignment);
+        return invalid("partitions should be a consecutive 0-based integer sequence".to_owned());
     }
     Ok(Placement::Manual(assignments.into_values().collect()))
+}
+
+/// Why a partition cannot have these replicas; `None` if it can.
+pub(super) fn assignment_fault(cluster: &Cluster, replicas: &[i32]) -> Option<String> {
+    let fault = "The manual partition assignment includes";
+    if replicas.is_empty() {
+        return Some(format!("{fault} an empty replica list."));
+    }
+    let mut seen = BTreeSet::new();
+    for id in replicas {
+        if cluster.node(*id).is_none() {
+            return Some(format!(
+                "{fault} broker {id}, but no such broker is registered."
+            ));
+        }
+        if !seen.insert(id) {
+            return Some(format!("{fault} the broker {id} more than once."));
+        }
+    }
+    None
 }
 
 fn describe(config: &TopicConfig) -> Vec<CreatableTopicConfigs> {

@@ -1,11 +1,12 @@
 //! DeleteTopics, by name or by id.
 
-use super::{Api, Context, Reply, Subject, text};
+use super::{Api, Context, Reply, Subject, text, words};
 use crate::cluster::Cluster;
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, TopicName};
 use milena_codec::ErrorCode;
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -23,12 +24,32 @@ impl Api for DeleteTopics {
         context: &Context,
         request: DeleteTopicsRequest,
     ) -> Reply<DeleteTopicsResponse> {
+        let topics = wanted(&request, context.api_version);
+        let times = |topic: &DeleteTopicState| {
+            let same = |other: &&DeleteTopicState| other.name.is_some() && other.name == topic.name;
+            topics.iter().filter(same).count()
+        };
+        let mut repeated = BTreeSet::new();
         let responses = context.shared.with(|cluster, _| {
-            let topics = wanted(&request, context.api_version);
-            topics
-                .into_iter()
-                .map(|topic| delete(cluster, &topic))
-                .collect()
+            if !cluster.settings.delete_topics {
+                let code = ErrorCode::TopicDeletionDisabled;
+                return topics
+                    .iter()
+                    .map(|topic| failed(topic, code, None))
+                    .collect();
+            }
+            let mut responses = Vec::new();
+            for topic in &topics {
+                if times(topic) > 1 {
+                    if repeated.insert(topic.name.clone()) {
+                        let code = ErrorCode::InvalidRequest;
+                        responses.push(failed(topic, code, Some("Duplicate topic name.")));
+                    }
+                } else {
+                    responses.push(delete(cluster, topic));
+                }
+            }
+            responses
         });
         Reply::Answer(DeleteTopicsResponse::default().with_responses(responses))
     }
@@ -39,7 +60,7 @@ impl Api for DeleteTopics {
         code: ErrorCode,
     ) -> DeleteTopicsResponse {
         let topics = wanted(request, api_version);
-        let refused = topics.iter().map(|topic| failed(topic, code));
+        let refused = topics.iter().map(|topic| failed(topic, code, None));
         DeleteTopicsResponse::default().with_responses(refused.collect())
     }
 
@@ -66,17 +87,28 @@ fn wanted(request: &DeleteTopicsRequest, api_version: i16) -> Vec<DeleteTopicSta
         .collect()
 }
 
-fn failed(topic: &DeleteTopicState, code: ErrorCode) -> DeletableTopicResult {
+fn failed(
+    topic: &DeleteTopicState,
+    code: ErrorCode,
+    message: Option<&str>,
+) -> DeletableTopicResult {
+    let message = message.map_or_else(|| words::message(code), str::to_owned);
     DeletableTopicResult::default()
         .with_name(topic.name.clone())
         .with_topic_id(topic.topic_id)
         .with_error_code(code.code())
-        .with_error_message(Some(text(&code.to_string())))
+        .with_error_message(Some(text(&message)))
 }
 
 fn delete(cluster: &mut Cluster, topic: &DeleteTopicState) -> DeletableTopicResult {
+    let invalid = |message| failed(topic, ErrorCode::InvalidRequest, Some(message));
     let found: Result<Arc<str>, ErrorCode> = match &topic.name {
-        Some(_) if !topic.topic_id.is_nil() => Err(ErrorCode::InvalidRequest),
+        Some(_) if !topic.topic_id.is_nil() => {
+            return invalid("You may not specify both topic name and topic id.");
+        }
+        None if topic.topic_id.is_nil() => {
+            return invalid("Neither topic name nor id were specified.");
+        }
         Some(name) => cluster
             .topic(name)
             .map(|(name, _)| Arc::clone(name))
@@ -88,13 +120,14 @@ fn delete(cluster: &mut Cluster, topic: &DeleteTopicState) -> DeletableTopicResu
     };
     let name = match found {
         Ok(name) => name,
-        Err(code) => return failed(topic, code),
+        Err(code) => return failed(topic, code, None),
     };
     let id = cluster
         .topic(&name)
         .map_or(topic.topic_id, |(_, topic)| topic.id);
     cluster.delete_topic(&name);
     DeletableTopicResult::default()
+        .with_error_message(None)
         .with_name(Some(TopicName(text(&name))))
         .with_topic_id(id)
 }

@@ -1,12 +1,11 @@
 //! DescribeConfigs: of topics, brokers and groups.
 
-use super::{Api, Context, Reply, text};
+use super::{Api, Context, Reply, text, words};
 use crate::cluster::Cluster;
 use crate::cluster::config::{
     BrokerConfigKey, BrokerConfigs, EFFECTS, Kind, Scope, Source, TOPIC_CONFIGS, TopicConfig,
     TopicConfigKey,
 };
-use crate::cluster::topics::is_legal_name;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
@@ -90,12 +89,12 @@ fn describe(
     let name = resource.resource_name.as_str();
     match resource.resource_type {
         TOPIC => {
-            if !is_legal_name(name) {
-                return Err((ErrorCode::InvalidTopicException, None));
+            if let Some(fault) = words::topic_name_fault(name) {
+                return Err((ErrorCode::InvalidTopicException, Some(fault)));
             }
             let (_, topic) = cluster
                 .topic(name)
-                .ok_or((ErrorCode::UnknownTopicOrPartition, None))?;
+                .ok_or((ErrorCode::UnknownTopicOrPartition, Some(String::new())))?;
             let configs = TOPIC_CONFIGS.iter().filter(|key| wanted(key.name));
             let described = configs.map(|key| of_topic(cluster, &topic.config, key, with_synonyms));
             Ok(described.collect())
@@ -162,6 +161,7 @@ fn of_topic(
         .with_value(Some(text(value)))
         .with_config_source(source as i8)
         .with_config_type(key.kind.id())
+        .with_documentation(None)
         .with_synonyms(if with_synonyms { synonyms } else { Vec::new() })
 }
 
@@ -200,6 +200,7 @@ fn of_broker(
             .with_value(value.as_deref().map(text))
             .with_config_source(source as i8)
             .with_config_type(key.kind.id())
+            .with_documentation(None)
             .with_is_sensitive(is_sensitive)
             .with_read_only(key.scope != Scope::Dynamic)
             .with_synonyms(if with_synonyms {

@@ -23,7 +23,7 @@ impl Api for AlterConfigs {
         let responses = context.shared.with(|cluster, _| {
             let resources = request.resources.iter();
             let responses = resources.map(|resource| {
-                let altered = alter(cluster, resource, request.validate_only);
+                let altered = alter(cluster, context.broker_id, resource, request.validate_only);
                 let (code, message) = altered.err().unwrap_or((ErrorCode::None, None));
                 response(resource, code, message)
             });
@@ -53,10 +53,16 @@ fn response(
 
 fn alter(
     cluster: &mut Cluster,
+    broker_id: i32,
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), (ErrorCode, Option<String>)> {
-    let current = Current::of(cluster, resource.resource_type, &resource.resource_name)?;
+    let current = Current::of(
+        cluster,
+        broker_id,
+        resource.resource_type,
+        &resource.resource_name,
+    )?;
     let mut changes: Vec<(String, Option<String>)> = current
         .set(cluster)
         .into_iter()

@@ -1,6 +1,7 @@
 //! CreatePartitions: more of them for a topic.
 
-use super::{Api, Context, Reply, Subject, text};
+use super::h19_create_topics::assignment_fault;
+use super::{Api, Context, Reply, Subject, text, words};
 use crate::cluster::Cluster;
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
@@ -23,7 +24,8 @@ impl Api for CreatePartitions {
             let topics = request.topics.iter();
             let results = topics.map(|topic| {
                 let created = create(cluster, topic, request.validate_only);
-                result(topic, created.err().unwrap_or(ErrorCode::None))
+                let (code, message) = created.err().unwrap_or((ErrorCode::None, None));
+                result(topic, code, message)
             });
             results.collect()
         });
@@ -36,7 +38,9 @@ impl Api for CreatePartitions {
         code: ErrorCode,
     ) -> CreatePartitionsResponse {
         let topics = request.topics.iter();
-        let results = topics.map(|topic| result(topic, code)).collect();
+        let results = topics
+            .map(|topic| result(topic, code, Some(words::message(code))))
+            .collect();
         CreatePartitionsResponse::default().with_results(results)
     }
 
@@ -49,24 +53,60 @@ impl Api for CreatePartitions {
     }
 }
 
-fn result(topic: &CreatePartitionsTopic, code: ErrorCode) -> CreatePartitionsTopicResult {
-    let message = (!code.is_none()).then(|| text(&code.to_string()));
+fn result(
+    topic: &CreatePartitionsTopic,
+    code: ErrorCode,
+    message: Option<String>,
+) -> CreatePartitionsTopicResult {
     CreatePartitionsTopicResult::default()
         .with_name(topic.name.clone())
         .with_error_code(code.code())
-        .with_error_message(message)
+        .with_error_message(message.as_deref().map(text))
 }
 
 fn create(
     cluster: &mut Cluster,
     topic: &CreatePartitionsTopic,
     validate_only: bool,
-) -> Result<(), ErrorCode> {
-    let assignments = topic.assignments.as_ref().map(|assignments| {
+) -> Result<(), (ErrorCode, Option<String>)> {
+    let name = topic.name.as_str();
+    let Some(existing) = cluster.topic(name).map(|(_, topic)| topic.partitions.len()) else {
+        return Err((ErrorCode::UnknownTopicOrPartition, None));
+    };
+    let existing = i32::try_from(existing).unwrap_or(i32::MAX);
+    if topic.count <= existing {
+        let message = if topic.count == existing {
+            format!("Topic already has {existing} partition(s).")
+        } else {
+            let count = topic.count;
+            format!(
+                "The topic {name} currently has {existing} partition(s); {count} would not be an increase."
+            )
+        };
+        return Err((ErrorCode::InvalidPartitions, Some(message)));
+    }
+    let assignments: Option<Vec<Vec<i32>>> = topic.assignments.as_ref().map(|assignments| {
         let replicas = assignments
             .iter()
             .map(|assignment| assignment.broker_ids.iter().map(|id| id.0).collect());
         replicas.collect()
     });
-    cluster.add_partitions(&topic.name, topic.count, assignments, validate_only)
+    if let Some(assignments) = &assignments {
+        let added = topic.count.saturating_sub(existing);
+        let fault = if i32::try_from(assignments.len()) == Ok(added) {
+            let mut faults = assignments.iter();
+            faults.find_map(|replicas| assignment_fault(cluster, replicas))
+        } else {
+            Some(format!(
+                "Attempted to add {added} additional partition(s), but only {} assignment(s) were specified.",
+                assignments.len()
+            ))
+        };
+        if let Some(fault) = fault {
+            return Err((ErrorCode::InvalidReplicaAssignment, Some(fault)));
+        }
+    }
+    cluster
+        .add_partitions(name, topic.count, assignments, validate_only)
+        .map_err(|code| (code, Some(words::message(code))))
 }

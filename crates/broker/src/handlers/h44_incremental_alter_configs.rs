@@ -31,7 +31,7 @@ impl Api for IncrementalAlterConfigs {
         let responses = context.shared.with(|cluster, _| {
             let resources = request.resources.iter();
             let responses = resources.map(|resource| {
-                let altered = alter(cluster, resource, request.validate_only);
+                let altered = alter(cluster, context.broker_id, resource, request.validate_only);
                 let none = (ErrorCode::None, None);
                 let (code, message) = altered.err().unwrap_or(none);
                 response(resource, code, message)
@@ -66,10 +66,16 @@ fn response(
 
 fn alter(
     cluster: &mut Cluster,
+    broker_id: i32,
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), (ErrorCode, Option<String>)> {
-    let current = Current::of(cluster, resource.resource_type, &resource.resource_name)?;
+    let current = Current::of(
+        cluster,
+        broker_id,
+        resource.resource_type,
+        &resource.resource_name,
+    )?;
     let mut changes = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for change in &resource.configs {
@@ -100,7 +106,7 @@ fn alter(
                 let before = current.value(cluster, name);
                 Some(listed(&before, value, operation == APPEND))
             }
-            _ => return Err((ErrorCode::InvalidRequest, None)),
+            _ => return Err((ErrorCode::UnknownServerError, None)),
         };
         changes.push((name.to_owned(), value));
     }
@@ -118,7 +124,12 @@ pub(super) enum Current {
 type Failed = (ErrorCode, Option<String>);
 
 impl Current {
-    pub(super) fn of(cluster: &Cluster, resource_type: i8, name: &str) -> Result<Self, Failed> {
+    pub(super) fn of(
+        cluster: &Cluster,
+        broker_id: i32,
+        resource_type: i8,
+        name: &str,
+    ) -> Result<Self, Failed> {
         match resource_type {
             TOPIC if cluster.topic(name).is_some() => Ok(Self::Topic(name.to_owned())),
             TOPIC => Err((
@@ -130,7 +141,9 @@ impl Current {
                 Ok(id) if cluster.node(id).is_some() => Ok(Self::Broker(Some(id))),
                 Ok(_) | Err(_) => Err((
                     ErrorCode::InvalidRequest,
-                    Some(format!("No such broker: {name}")),
+                    Some(format!(
+                        "Unexpected broker id, expected {broker_id}, but received {name}"
+                    )),
                 )),
             },
             _ => Err((

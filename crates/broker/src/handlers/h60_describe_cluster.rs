@@ -1,6 +1,6 @@
 //! DescribeCluster: the brokers.
 
-use super::{Api, Context, Reply, broker, text};
+use super::{Api, Context, Reply, broker, text, words};
 use crate::cluster::nodes::Condition;
 use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use kafka_protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
@@ -39,6 +39,13 @@ impl Api for DescribeCluster {
             });
             DescribeClusterResponse::default()
                 .with_endpoint_type(BROKERS)
+                .with_cluster_authorized_operations(
+                    if request.include_cluster_authorized_operations {
+                        words::CLUSTER_OPERATIONS
+                    } else {
+                        i32::MIN
+                    },
+                )
                 .with_cluster_id(text(&cluster.settings.cluster_id))
                 .with_controller_id(broker(cluster.controller()))
                 .with_brokers(brokers.collect())

@@ -62,7 +62,10 @@ fn failed(id: &GroupId, code: ErrorCode) -> DescribedGroup {
     DescribedGroup::default()
         .with_group_id(id.clone())
         .with_error_code(code.code())
-        .with_error_message(Some(text(&code.to_string())))
+        .with_error_message(match code {
+            ErrorCode::GroupIdNotFound => Some(text(&format!("Group {} not found.", id.as_str()))),
+            _ => None,
+        })
 }
 
 fn describe(
@@ -71,6 +74,9 @@ fn describe(
     id: &GroupId,
     now: Time,
 ) -> Result<DescribedGroup, ErrorCode> {
+    if id.is_empty() {
+        return Err(ErrorCode::InvalidGroupId);
+    }
     let seat = cluster.seat(CoordinatorKind::Group, id);
     seat.check(broker_id, now)?;
     let Some(Group::Consumer(group)) = cluster.groups.group(id) else {

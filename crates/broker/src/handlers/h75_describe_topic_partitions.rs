@@ -1,7 +1,8 @@
 //! DescribeTopicPartitions: topics a page at a time.
 
-use super::{Api, Context, Reply, Subject, broker, text};
+use super::{Api, Context, Reply, Subject, broker, text, words};
 use crate::cluster::Cluster;
+use crate::cluster::topics::is_legal_name;
 use kafka_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
@@ -66,6 +67,7 @@ impl Api for DescribeTopicPartitions {
 
 fn failed(name: &str, code: ErrorCode) -> DescribeTopicPartitionsResponseTopic {
     DescribeTopicPartitionsResponseTopic::default()
+        .with_topic_authorized_operations(words::TOPIC_OPERATIONS)
         .with_error_code(code.code())
         .with_name(Some(TopicName(text(name))))
 }
@@ -87,7 +89,12 @@ fn page<'a>(
             break;
         }
         let Some((_, topic)) = cluster.topic(name) else {
-            topics.push(failed(name, ErrorCode::UnknownTopicOrPartition));
+            let code = if is_legal_name(name) {
+                ErrorCode::UnknownTopicOrPartition
+            } else {
+                ErrorCode::InvalidTopicException
+            };
+            topics.push(failed(name, code));
             continue;
         };
         let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
@@ -99,6 +106,7 @@ fn page<'a>(
         topics.push(
             DescribeTopicPartitionsResponseTopic::default()
                 .with_name(Some(TopicName(text(name))))
+                .with_topic_authorized_operations(words::TOPIC_OPERATIONS)
                 .with_topic_id(topic.id)
                 .with_partitions(partitions),
         );

@@ -43,6 +43,7 @@ mod h69_consumer_group_describe;
 mod h74_list_config_resources;
 mod h75_describe_topic_partitions;
 mod waiting;
+mod words;
 
 use crate::cluster::Cluster;
 use crate::cluster::nodes::ListenerIndex;

@@ -7,6 +7,7 @@
 //! MILENA_DIFFERENTIAL_SEED=42 cargo test -p milena-protocol-tests --test kafka differential
 //! ```
 
+mod admin;
 mod answers;
 mod generator;
 mod measured;

@@ -65,13 +65,27 @@ fn parse(line: &'static str) -> Option<BrokerConfigKey> {
 
 /// The settings of all brokers. Those that topics follow, and those in `apply`, take effect; the others are kept and
 /// returned.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct BrokerConfigs {
     at_start: BTreeMap<&'static str, String>,
     /// Altered while running, for all brokers.
     of_all: BTreeMap<&'static str, String>,
     /// Altered while running, for single brokers.
     of_one: BTreeMap<i32, BTreeMap<&'static str, String>>,
+}
+
+/// Kafka 4.1 and later write this one into the cluster's metadata when they format it, so that it is the same on all
+/// brokers (KIP-966).
+const OF_THE_CLUSTER: &str = "min.insync.replicas";
+
+impl Default for BrokerConfigs {
+    fn default() -> Self {
+        Self {
+            at_start: BTreeMap::new(),
+            of_all: BTreeMap::from([(OF_THE_CLUSTER, "1".to_owned())]),
+            of_one: BTreeMap::new(),
+        }
+    }
 }
 
 impl BrokerConfigs {
@@ -111,6 +125,9 @@ impl BrokerConfigs {
     pub(crate) fn set_at_start(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
         let key = Self::check(name, value)?;
         self.at_start.insert(key.name, value.to_owned());
+        if key.name == OF_THE_CLUSTER {
+            self.of_all.insert(key.name, value.to_owned());
+        }
         Ok(())
     }
 
@@ -182,11 +199,19 @@ impl BrokerConfigs {
 
     /// What topics without a value of their own follow, by their names for it.
     pub(crate) fn topic_defaults(&self) -> TopicDefaults {
-        let set = |name: &str| self.of_all.get(name).or_else(|| self.at_start.get(name));
-        let mut defaults: TopicDefaults = TOPIC_CONFIGS
-            .iter()
-            .filter_map(|key| Some((key.name, set(key.broker_name?)?.clone())))
-            .collect();
+        let set = |name: &str| {
+            let of_all = self
+                .of_all
+                .get(name)
+                .zip(Some(Source::DynamicDefaultBroker));
+            of_all.or_else(|| self.at_start.get(name).zip(Some(Source::StaticBroker)))
+        };
+        let mut defaults = TopicDefaults::new();
+        for key in TOPIC_CONFIGS {
+            if let Some((value, source)) = key.broker_name.and_then(set) {
+                defaults.insert(key.name, (value.clone(), source));
+            }
+        }
         // The same in greater units, which give way to smaller ones.
         for (name, greater) in [
             (
@@ -197,12 +222,14 @@ impl BrokerConfigs {
             ("segment.jitter.ms", &[("log.roll.jitter.hours", 3600)]),
         ] {
             let scaled = greater.iter().find_map(|(greater, seconds)| {
-                let number: i64 = set(greater)?.trim().parse().ok()?;
+                let (value, source) = set(greater)?;
+                let number: i64 = value.trim().parse().ok()?;
                 let millis = number.saturating_mul(*seconds).saturating_mul(1000);
-                Some(if number < 0 { -1 } else { millis })
+                Some((if number < 0 { -1 } else { millis }, source))
             });
-            if let Some(millis) = scaled {
-                defaults.entry(name).or_insert_with(|| millis.to_string());
+            if let Some((millis, source)) = scaled {
+                let millis = (millis.to_string(), source);
+                defaults.entry(name).or_insert(millis);
             }
         }
         defaults
@@ -238,18 +265,18 @@ mod tests {
     fn topics_follow_the_smallest_unit_that_is_set() {
         let mut configs = BrokerConfigs::default();
         configs.set_at_start("log.retention.hours", "2").unwrap();
-        assert_eq!(configs.topic_defaults()["retention.ms"], "7200000");
+        assert_eq!(configs.topic_defaults()["retention.ms"].0, "7200000");
         configs.set_at_start("log.retention.minutes", "1").unwrap();
-        assert_eq!(configs.topic_defaults()["retention.ms"], "60000");
+        assert_eq!(configs.topic_defaults()["retention.ms"].0, "60000");
         configs.set_at_start("log.retention.ms", "5").unwrap();
-        assert_eq!(configs.topic_defaults()["retention.ms"], "5");
+        assert_eq!(configs.topic_defaults()["retention.ms"].0, "5");
     }
 
     #[test]
     fn a_setting_that_is_not_dynamic_is_not_altered() {
         let mut configs = BrokerConfigs::default();
         configs.alter(None, "log.retention.ms", Some("7")).unwrap();
-        assert_eq!(configs.topic_defaults()["retention.ms"], "7");
+        assert_eq!(configs.topic_defaults()["retention.ms"].0, "7");
         configs.alter(None, "log.retention.ms", None).unwrap();
         assert_eq!(configs.topic_defaults().get("retention.ms"), None);
         let refused = configs.alter(Some(1), "num.partitions", Some("7"));
