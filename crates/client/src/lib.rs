@@ -60,6 +60,7 @@ mod runtime;
 mod sync;
 mod transaction;
 pub mod transport;
+mod types;
 
 pub use admin::Admin;
 pub use client::Client;
@@ -68,15 +69,15 @@ pub use config::{
     DeliveryGuarantee, Partitioner, ProducerBuilder, ProducerConfig, Standalone,
     TransactionalProducerConfig,
 };
-pub use consumer::{Consumer, IsolationLevel, OffsetReset, TopicPartition};
+pub use consumer::Consumer;
 pub use error::{Cause, Error, Recovery, Report, recovery_of};
 pub use milena_codec::{ApiKey, Compression, ErrorCode, HeaderToWrite, Limits};
 pub use milena_connection::{BrokerAddress, Connector, TcpConnector};
 pub use producer::{Delivery, Producer, Record, RecordMetadata};
-pub use transaction::{
-    GroupMember, GroupMetadata, OffsetToCommit, Transaction, TransactionOutcome,
-    TransactionalProducer,
-};
 #[cfg(feature = "two-phase-commit")]
 pub use transaction::{ParsePreparedTransactionError, PreparedTransaction};
+pub use transaction::{Transaction, TransactionOutcome, TransactionalProducer};
+pub use types::{
+    GroupMember, GroupMetadata, IsolationLevel, OffsetReset, OffsetToCommit, TopicPartition,
+};
 pub use uuid::Uuid;

@@ -9,7 +9,7 @@ use super::client::{
 use super::error::Rejections;
 use super::setting::{Named, Setting, SettingNames, Shown};
 use super::{ConfigError, DeliveryGuarantee};
-use crate::consumer::{IsolationLevel, OffsetReset};
+use crate::types::{IsolationLevel, OffsetReset};
 
 /// Checked settings of a [`Consumer`](crate::consumer::Consumer).
 ///

@@ -343,7 +343,7 @@ fn a_level_reaches_its_own_codec_only() {
 
 #[test]
 fn a_consumers_build_names_the_setting_that_cannot_work() {
-    use crate::consumer::IsolationLevel::ReadUncommitted;
+    use crate::types::IsolationLevel::ReadUncommitted;
     type Change = fn(ConsumerBuilder) -> ConsumerBuilder;
     let table: &[(&str, Change)] = &[
         ("fetch_bytes_min", |b| b.fetch_bytes_min(0)),

@@ -15,12 +15,13 @@ use super::fetch::machine::{Machine, NotAssigned, Settings};
 use super::fetch::partition::Partition;
 use super::offsets;
 use super::opening::open;
+use super::position::ResetTarget;
 use super::records::Records;
-use super::types::{NextOffset, OffsetAndTimestamp, Position, ResetTarget, TopicPartition};
 use crate::client::Client;
 use crate::config::ConsumerConfig;
 use crate::error::Error;
 use crate::runtime::{self, after, now};
+use crate::types::{NextOffset, OffsetAndTimestamp, Position, TopicPartition};
 
 /// Reads records from partitions that the application assigns itself.
 ///

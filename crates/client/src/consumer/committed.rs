@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use super::driver::Shared;
 use super::offsets::LOOKUP_MAX;
-use super::types::{NextOffset, TopicPartition};
 use crate::error::Error;
 use crate::runtime::now;
+use crate::types::{NextOffset, TopicPartition};
 
 /// The first version that can ask for stable offsets only; older ones could answer with offsets that an
 /// open transaction is about to replace (G-70, L-3).

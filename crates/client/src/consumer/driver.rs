@@ -25,11 +25,11 @@ use super::fetch::lookup::{ResetPlan, ValidationPlan};
 use super::fetch::machine::{Machine, MetadataView, PartitionView};
 use super::fetch::wire;
 use super::position::Leader;
-use super::types::TopicPartition;
 use crate::config::ConsumerConfig;
 use crate::error::Error;
 use crate::runtime::now;
 use crate::sync::lock;
+use crate::types::TopicPartition;
 
 /// How long the sessions at the brokers get to be closed.
 const SESSION_CLOSE_MAX: Duration = Duration::from_secs(1);

@@ -24,14 +24,14 @@ mod position;
 mod records;
 #[cfg(any(test, feature = "_fuzzing"))]
 mod test_log;
-mod types;
+
 mod unpack;
 mod visibility;
 
+pub use crate::types::{
+    IsolationLevel, NextOffset, OffsetAndTimestamp, OffsetReset, Position, TopicPartition,
+};
 pub use api::Consumer;
 pub use milena_codec::record::{Header, Headers};
 pub use milena_codec::{ProducerIdentity, TimestampType};
 pub use records::{BatchIter, ConsumedBatch, ConsumedRecord, Iter, Records};
-pub use types::{
-    IsolationLevel, NextOffset, OffsetAndTimestamp, OffsetReset, Position, TopicPartition,
-};

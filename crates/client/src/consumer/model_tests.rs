@@ -15,9 +15,9 @@ use super::fetch::operations;
 use super::opening::open;
 use super::records::ConsumedRecord;
 use super::test_log::{Log, Outcome};
-use super::types::{IsolationLevel, NextOffset, Position};
 use super::unpack::unpack;
 use super::visibility::Filter;
+use crate::types::{IsolationLevel, NextOffset, Position};
 
 #[derive(Clone, Debug)]
 enum Op {

@@ -12,9 +12,10 @@ use super::driver::Shared;
 use super::fetch::errors::{LookupAction, list_offsets_action};
 use super::fetch::lookup::OffsetAnswer;
 use super::fetch::wire;
-use super::types::{OffsetAndTimestamp, ResetTarget, TopicPartition};
+use super::position::ResetTarget;
 use crate::error::Error;
 use crate::runtime::now;
+use crate::types::{OffsetAndTimestamp, TopicPartition};
 
 /// How long one lookup may take with all its repetitions: Kafka's `default.api.timeout.ms`.
 pub(super) const LOOKUP_MAX: Duration = Duration::from_secs(60);

@@ -10,8 +10,8 @@ use super::fetch::deliver::{Taken, TakenBatch};
 use super::fetch::fault::Fault;
 use super::fetch::machine::Machine;
 use super::records::Records;
-use super::types::{NextOffset, TopicPartition};
 use super::unpack::{End, unpack};
+use crate::types::{NextOffset, TopicPartition};
 
 /// What came of the batches of one poll.
 #[derive(Debug, Default)]

@@ -18,7 +18,52 @@
 //! the epoch of the record before it and the leader is known. Only `Fetching` fetches or
 //! delivers.
 
-use super::types::{NextOffset, ResetTarget};
+use crate::types::{NextOffset, OffsetReset};
+
+/// What ListOffsets is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ResetTarget {
+    Earliest,
+    Latest,
+    /// Milliseconds since the epoch.
+    Timestamp(i64),
+    /// The end, to search for this time afterwards: asked in this order, a record that is written
+    /// between the two questions is found by the second.
+    EndBeforeTime(i64),
+    /// The time, or the end as it was before the search.
+    TimeOrEnd {
+        time: i64,
+        end: i64,
+    },
+}
+
+impl ResetTarget {
+    /// The target of a reset by this policy; `None` if it is an error.
+    pub(crate) const fn by(reset: OffsetReset) -> Option<Self> {
+        match reset {
+            OffsetReset::Earliest => Some(Self::Earliest),
+            OffsetReset::Latest => Some(Self::Latest),
+            OffsetReset::Error => None,
+        }
+    }
+
+    /// The target's number in the timestamp field of ListOffsets.
+    pub(crate) const fn timestamp(self) -> i64 {
+        match self {
+            Self::Earliest => -2,
+            Self::Latest | Self::EndBeforeTime(_) => -1,
+            Self::Timestamp(time) | Self::TimeOrEnd { time, .. } => time,
+        }
+    }
+
+    /// The target before anything of it was found.
+    pub(crate) const fn anew(self) -> Self {
+        match self {
+            Self::TimeOrEnd { time, .. } => Self::EndBeforeTime(time),
+            Self::Earliest | Self::Latest | Self::Timestamp(_) | Self::EndBeforeTime(_) => self,
+        }
+    }
+}
 
 /// A partition's leader and its term, as metadata tells them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

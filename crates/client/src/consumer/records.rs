@@ -7,8 +7,8 @@ use milena_codec::record::{Headers, RecordIter};
 use milena_codec::{Batch, ProducerIdentity, TimestampType};
 
 use super::fetch::batches::leader_epoch;
-use super::types::{NextOffset, TopicPartition};
-use crate::transaction::OffsetToCommit;
+use crate::types::OffsetToCommit;
+use crate::types::{NextOffset, TopicPartition};
 
 /// The records of one poll, in order within each partition.
 ///

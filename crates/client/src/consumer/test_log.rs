@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use milena_codec::ProducerId;
 
-use super::types::IsolationLevel;
 use super::visibility::AbortedTransaction;
+use crate::types::IsolationLevel;
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use milena_codec::{Batch, BatchError, Limits, Records};
 
 use super::fetch::batches::{Buffered, leader_epoch};
 use super::fetch::fault::Fault;
-use super::types::NextOffset;
+use crate::types::NextOffset;
 
 /// The records of one batch that a poll gives out.
 #[derive(Debug)]

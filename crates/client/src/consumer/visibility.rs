@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use milena_codec::ProducerId;
 
-use super::types::IsolationLevel;
+use crate::types::IsolationLevel;
 
 /// One entry of the list by which a broker explains which of the returned data was aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

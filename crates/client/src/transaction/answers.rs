@@ -13,8 +13,8 @@ use super::request::{Api, CoordinatorKind, Event, Initialized, NotSent, Reply};
 use super::state::{Direction, Operation, Phase, Step};
 use super::two_phase::{Missing, TwoPhase};
 use super::version::TransactionVersion;
-use crate::consumer::TopicPartition;
 use crate::error::Error;
+use crate::types::TopicPartition;
 
 impl TransactionMachine {
     /// FindCoordinator: the broker id of the coordinator of this kind (T-20 to T-23).

@@ -21,13 +21,13 @@ use milena_connection::{
     CallError, CallOptions, Cluster, ConnectionKind, CoordinatorKind as Kind, NotSentCause, Target,
 };
 
-use crate::consumer::TopicPartition;
 use crate::error::Error;
 use crate::runtime::now;
+use crate::types::{GroupMetadata, OffsetToCommit, TopicPartition};
 
 use super::{
-    Api, Call, CoordinatorKind, DescribedState, DescribedTransaction, Direction, GroupMetadata,
-    Initialized, NotSent, OffsetToCommit, Reply, Request, TransactionMachine, TwoPhase,
+    Api, Call, CoordinatorKind, DescribedState, DescribedTransaction, Direction, Initialized,
+    NotSent, Reply, Request, TransactionMachine, TwoPhase,
 };
 
 /// An answer, by request.

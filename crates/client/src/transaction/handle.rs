@@ -6,7 +6,7 @@ use std::time::Duration;
 use milena_connection::{Connector, TcpConnector};
 
 use super::session::{Answer, Request, Transacting, outcome_not_asked};
-use super::{GroupMetadata, OffsetToCommit, TransactionConfig, TwoPhase};
+use super::{TransactionConfig, TwoPhase};
 use crate::client::Client;
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
@@ -15,6 +15,7 @@ use crate::producer::core::Core;
 use crate::producer::driver::Command;
 use crate::producer::{Delivery, Record};
 use crate::runtime;
+use crate::types::{GroupMetadata, OffsetToCommit};
 
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

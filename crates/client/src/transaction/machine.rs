@@ -11,13 +11,14 @@ use milena_codec::ProducerIdentity;
 
 use super::open::{OffsetsJob, OpenTransaction};
 use super::pause::Pause;
-use super::request::{Api, Event, GroupMetadata, OffsetToCommit};
+use super::request::{Api, Event};
 use super::retry::{Pace, Retry};
 use super::state::{Attachment, Close, Direction, Operation, Phase, State, Step};
 use super::two_phase::TwoPhase;
 use super::version::{ClusterFacts, TransactionVersion};
-use crate::consumer::TopicPartition;
 use crate::error::Error;
+use crate::types::TopicPartition;
+use crate::types::{GroupMetadata, OffsetToCommit};
 
 /// What does not change in the life of the machine.
 #[derive(Clone, Debug)]

@@ -103,7 +103,7 @@ pub(crate) use request::{
     Api, BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event,
     Initialized, MaySend, NotSent, Output, Reply, Request, SenderStatus,
 };
-pub use request::{GroupMember, GroupMetadata, OffsetToCommit};
+
 #[cfg(test)]
 pub(crate) use state::Attachment;
 pub(crate) use state::{Close, Direction, Operation, State};

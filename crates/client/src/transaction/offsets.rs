@@ -9,8 +9,8 @@ use super::errors::{self, Verdict};
 use super::machine::TransactionMachine;
 use super::request::{Api, NotSent, Reply};
 use super::state::Phase;
-use crate::consumer::TopicPartition;
 use crate::error::Error;
+use crate::types::TopicPartition;
 
 impl TransactionMachine {
     /// TxnOffsetCommit: each partition's code. A request that was refused as a whole counts as refused

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use milena_codec::ProducerIdentity;
 
-use super::request::{GroupMetadata, OffsetToCommit};
 use super::version::TransactionVersion;
-use crate::consumer::TopicPartition;
+use crate::types::TopicPartition;
+use crate::types::{GroupMetadata, OffsetToCommit};
 
 /// The open transaction. Its default is one in which nothing has happened.
 #[derive(Clone, Debug, Default)]

@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use milena_codec::{ApiKey, ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
 
 use self::watch::Seen;
-use super::request::{GroupMember, GroupMetadata, OffsetToCommit};
 use super::{
     BatchOutcome, Close, ClusterFacts, MaySend, Operation, Output, Request, SenderStatus, State,
     TransactionConfig, TransactionMachine, TwoPhase,
 };
-use crate::consumer::TopicPartition;
 use crate::error::Error;
+use crate::types::TopicPartition;
+use crate::types::{GroupMember, GroupMetadata, OffsetToCommit};
 
 /// A longer run finds no more, and takes longer.
 const OPERATIONS_MAX: usize = 600;

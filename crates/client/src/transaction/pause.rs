@@ -13,7 +13,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::consumer::TopicPartition;
+use crate::types::TopicPartition;
 
 /// The pause of one producer, and what it learns from.
 #[derive(Clone, Debug)]

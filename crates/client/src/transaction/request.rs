@@ -8,53 +8,8 @@ use milena_codec::{ApiKey, ErrorCode, ProducerIdentity};
 
 use super::state::{Direction, Operation};
 use super::two_phase::TwoPhase;
-use crate::consumer::TopicPartition;
 use crate::error::Error;
-
-/// An offset to commit with the transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OffsetToCommit {
-    /// The partition that was consumed.
-    pub partition: TopicPartition,
-    /// The offset of the *next* record to process (T-55), from 0.
-    pub offset: i64,
-    /// The leader epoch of the record before it, where known.
-    pub leader_epoch: Option<i32>,
-    /// Words of the application's, kept with the offset; at most 4,096 bytes by the broker's default.
-    pub metadata: Option<Arc<str>>,
-}
-
-/// The consumer whose offsets are committed, as it is at the moment of the call (T-56).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupMetadata {
-    /// The group whose offsets are committed.
-    pub group_id: Arc<str>,
-    /// `None` commits without a check of membership: a zombie of the group is not shut out.
-    pub member: Option<GroupMember>,
-}
-
-impl GroupMetadata {
-    /// A group without members, for partitions that the application assigns itself.
-    ///
-    /// Nothing but the transactional id then shuts out a zombie (T-56): give each set of partitions one.
-    pub fn unmanaged(group_id: impl Into<Arc<str>>) -> Self {
-        Self {
-            group_id: group_id.into(),
-            member: None,
-        }
-    }
-}
-
-/// A member of a group in one of its terms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupMember {
-    /// The member's id, as the coordinator gave it.
-    pub member_id: Arc<str>,
-    /// The classic generation or the KIP-848 member epoch.
-    pub generation_or_member_epoch: i32,
-    /// The name of a static member's seat.
-    pub group_instance_id: Option<Arc<str>>,
-}
+use crate::types::{GroupMetadata, OffsetToCommit, TopicPartition};
 
 /// The requests of a transactional id, by name only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,8 +9,8 @@ use super::machine::TransactionMachine;
 use super::request::{BatchOutcome, MaySend};
 use super::state::{Direction, Phase, Step};
 use super::version::TransactionVersion;
-use crate::consumer::TopicPartition;
 use crate::error::Error;
+use crate::types::TopicPartition;
 
 impl TransactionMachine {
     /// A batch of the transaction failed for good, for `cause` (P-54). To be told before the batch stops

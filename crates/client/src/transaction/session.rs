@@ -12,14 +12,14 @@ use super::calls::{self, Answered, Performed};
 #[cfg(feature = "two-phase-commit")]
 use super::prepared::PreparedTransaction;
 use super::{
-    BatchOutcome, Call, Close, ClusterFacts, Event, GroupMetadata, MaySend, OffsetToCommit,
-    Operation, Output, SenderStatus, State, TransactionConfig, TransactionMachine,
+    BatchOutcome, Call, Close, ClusterFacts, Event, MaySend, Operation, Output, SenderStatus,
+    State, TransactionConfig, TransactionMachine,
 };
-use crate::consumer::TopicPartition;
 use crate::error::Error;
 use crate::producer::failure::Failure;
 use crate::producer::machine::{Gate, PartitionId, Passage};
 use crate::producer::queue::{PartitionQueue, Shared};
+use crate::types::{GroupMetadata, OffsetToCommit, TopicPartition};
 
 /// Where an answer goes.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, Error>>;

@@ -6,7 +6,7 @@ use super::super::consumer::{ConsumerBuilder, ConsumerSettings};
 use super::super::setting::Shown;
 use super::without_setting::Reader;
 use super::{ConfigError, FromProperties, Property, read};
-use crate::consumer::{IsolationLevel, OffsetReset};
+use crate::types::{IsolationLevel, OffsetReset};
 
 impl ConsumerBuilder {
     /// A builder from `(key, value)` pairs with the keys of the Java client or librdkafka, such as those of

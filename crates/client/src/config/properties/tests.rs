@@ -451,7 +451,7 @@ fn consumer(pairs: &[(&str, &str)]) -> Result<(ConsumerConfig, Vec<String>), Con
 
 #[test]
 fn a_consumer_takes_java_and_librdkafka_names() {
-    use crate::consumer::{IsolationLevel, OffsetReset};
+    use crate::types::{IsolationLevel, OffsetReset};
     type Holds = fn(&ConsumerConfig) -> bool;
     let table: &[(&[&str], &str, Holds)] = &[
         (&["isolation.level"], "read_uncommitted", |c| {

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use milena_codec::ErrorCode;
 
-use super::super::types::TopicPartition;
+use super::super::position::ResetTarget;
 use super::batches::Reading;
 use super::errors::{FetchAction, fetch_action};
 use super::fault::{Fault, Request};
 use super::machine::{Asked, Exchange, Machine};
 use super::partition::{Origin, PreferredReplica, Retry, Watermarks};
 use super::session::{Answer, Refused};
+use crate::types::TopicPartition;
 
 /// A Fetch answer, its records already read.
 #[derive(Debug)]
@@ -188,7 +189,7 @@ impl Machine {
         if !partition.buffer.is_empty() {
             return self.back_off(now, name);
         }
-        match self.settings.offset_reset.target() {
+        match ResetTarget::by(self.settings.offset_reset) {
             Some(target) => {
                 partition.position.await_reset(target);
                 partition.restart(generation);

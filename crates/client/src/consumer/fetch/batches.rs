@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use milena_codec::{Batch, BatchError, Batches, ControlRecord, Records, Tail};
 
-use super::super::types::NextOffset;
 use super::super::visibility::{BatchHead, Content, Filter, Verdict};
 use super::fault::Fault;
+use crate::types::NextOffset;
 
 /// A batch that waits for the application.
 #[derive(Clone, Debug)]
@@ -165,8 +165,8 @@ pub(crate) fn leader_epoch(batch: &Batch) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::super::super::test_log::{Log, Outcome, RawBatch};
-    use super::super::super::types::IsolationLevel;
     use super::*;
+    use crate::types::IsolationLevel;
 
     fn read_committed(records: Vec<u8>, fetch_offset: i64) -> Reading {
         let filter = Filter::new(IsolationLevel::ReadCommitted, []);

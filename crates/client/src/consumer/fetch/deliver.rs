@@ -1,9 +1,9 @@
 //! The application's side: what a poll takes out of the machine.
 
-use super::super::types::{NextOffset, TopicPartition};
 use super::batches::Buffered;
 use super::fault::Fault;
 use super::machine::Machine;
+use crate::types::{NextOffset, TopicPartition};
 
 /// One batch on its way to the application.
 #[derive(Debug)]

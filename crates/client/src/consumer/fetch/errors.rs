@@ -149,7 +149,7 @@ mod tests {
         OFFSET_NOT_AVAILABLE           | Refresh { replica: true }  | Refresh | Refresh
         UNKNOWN_TOPIC_ID               | Refresh { replica: false } | Report  | Refresh
         INCONSISTENT_TOPIC_ID          | Refresh { replica: false } | Report  | Refresh
-        121 others: only Report
+        124 others: only Report
         ");
     }
 }

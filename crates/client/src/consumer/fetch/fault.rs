@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use milena_codec::{ApiKey, BatchError, ErrorCode};
 
-use super::super::types::TopicPartition;
 use crate::error::Error;
+use crate::types::TopicPartition;
 
 /// Why nothing more comes of a partition for now. The application is told by poll, after everything
 /// that was read before, and the other partitions go on.

@@ -8,7 +8,6 @@ use milena_codec::ErrorCode;
 use uuid::Uuid;
 
 use super::super::position::Leader;
-use super::super::types::{IsolationLevel, NextOffset, Position, TopicPartition};
 use super::super::visibility::{AbortedTransaction, Filter};
 use super::answer::{FetchAnswer, PartitionAnswer};
 use super::batches::{self, Reading};
@@ -19,6 +18,7 @@ use super::machine::{
     FetchPlan, FetchSupport, Machine, MetadataView, PartitionView, Settings, Work,
 };
 use super::partition::Watermarks;
+use crate::types::{IsolationLevel, NextOffset, Position, TopicPartition};
 
 pub(crate) use super::operations::{WAIT, settings};
 

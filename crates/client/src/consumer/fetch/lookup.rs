@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use milena_codec::ErrorCode;
 
+use super::super::position::ResetTarget;
 use super::super::position::{EpochEnd, FetchPosition, FetchState, Validation};
-use super::super::types::{ResetTarget, TopicPartition};
 use super::errors::{LookupAction, epoch_end_action, list_offsets_action};
 use super::fault::{Fault, Request};
 use super::machine::{Machine, Work};
 use super::partition::Retry;
+use crate::types::TopicPartition;
 
 /// A ListOffsets to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,7 +220,7 @@ impl Machine {
 
     fn handle_validation(&mut self, question: &ValidationQuestion, end: EpochEnd) {
         let generation = self.next_generation();
-        let policy = self.settings.offset_reset.target();
+        let policy = ResetTarget::by(self.settings.offset_reset);
         let Some(partition) = self.partitions.get_mut(&question.name) else {
             return;
         };

@@ -22,13 +22,14 @@ use milena_codec::ErrorCode;
 use uuid::Uuid;
 
 use super::super::contact::Whom;
+use super::super::position::ResetTarget;
 use super::super::position::{FetchState, Leader};
-use super::super::types::{IsolationLevel, OffsetReset, Position, ResetTarget, TopicPartition};
 use super::backoff::Backoff;
 use super::fault::Fault;
 use super::lookup::{ResetPlan, ValidationPlan};
 use super::partition::{Origin, Partition, Retry};
 use super::session::{Plan, Session, Want};
+use crate::types::{IsolationLevel, OffsetReset, Position, TopicPartition};
 
 /// The settings that decide anything here.
 #[derive(Clone, Debug)]
@@ -410,7 +411,7 @@ impl Machine {
                     partition.unknown_since = None;
                     partition.replicas.clone_from(replicas);
                     complete &= leader.broker.is_some();
-                    let policy = self.settings.offset_reset.target();
+                    let policy = ResetTarget::by(self.settings.offset_reset);
                     if partition.on_leader(*topic_id, *leader, generation, policy) {
                         self.enqueue(&name);
                     }
@@ -467,7 +468,7 @@ impl Machine {
 
     /// Partitions in their first state get a place to start from.
     fn settle_initialising(&mut self) {
-        let target = self.settings.offset_reset.target();
+        let target = ResetTarget::by(self.settings.offset_reset);
         let mut faulted = Vec::new();
         for partition in self.partitions.values_mut() {
             if partition.position.state() != FetchState::Initialising {

@@ -20,13 +20,14 @@ use milena_codec::Limits;
 use uuid::Uuid;
 
 use super::super::opening::open;
+use super::super::position::ResetTarget;
 use super::super::position::{FetchState, Leader};
 use super::super::test_log::{Log, Outcome};
-use super::super::types::{IsolationLevel, OffsetReset, Position, ResetTarget, TopicPartition};
 use super::backoff::Backoff;
 use super::fault::Fault;
 use super::lookup::{ResetPlan, ValidationPlan};
 use super::machine::{FetchPlan, FetchSupport, Machine, MetadataView, PartitionView, Settings};
+use crate::types::{IsolationLevel, OffsetReset, Position, TopicPartition};
 
 /// A longer run finds no more, and takes longer.
 const OPERATIONS_MAX: usize = 400;

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use milena_codec::ErrorCode;
 use uuid::Uuid;
 
+use super::super::position::ResetTarget;
 use super::super::position::{FetchState, Leader, Position};
-use super::super::types::{IsolationLevel, NextOffset, ResetTarget, TopicPartition};
 use super::batches::{Buffered, Reading};
 use super::fault::{Fault, Request};
 use super::machine::AskedPartition;
 use super::session::Want;
+use crate::types::{IsolationLevel, NextOffset, TopicPartition};
 
 /// The ends of a partition's log as the last answer told them; unknown until then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

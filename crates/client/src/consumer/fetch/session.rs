@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 use milena_codec::ErrorCode;
 use uuid::Uuid;
 
-use super::super::types::TopicPartition;
+use crate::types::TopicPartition;
 
 /// What is asked of one partition; the session repeats it only when it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

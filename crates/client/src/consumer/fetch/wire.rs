@@ -19,7 +19,7 @@ use milena_codec::{ErrorCode, ProducerId};
 use uuid::Uuid;
 
 use super::super::position::EpochEnd;
-use super::super::types::{IsolationLevel, ResetTarget, TopicPartition};
+use super::super::position::ResetTarget;
 use super::super::visibility::{AbortedTransaction, Filter};
 use super::answer::{FetchAnswer, PartitionAnswer};
 use super::batches::{self, Reading};
@@ -28,6 +28,7 @@ use super::machine::{Asked, FetchPlan, FetchSupport};
 use super::partition::Watermarks;
 use super::session::SESSIONLESS;
 use crate::config::ConsumerConfig;
+use crate::types::{IsolationLevel, TopicPartition};
 
 /// The versions of Fetch spoken here: 4 is the first with transactions, 18 Kafka 4.3.1's last.
 pub(crate) const FETCH_VERSIONS: std::ops::RangeInclusive<i16> = 4..=18;

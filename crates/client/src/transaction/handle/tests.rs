@@ -7,10 +7,10 @@ use milena_connection::test_support::Network;
 
 use super::*;
 use crate::config::ProducerBuilder;
-use crate::consumer::TopicPartition;
 use crate::producer::driver::Driver;
 use crate::transaction::TransactionVersion;
 use crate::transaction::tests::Txn;
+use crate::types::TopicPartition;
 
 /// A producer with an open transaction, and its other end; no broker is to be had.
 fn producer() -> (TransactionalProducer, Driver) {

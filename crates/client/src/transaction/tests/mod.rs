@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use milena_codec::{ApiKey, ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
 
 use super::*;
-use crate::consumer::TopicPartition;
 use crate::error::Error;
+use crate::types::{GroupMember, GroupMetadata, OffsetToCommit, TopicPartition};
 
 /// The transaction coordinator, and the group's.
 const COORDINATOR: i32 = 1;

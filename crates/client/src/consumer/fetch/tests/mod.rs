@@ -16,8 +16,8 @@ use milena_codec::ErrorCode;
 use uuid::Uuid;
 
 use super::super::position::EpochEnd;
+use super::super::position::ResetTarget;
 use super::super::test_log::RawBatch;
-use super::super::types::{IsolationLevel, NextOffset, OffsetReset, Position, ResetTarget};
 use super::answer::{FetchAnswer, PartitionAnswer};
 use super::deliver::TakenBatch;
 use super::fault::{Fault, Request};
@@ -27,6 +27,7 @@ use super::fixture::{
 use super::lookup::{EpochAnswer, OffsetAnswer, ResetPlan, ValidationPlan};
 use super::machine::{FetchPlan, FetchSupport, Machine, PartitionView, Settings};
 use super::partition::Watermarks;
+use crate::types::{IsolationLevel, NextOffset, OffsetReset, Position};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,4 +1,6 @@
-//! The small public types of the consumer.
+//! The public types that the consumer, transactions and configuration share.
+//!
+//! They depend on nothing else of this crate, so that the modules which use them need not import each other.
 
 use std::fmt;
 use std::sync::Arc;
@@ -94,16 +96,6 @@ pub enum OffsetReset {
     Error,
 }
 
-impl OffsetReset {
-    pub(crate) const fn target(self) -> Option<ResetTarget> {
-        match self {
-            Self::Earliest => Some(ResetTarget::Earliest),
-            Self::Latest => Some(ResetTarget::Latest),
-            Self::Error => None,
-        }
-    }
-}
-
 /// A place in a log to read from next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -165,38 +157,47 @@ pub struct OffsetAndTimestamp {
     pub leader_epoch: Option<i32>,
 }
 
-/// What ListOffsets is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ResetTarget {
-    Earliest,
-    Latest,
-    /// Milliseconds since the epoch.
-    Timestamp(i64),
-    /// The end, to search for this time afterwards: asked in this order, a record that is written
-    /// between the two questions is found by the second.
-    EndBeforeTime(i64),
-    /// The time, or the end as it was before the search.
-    TimeOrEnd {
-        time: i64,
-        end: i64,
-    },
+/// An offset to commit with the transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetToCommit {
+    /// The partition that was consumed.
+    pub partition: TopicPartition,
+    /// The offset of the *next* record to process from 0.
+    pub offset: i64,
+    /// The leader epoch of the record before it, where known.
+    pub leader_epoch: Option<i32>,
+    /// Text of the application's, stored with the offset; at most 4,096 bytes by the broker's default.
+    pub metadata: Option<Arc<str>>,
 }
 
-impl ResetTarget {
-    /// The target's number in the timestamp field of ListOffsets.
-    pub(crate) const fn timestamp(self) -> i64 {
-        match self {
-            Self::Earliest => -2,
-            Self::Latest | Self::EndBeforeTime(_) => -1,
-            Self::Timestamp(time) | Self::TimeOrEnd { time, .. } => time,
-        }
-    }
+/// The consumer whose offsets are committed, as it is at the moment of the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMetadata {
+    /// The group whose offsets are committed.
+    pub group_id: Arc<str>,
+    /// `None` commits without a check of membership: a member that the group has expelled is not shut out.
+    pub member: Option<GroupMember>,
+}
 
-    /// The target before anything of it was found.
-    pub(crate) const fn anew(self) -> Self {
-        match self {
-            Self::TimeOrEnd { time, .. } => Self::EndBeforeTime(time),
-            Self::Earliest | Self::Latest | Self::Timestamp(_) | Self::EndBeforeTime(_) => self,
+impl GroupMetadata {
+    /// A group without members, for partitions that the application assigns itself.
+    ///
+    /// Only the transactional id then shuts out an older instance: give each set of partitions its own id.
+    pub fn unmanaged(group_id: impl Into<Arc<str>>) -> Self {
+        Self {
+            group_id: group_id.into(),
+            member: None,
         }
     }
+}
+
+/// A member of a group in one of its generations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    /// The member's id, as the coordinator gave it.
+    pub member_id: Arc<str>,
+    /// The classic generation or the KIP-848 member epoch.
+    pub generation_or_member_epoch: i32,
+    /// The name of a static member, which stays the same over its restarts.
+    pub group_instance_id: Option<Arc<str>>,
 }
