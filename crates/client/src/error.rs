@@ -70,6 +70,9 @@ pub enum Error {
         waited: Duration,
         /// The setting that bounds it, as the caller wrote it: `buffer_memory` or a property key.
         setting: Cow<'static, str>,
+        /// What stands in the way of the records that fill the buffer, where anything does but their number.
+        #[source]
+        cause: Option<Arc<Error>>,
     },
 
     /// The producer, consumer or client was closed (or is closing), and the operation was not done.
@@ -383,12 +386,12 @@ impl Error {
             Self::Fatal { cause }
             | Self::RejectedWithBatch { cause, .. }
             | Self::TransactionAbortable { cause } => cause.code(),
-            Self::DeliveryTimeout { cause, .. }
+            Self::BufferFull { cause, .. }
+            | Self::DeliveryTimeout { cause, .. }
             | Self::Fenced { cause, .. }
             | Self::OutcomeUnknown { cause, .. }
             | Self::Timeout { cause, .. } => cause.as_deref().and_then(Self::code),
-            Self::BufferFull { .. }
-            | Self::Closed { .. }
+            Self::Closed { .. }
             | Self::Configuration { .. }
             | Self::CorruptRecords { .. }
             | Self::LogTruncated { .. }

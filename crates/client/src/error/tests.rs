@@ -26,6 +26,7 @@ fn every_variant() -> Vec<Error> {
             buffer_memory: 32,
             waited: elapsed,
             setting: "buffer_memory".into(),
+            cause: None,
         },
         Error::Closed {
             what: "the producer",

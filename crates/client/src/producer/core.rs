@@ -8,7 +8,7 @@ use milena_codec::record::RecordToWrite;
 use milena_connection::{Cluster, TopicsWanted};
 use tokio::sync::{mpsc, oneshot};
 
-use super::delivery::Delivery;
+use super::delivery::{BatchCompletion, Delivery};
 use super::driver::Command;
 use super::memory::Room;
 use super::queue::{Placed, Placing, Shared};
@@ -126,6 +126,7 @@ impl Core {
                 buffer_memory: self.config.buffer_memory,
                 waited: now().saturating_duration_since(started),
                 setting: self.config.client.names.name("buffer_memory"),
+                cause: self.shared.standing.delivery_trouble(),
             }),
         }
     }
@@ -137,7 +138,8 @@ impl Core {
         refreshed: bool,
         deadline: Instant,
     ) -> Result<(), Error> {
-        let topic = self.cluster.topic(placing.topic, deadline).await?;
+        let topic = self.cluster.topic(placing.topic, deadline).await;
+        let topic = topic.map_err(|cause| about_topic(cause.into(), placing.topic))?;
         let partitions = topic.partitions.len();
         self.shared.register(placing.topic, partitions);
         self.shared.wake();
@@ -157,7 +159,9 @@ impl Core {
                     Ok(refreshed) => refreshed.map(drop).map_err(Error::from),
                     Err(_) => {
                         let operation = "asking for the topic's partitions";
-                        Err(timeout(operation, self.config.max_block, None))
+                        let cause = no_response("Metadata", self.config.max_block);
+                        let cause = self.shared.standing.delivery_trouble().unwrap_or(cause);
+                        Err(timeout(operation, self.config.max_block, Some(cause)))
                     }
                 }
             }
@@ -167,9 +171,7 @@ impl Core {
 
     /// Waits until the fate of every record that was sent before this call is known.
     pub(crate) async fn flush(&self) {
-        for completion in self.shared.seal_all() {
-            completion.wait().await;
-        }
+        resolved(&self.shared.seal_all()).await;
     }
 
     /// Hands a command to the driver and waits for its answer.
@@ -199,16 +201,23 @@ impl Core {
         let answer = tokio::time::timeout(within, self.ask(command)).await;
         answer.map_err(|_| Late {
             elapsed: within,
-            cause: self.shared.standing.trouble(),
+            cause: self.trouble(),
             is_asked,
         })
+    }
+
+    /// What stands in the way, of the coordinator's requests first.
+    fn trouble(&self) -> Option<Arc<Error>> {
+        let standing = &self.shared.standing;
+        standing.trouble().or_else(|| standing.delivery_trouble())
     }
 
     /// Delivers what was sent, for at most `within`, and ends the producer.
     pub(crate) async fn close(&self, within: Duration) -> Result<(), Error> {
         let before = self.shared.ended().cloned();
         self.shared.end(closed());
-        let flushed = tokio::time::timeout(within, self.flush()).await;
+        let unresolved = self.shared.seal_all();
+        let flushed = tokio::time::timeout(within, resolved(&unresolved)).await;
         let stop = |done| Command::Stop {
             how: Close::Forced,
             done,
@@ -217,8 +226,12 @@ impl Core {
         drop(self.ask(stop).await);
         match before {
             Some(reason) => Err(reason),
-            None => flushed
-                .map_err(|_| timeout("delivering the records sent before close", within, None)),
+            None => flushed.map_err(|_| {
+                // Each record that was left has its own error by now.
+                let cause = unresolved.iter().find_map(|batch| batch.error());
+                let cause = cause.map(Arc::new).or_else(|| self.trouble());
+                timeout("delivering the records sent before close", within, cause)
+            }),
         }
     }
 
@@ -236,7 +249,8 @@ impl Core {
             done,
         };
         drop(self.ask(stop).await);
-        Err(timeout("ending the transaction before close", within, None))
+        let operation = "ending the transaction before close";
+        Err(timeout(operation, within, self.trouble()))
     }
 }
 
@@ -280,6 +294,35 @@ fn timeout(operation: &'static str, elapsed: Duration, cause: Option<Arc<Error>>
         elapsed,
         cause,
     }
+}
+
+/// Waits until the outcome of every record of these batches is known.
+async fn resolved(batches: &[Arc<BatchCompletion>]) {
+    for batch in batches {
+        Arc::clone(batch).wait().await;
+    }
+}
+
+/// The same error, with the topic that a response to the request as a whole is about.
+fn about_topic(mut error: Error, name: &str) -> Error {
+    if let Error::Broker { topic, .. } = &mut error {
+        topic.get_or_insert_with(|| Arc::from(name));
+    }
+    error
+}
+
+/// A request was sent and has had no response so far.
+fn no_response(request: &'static str, waited: Duration) -> Arc<Error> {
+    let cause = std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        format!("no response for {waited:?}"),
+    );
+    Arc::new(Error::Transport {
+        request,
+        address: None,
+        sent: true,
+        cause: Arc::new(cause),
+    })
 }
 
 /// The codec refused a record.

@@ -81,6 +81,18 @@ impl BatchCompletion {
         }
     }
 
+    /// The error that the batch, or the first failed part of it, failed with.
+    pub(crate) fn error(&self) -> Option<Error> {
+        match self.outcome.get()? {
+            BatchOutcome::Appended { .. } => None,
+            BatchOutcome::Failed(error) => Some(error.clone()),
+            BatchOutcome::Rejected { named, others } => {
+                Some(named.first().map_or(others, |(_, error)| error).clone())
+            }
+            BatchOutcome::Split(parts) => parts.iter().find_map(|(_, part)| part.error()),
+        }
+    }
+
     /// True when the fate of every record of the batch is known.
     pub(crate) fn is_complete(&self) -> bool {
         match self.outcome.get() {

@@ -284,6 +284,7 @@ impl Driver {
             } => {
                 tracing::debug!(broker, %cause, "no connection");
                 let trouble = Arc::new(Error::from(cause));
+                self.note_trouble(&trouble);
                 self.sender.on_connect_failed(broker, trouble);
                 self.links.remove(&broker);
                 // The leader may have moved because this broker is gone.
@@ -303,6 +304,9 @@ impl Driver {
             Happening::MetadataRefreshed(result) => {
                 self.refreshing = false;
                 let trouble = result.err().map(|cause| Arc::new(Error::from(cause)));
+                if let Some(trouble) = &trouble {
+                    self.note_trouble(trouble);
+                }
                 self.sender.on_metadata_refreshed(trouble);
                 self.learn_leaders(now);
             }

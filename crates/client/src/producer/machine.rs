@@ -246,7 +246,7 @@ impl<B: Sendable> Sender<B> {
     }
 
     /// Ends everything: every batch is told `failure`, unknown where it was on the wire (P-76).
-    pub(crate) fn fail_all(&mut self, failure: &Failure) {
+    pub(crate) fn fail_all(&mut self, now: Instant, failure: &Failure) {
         if self.fatal.is_none() {
             self.fatal = Some(failure.clone());
         }
@@ -256,13 +256,17 @@ impl<B: Sendable> Sender<B> {
             self.unresolved_batches -= state.in_flight.len();
             for tracked in std::mem::take(&mut state.in_flight) {
                 if !tracked.told {
+                    let on_wire = match tracked.flight {
+                        Flight::OnWire(id) => self.unanswered(now, id),
+                        Flight::Waiting(_) => None,
+                    };
                     let unknown = tracked.is_in_doubt() || tracked.is_on_wire();
                     let outcome = if unknown {
                         Outcome::Unknown
                     } else {
                         Outcome::Refused
                     };
-                    let failure = failure.clone().after(tracked.last);
+                    let failure = failure.clone().after(tracked.last.or(on_wire));
                     self.events.push_back(Event::Completed {
                         partition,
                         batch: tracked.batch,

@@ -19,6 +19,8 @@ pub(crate) struct Standing {
     abort_requested: AtomicBool,
     /// Why the last request to a coordinator did not succeed (L-30).
     trouble: Mutex<Option<Arc<Error>>>,
+    /// Why the last attempt to deliver records did not succeed.
+    delivery_trouble: Mutex<Option<Arc<Error>>>,
 }
 
 impl Standing {
@@ -62,6 +64,16 @@ impl Standing {
     /// What became of the last request to a coordinator: `None` if it succeeded.
     pub(crate) fn note_trouble(&self, trouble: Option<Error>) {
         *lock(&self.trouble) = trouble.map(Arc::new);
+    }
+
+    /// What became of the last attempt to deliver records: `None` if it succeeded.
+    pub(crate) fn note_delivery_trouble(&self, trouble: Option<Arc<Error>>) {
+        *lock(&self.delivery_trouble) = trouble;
+    }
+
+    /// What stands in the way of the records that wait.
+    pub(crate) fn delivery_trouble(&self) -> Option<Arc<Error>> {
+        lock(&self.delivery_trouble).clone()
     }
 
     pub(crate) fn trouble(&self) -> Option<Arc<Error>> {

@@ -181,6 +181,7 @@ impl Driver {
                 self.drop_closed_link(broker);
                 let is_unknown = cause.is_ambiguous();
                 let error = Arc::new(Error::from(cause));
+                self.note_trouble(&error);
                 return if is_unknown {
                     ProduceAnswer::Unknown(error)
                 } else {
@@ -190,6 +191,7 @@ impl Driver {
         };
         match exchange::decode(body, expected, &self.config.client.limits) {
             Ok((answer, hints)) => {
+                self.shared.standing.note_delivery_trouble(None);
                 for hint in &hints {
                     self.cluster.apply_leader_hint(hint);
                 }
@@ -204,6 +206,12 @@ impl Driver {
                 }))
             }
         }
+    }
+
+    /// Lets callers that wait for room or for the end of the producer see what stands in the way.
+    pub(super) fn note_trouble(&self, trouble: &Arc<Error>) {
+        let trouble = Some(Arc::clone(trouble));
+        self.shared.standing.note_delivery_trouble(trouble);
     }
 
     pub(super) fn drop_closed_link(&mut self, broker: i32) {
@@ -226,8 +234,9 @@ impl Driver {
         match (self.requester.handle(now, answer), error) {
             (InitVerdict::Granted, _) => self.sender.set_identity(identity),
             (InitVerdict::Retry, error) => {
-                if let Some(error) = error {
-                    self.sender.on_producer_id_failed(Arc::new(error));
+                if let Some(error) = error.map(Arc::new) {
+                    self.note_trouble(&error);
+                    self.sender.on_producer_id_failed(error);
                 }
             }
             (InitVerdict::Refused(code), error) => {

@@ -8,6 +8,7 @@ use super::super::failure::{Failure, Place};
 use super::super::machine::{Appended, Event, PartitionId, Sendable};
 use super::Driver;
 use crate::error::Error;
+use crate::runtime::now;
 
 impl Driver {
     /// Tells callers, and the transaction, what the sender found out.
@@ -139,6 +140,6 @@ impl Driver {
         self.shared.end(error.clone());
         let reason = self.shared.ended().unwrap_or(error).clone();
         self.fail_queued(&reason);
-        self.sender.fail_all(&Failure::ended(reason));
+        self.sender.fail_all(now(), &Failure::ended(reason));
     }
 }

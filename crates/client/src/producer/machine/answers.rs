@@ -179,7 +179,7 @@ impl<B: Sendable> Sender<B> {
                 });
                 self.refused(partition, index, rejected());
                 let rejection = Rejection::of(from.broker, &answer);
-                self.fail_all(&Failure::rejected_elsewhere(partition, rejection));
+                self.fail_all(now, &Failure::rejected_elsewhere(partition, rejection));
             }
         }
     }

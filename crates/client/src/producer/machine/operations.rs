@@ -412,7 +412,7 @@ impl World {
         self.seen.has_ended = true;
         self.fail_queued();
         let ended = crate::error::Error::TransactionAborted;
-        self.sender.fail_all(&Failure::ended(ended));
+        self.sender.fail_all(self.now, &Failure::ended(ended));
     }
 
     /// Without another fault everything is told, and what is put then is acknowledged.

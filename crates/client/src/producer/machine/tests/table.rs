@@ -444,7 +444,8 @@ const INPUTS: [Input; 25] = [
     }),
     ("the end", |case| {
         let ended = Failure::ended(crate::error::Error::TransactionAborted);
-        case.bench.sender.fail_all(&ended);
+        let now = case.bench.now;
+        case.bench.sender.fail_all(now, &ended);
         Some(())
     }),
 ];
