@@ -15,6 +15,8 @@ mod network;
 #[cfg(test)]
 mod old_segments;
 #[cfg(test)]
+mod rejections;
+#[cfg(test)]
 mod served_versions;
 #[cfg(test)]
 mod support;
