@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
+mod causes;
 mod deadlines;
 mod reading;
 mod support;
