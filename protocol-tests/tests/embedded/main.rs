@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod client;
 mod causes;
+mod client;
 mod deadlines;
 mod reading;
 mod support;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use milena_codec::EncodeError;
 use milena_codec::record::RecordToWrite;
+use milena_codec::{ApiKey, EncodeError};
 use milena_connection::{Cluster, TopicsWanted};
 use tokio::sync::{mpsc, oneshot};
 
@@ -159,7 +159,7 @@ impl Core {
                     Ok(refreshed) => refreshed.map(drop).map_err(Error::from),
                     Err(_) => {
                         let operation = "asking for the topic's partitions";
-                        let cause = no_response("Metadata", self.config.max_block);
+                        let cause = no_response(ApiKey::Metadata, self.config.max_block);
                         let cause = self.shared.standing.delivery_trouble().unwrap_or(cause);
                         Err(timeout(operation, self.config.max_block, Some(cause)))
                     }
@@ -312,13 +312,13 @@ fn about_topic(mut error: Error, name: &str) -> Error {
 }
 
 /// A request was sent and has had no response so far.
-fn no_response(request: &'static str, waited: Duration) -> Arc<Error> {
+fn no_response(request: ApiKey, waited: Duration) -> Arc<Error> {
     let cause = std::io::Error::new(
         std::io::ErrorKind::TimedOut,
         format!("no response for {waited:?}"),
     );
     Arc::new(Error::Transport {
-        request,
+        request: Some(request),
         address: None,
         sent: true,
         cause: Arc::new(cause),
