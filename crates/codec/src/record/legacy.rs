@@ -86,7 +86,7 @@ pub(super) fn open(
                 reason: "message sets of magic 0 and 1 have no zstd".to_owned(),
             });
         }
-        buffer = decompress(compression, inside, buffer, limits, offset)?;
+        buffer = decompress(compression, inside, buffer, limits, offset, 0)?;
         Wrapper::of(message, &buffer)
     };
     let mut rewriter = Rewriter {

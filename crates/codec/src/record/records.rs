@@ -107,7 +107,18 @@ impl Records {
             | Compression::Snappy
             | Compression::Lz4
             | Compression::Zstd) => {
-                Bytes::from(decompress(codec, &body, buffer, limits, base_offset)?)
+                // Fewer bytes than the records need are known before most codecs inflate anything.
+                let least = usize::try_from(count)
+                    .unwrap_or(usize::MAX)
+                    .saturating_mul(RECORD_BYTES_MIN);
+                Bytes::from(decompress(
+                    codec,
+                    &body,
+                    buffer,
+                    limits,
+                    base_offset,
+                    least,
+                )?)
             }
         };
         if !holds_exactly(&bytes, count) {

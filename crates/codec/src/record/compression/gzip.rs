@@ -2,9 +2,9 @@
 
 use super::output::{All, Failure, Output};
 use flate2::Compression;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 /// zlib's default, and Kafka's.
 const LEVEL: u32 = 6;
@@ -21,8 +21,40 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>, level: Option<i32>) -> R
     result.map(drop).map_err(|cause| cause.to_string())
 }
 
-/// How much comes out of it by its own word: what its last member says of itself at its end. It is right if
-/// there is one member, as Kafka's clients write it, and if it is true.
+/// The members of a gzip stream, one after the other. What is behind a member and begins no other is ignored, as by
+/// Java's `GZIPInputStream`.
+struct Members<'a> {
+    /// Empty once it is at its end.
+    current: Option<GzDecoder<&'a [u8]>>,
+}
+
+impl<'a> Members<'a> {
+    fn new(compressed: &'a [u8]) -> Self {
+        Self {
+            current: Some(GzDecoder::new(compressed)),
+        }
+    }
+}
+
+impl Read for Members<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = self.current.as_mut() {
+            let length = member.read(space)?;
+            if length > 0 || space.is_empty() {
+                return Ok(length);
+            }
+            let next = self
+                .current
+                .take()
+                .map(|member| GzDecoder::new(member.into_inner()));
+            self.current = next.filter(|member| member.header().is_some());
+        }
+        Ok(0)
+    }
+}
+
+/// How much comes out of it by its own word: what its last four bytes say. It is right if there is one member and
+/// nothing behind it, as Kafka's clients write it, and if it is true.
 pub(super) fn claim(compressed: &[u8]) -> usize {
     match compressed.last_chunk() {
         Some(size) if compressed.starts_with(MAGIC) => {
@@ -34,20 +66,20 @@ pub(super) fn claim(compressed: &[u8]) -> usize {
 
 /// How much comes out of it, by inflating all and keeping nothing.
 pub(super) fn content_size(compressed: &[u8], limit: usize) -> Result<usize, Failure> {
-    count(&mut MultiGzDecoder::new(compressed), 0, limit)
+    count(&mut Members::new(compressed), 0, limit)
 }
 
 /// Inflates into `out` what claims to be as much as `out` may take. Where that turns out to be too little, the
 /// rest is counted, and all inflated once more into as much as it is.
 pub(super) fn decompress(compressed: &[u8], out: &mut Output, limit: usize) -> Result<(), Failure> {
-    let mut reader = MultiGzDecoder::new(compressed);
+    let mut reader = Members::new(compressed);
     match out.append_all(&mut reader)? {
         All::Fits => Ok(()),
         All::More(bytes) => {
             let size = count(&mut reader, out.written() + bytes, limit)?;
             drop(reader);
             out.restart(size);
-            match out.append_all(&mut MultiGzDecoder::new(compressed))? {
+            match out.append_all(&mut Members::new(compressed))? {
                 All::Fits => Ok(()),
                 All::More(_) => Err(Failure::Limit),
             }

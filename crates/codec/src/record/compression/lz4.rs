@@ -1,8 +1,8 @@
 //! LZ4 frames, as Kafka writes them: independent blocks of 64 KiB, no checksums.
 //!
 //! Frames of other shapes are read too (larger blocks, blocks that refer to earlier ones, checksums).
-//! The checksums are passed over: the batch has a CRC of its own around all of it, and some old clients
-//! got them wrong. Blocks are inflated straight into the output, which a general frame reader cannot do.
+//! The checksums are passed over, whether or not the consumer checks CRCs: the batch has a CRC around all of it, and some
+//! old clients got the header's wrong. What is behind a frame is ignored, as by Kafka's reader. Blocks are inflated straight into the output, which a general frame reader cannot do.
 
 use super::output::{Failure, Output};
 use lz4_flex::block::{
@@ -110,15 +110,12 @@ fn each_block(
     mut each: impl FnMut(&FrameHeader, Block<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut left = compressed;
-    loop {
-        let frame = FrameHeader::take(&mut left)?;
-        while let Some(block) = frame.take_block(&mut left)? {
-            each(&frame, block)?;
-        }
-        if left.is_empty() {
-            return Ok(());
-        }
+    let frame = FrameHeader::take(&mut left)?;
+    while let Some(block) = frame.take_block(&mut left)? {
+        each(&frame, block)?;
     }
+    // What is behind the frame is ignored, as by Kafka's reader: another frame as well.
+    Ok(())
 }
 
 /// The size of a block's content by its sequences: literals, and copies of what came before them, which may

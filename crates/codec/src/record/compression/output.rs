@@ -12,6 +12,8 @@ pub(super) enum Failure {
     Limit,
     /// The input is not what it should be.
     Malformed(String),
+    /// The output will be shorter than it has to be.
+    Short,
 }
 
 impl Failure {

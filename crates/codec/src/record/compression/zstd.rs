@@ -14,12 +14,18 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>, _: Option<i32>) -> Resul
 /// Inflates into `out`; `limit` is that of all output.
 pub(super) fn decompress(compressed: &[u8], out: &mut Output, limit: usize) -> Result<(), Failure> {
     let mut left = compressed;
+    // One for all frames: its tables are many times what the smallest frames are.
+    let mut decoder = FrameDecoder::new();
+    // Whatever a header says is within the limit by now.
+    decoder.set_max_window_size(u64::MAX);
     loop {
         match open(left, limit)? {
             Frame::Skippable { rest } => left = rest,
             Frame::Data { header, rest } => {
                 left = rest;
-                decompress_frame(header.as_bytes(), &mut left, out)?;
+                // A decoder that was used reserves the window at once, and no frame can make more than is left.
+                let header = header.narrowed(out.left());
+                decompress_frame(&mut decoder, header.as_bytes(), &mut left, out)?;
             }
         }
         if left.is_empty() {
@@ -30,11 +36,12 @@ pub(super) fn decompress(compressed: &[u8], out: &mut Output, limit: usize) -> R
 
 /// Decodes one block after the other, none of which is longer than 128 KiB, and takes out what is
 /// beyond the window. The window being no smaller than the limit, that is nothing until the end.
-fn decompress_frame(header: &[u8], left: &mut &[u8], out: &mut Output) -> Result<(), Failure> {
-    // A new decoder grows its window with what it decodes; a used one would reserve it at once.
-    let mut decoder = FrameDecoder::new();
-    // Whatever the header says is within the limit by now.
-    decoder.set_max_window_size(u64::MAX);
+fn decompress_frame(
+    decoder: &mut FrameDecoder,
+    header: &[u8],
+    left: &mut &[u8],
+    out: &mut Output,
+) -> Result<(), Failure> {
     decoder.init(header).map_err(Failure::malformed)?;
     while !decoder.is_finished() {
         decoder
@@ -42,7 +49,7 @@ fn decompress_frame(header: &[u8], left: &mut &[u8], out: &mut Output) -> Result
             .map_err(Failure::malformed)?;
         while decoder.can_collect() > 0 {
             out.reserve(decoder.can_collect());
-            if out.append_all(&mut decoder)? != All::Fits {
+            if out.append_all(decoder)? != All::Fits {
                 return Err(Failure::Limit);
             }
         }

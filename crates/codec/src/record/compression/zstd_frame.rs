@@ -19,6 +19,12 @@ const WINDOW_LOG_MIN: u32 = 10;
 /// A bit of a frame's descriptor: a checksum follows the blocks.
 const CONTENT_CHECKSUM: u8 = 1 << 2;
 const CHECKSUM_BYTES: usize = 4;
+/// A bit of the descriptor: the window is the content, and its size stands in the window's place.
+const SINGLE_SEGMENT: u8 = 1 << 5;
+/// Bits of the descriptor: how many bytes the id of a dictionary has.
+const DICTIONARY: u8 = 3;
+/// Where the byte that says the size of the window is, if there is one.
+const WINDOW_AT: usize = 5;
 
 /// What begins at some place in the input.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,6 +62,32 @@ impl Header {
         self.window
     }
 
+    /// A header for the same blocks without a size of their content, and with a window of no more than `content` needs.
+    #[cfg(not(feature = "zstd-c"))]
+    pub(super) fn narrowed(&self, content: usize) -> Self {
+        let descriptor = self.bytes.get(4).copied().unwrap_or_default();
+        let dictionary_bytes = dictionary_bytes(descriptor);
+        let single_segment = descriptor & SINGLE_SEGMENT != 0;
+        let mut bytes = [0; HEADER_BYTES_MAX];
+        let dictionary_at = if single_segment { 5 } else { 6 };
+        let dictionary = self.bytes.iter().skip(dictionary_at).take(dictionary_bytes);
+        let window = smallest_window(self.window.min(content));
+        let fields = MAGIC
+            .iter()
+            .copied()
+            .chain([descriptor & (CONTENT_CHECKSUM | DICTIONARY), window])
+            .chain(dictionary.copied());
+        for (to, from) in bytes.iter_mut().zip(fields) {
+            *to = from;
+        }
+        Self {
+            bytes,
+            length: MAGIC.len() + 2 + dictionary_bytes,
+            window: window_size(window),
+            has_checksum: self.has_checksum,
+        }
+    }
+
     /// Bytes between the last block and the next frame.
     pub(super) fn checksum_bytes(&self) -> usize {
         if self.has_checksum { CHECKSUM_BYTES } else { 0 }
@@ -77,9 +109,9 @@ pub(super) fn open(input: &[u8], limit: usize) -> Result<Frame<'_>, Failure> {
         return Err(Failure::malformed("not a zstd frame"));
     }
     let &descriptor = rest.first().ok_or_else(cut)?;
-    let single_segment = descriptor & (1 << 5) != 0;
+    let single_segment = descriptor & SINGLE_SEGMENT != 0;
     let window_bytes = usize::from(!single_segment);
-    let dictionary_bytes = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let dictionary_bytes = dictionary_bytes(descriptor);
     let content_size_bytes = match descriptor >> 6 {
         0 => usize::from(single_segment),
         flag => 1 << flag,
@@ -98,8 +130,9 @@ pub(super) fn open(input: &[u8], limit: usize) -> Result<Frame<'_>, Failure> {
     let window = if single_segment {
         declared
     } else {
-        bytes[5] = bytes[5].min(smallest_window(limit.max(BLOCK_BYTES_MAX)));
-        window_size(bytes[5])
+        let byte = bytes.get_mut(WINDOW_AT).ok_or_else(cut)?;
+        *byte = smallest_window(limit.max(BLOCK_BYTES_MAX)).min(*byte);
+        window_size(*byte)
     };
     Ok(Frame::Data {
         header: Header {
@@ -110,6 +143,13 @@ pub(super) fn open(input: &[u8], limit: usize) -> Result<Frame<'_>, Failure> {
         },
         rest,
     })
+}
+
+fn dictionary_bytes(descriptor: u8) -> usize {
+    match descriptor & DICTIONARY {
+        3 => 4,
+        bytes => bytes.into(),
+    }
 }
 
 /// The size that the frame declares for its output; it is the last field of its header.
@@ -172,6 +212,30 @@ mod tests {
         };
         assert_eq!(header.as_bytes(), [&MAGIC[..], &[0, 11 << 3]].concat());
         assert_eq!(rest, b"blocks");
+    }
+
+    #[cfg(not(feature = "zstd-c"))]
+    #[test]
+    fn a_narrowed_header_keeps_what_the_blocks_need() {
+        // Single segment, content size of two bytes, checksum, dictionary id of two bytes.
+        let input = [&MAGIC[..], &[0b0110_0110, 7, 9, 0, 1]].concat();
+        let Frame::Data { header, rest } = open(&input, 1 << 20).unwrap() else {
+            panic!("not data");
+        };
+        assert!(rest.is_empty());
+        assert_eq!(header.window(), 512);
+        let narrowed = header.narrowed(5);
+        assert_eq!(
+            narrowed.as_bytes(),
+            [&MAGIC[..], &[0b0000_0110, 0, 7, 9]].concat()
+        );
+        assert_eq!(narrowed.checksum_bytes(), 4);
+        let input = [&MAGIC[..], &[0, 11 << 3]].concat();
+        let Ok(Frame::Data { header, .. }) = open(&input, 4 << 20) else {
+            panic!("not data");
+        };
+        assert_eq!(header.narrowed(1 << 30).as_bytes(), input);
+        assert!(header.narrowed(100_000).window() >= 100_000);
     }
 
     #[test]

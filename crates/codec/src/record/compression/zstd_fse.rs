@@ -133,6 +133,11 @@ impl Default for Table {
 }
 
 impl Table {
+    /// As at the beginning of a frame. What is in the states is not looked at until there is a table again.
+    pub(super) fn clear(&mut self) {
+        self.log = None;
+    }
+
     /// Takes what the lowest two bits of `mode` say off the front.
     pub(super) fn take<'a>(
         &mut self,

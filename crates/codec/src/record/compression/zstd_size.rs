@@ -45,8 +45,10 @@ fn sequence_bytes(block: &[u8]) -> Result<usize, Failure> {
 /// The size of the content of all frames: exact, if the literals are what they should be.
 pub(super) fn content_size(input: &[u8], limit: usize) -> Result<usize, Failure> {
     let mut total = 0_usize;
+    // One for all frames: its tables are six kilobytes, and a frame may have nine bytes.
+    let mut frame = Content::new();
     each_frame(input, limit, |header, left| {
-        let mut frame = Content::new(header.window());
+        frame.begin(header.window());
         loop {
             let (block, is_last) = Block::take(left)?;
             frame.add(&block)?;
@@ -128,9 +130,9 @@ struct Content {
 }
 
 impl Content {
-    fn new(window: usize) -> Self {
+    fn new() -> Self {
         Self {
-            window,
+            window: 0,
             size: 0,
             literal_lengths: Table::default(),
             offsets: Table::default(),
@@ -138,6 +140,16 @@ impl Content {
             recent: FIRST_OFFSETS,
             has_tree: false,
         }
+    }
+
+    fn begin(&mut self, window: usize) {
+        self.window = window;
+        self.size = 0;
+        self.literal_lengths.clear();
+        self.offsets.clear();
+        self.match_lengths.clear();
+        self.recent = FIRST_OFFSETS;
+        self.has_tree = false;
     }
 
     fn add(&mut self, block: &Block<'_>) -> Result<(), Failure> {
