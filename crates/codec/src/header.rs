@@ -219,10 +219,8 @@ impl<'a> Reader<'a> {
         let Ok(length) = usize::try_from(length) else {
             return Err(malformed);
         };
-        match std::str::from_utf8(self.take(length, field)?) {
-            Ok(text) => Ok(Some(text.to_owned())),
-            Err(_) => Err(malformed),
-        }
+        let text = self.take(length, field)?;
+        Ok(Some(String::from_utf8_lossy(text).into_owned()))
     }
 
     fn unsigned_varint(&mut self, field: &'static str) -> Result<usize, DecodeError> {
@@ -374,7 +372,13 @@ mod tests {
         }
         let mut frame = Bytes::from_static(b"\0\0\0\x08\0\0\0\x07\xff\xfeme");
         take_request_header(&mut frame, &limits).unwrap_err();
-        let mut frame = Bytes::from_static(b"\0\0\0\x08\0\0\0\x07\0\x02\xff\xfe");
-        take_request_header(&mut frame, &limits).unwrap_err();
+    }
+
+    #[test]
+    fn a_client_id_that_is_not_utf_8_is_replaced_as_by_kafka() {
+        let mut frame = Bytes::from_static(b"\0\0\0\x08\0\0\0\x07\0\x02\xe9m");
+        let header = take_request_header(&mut frame, &Limits::default()).unwrap();
+        assert_eq!(header.client_id.as_deref(), Some("\u{fffd}m"));
+        assert!(frame.is_empty());
     }
 }

@@ -13,12 +13,15 @@ pub struct Limits {
     pub array_elements: usize,
     /// Tagged fields in one section of a message. Default 10,000, as Kafka 4.4's own readers allow.
     pub tagged_fields: usize,
+    /// Bytes behind the last field of a known request or response that are ignored, as Kafka ignores them: brokers and
+    /// clients have left some there by mistake. Default: as many as a frame can hold. 0 rejects any.
+    pub trailing_bytes: usize,
     /// Bytes of memory that the typed form of a message may take, as a multiple of its size on the
     /// wire, on top of [`Limits::memory_base_bytes`]. Default 16: messages of real brokers take 2 to
-    /// 8 times, lists of names of one letter up to 14, and what is made to hurt takes 32.
+    /// 8 times, lists of short names up to 38, and what is made to hurt takes 36.
     pub memory_factor: usize,
-    /// Bytes of memory that the typed form of any message may take, however short the message is.
-    /// Default 64 KiB.
+    /// Bytes of memory that the typed form of any message may take, however short the message is. Default 64 MiB: with it no
+    /// list of as many different names as [`Limits::array_elements`] allows is rejected, however short they are.
     pub memory_base_bytes: usize,
     /// Bytes that the records of one compressed batch may inflate to, and after how many of them, all batches
     /// together, the client's consumer ends a poll. Default 128 MiB.
@@ -44,7 +47,8 @@ impl Default for Limits {
             array_elements: 1_000_000,
             tagged_fields: 10_000,
             memory_factor: 16,
-            memory_base_bytes: 64 << 10,
+            memory_base_bytes: 64 << 20,
+            trailing_bytes: usize::MAX,
             decompressed_bytes: 128 << 20,
             decompression_ratio: 1_000,
             believed_ratio: 8,

@@ -9,15 +9,15 @@
 //! The walk takes constant memory and time in proportion to the bytes. Its programs are compiled
 //! once per (message, version), when first needed, and kept.
 //!
-//! # What is refused
-//! - a body that ends early or goes on after its last field;
+//! # What is rejected
+//! - a body that ends early, or that goes on behind its last field by more than [`Limits::trailing_bytes`];
 //! - a negative length other than the -1 of null, null where the version does not allow it, a
 //!   presence byte that is neither 1 nor -1;
 //! - a count of elements that the remaining bytes cannot hold, or above [`Limits::array_elements`];
 //! - a varint of more than 32 bits;
 //! - tags out of order or repeated, above `i32::MAX`, more than [`Limits::tagged_fields`] in one
 //!   section, known but not in this version, or with another size than their content's;
-//! - text that is not UTF-8;
+//! - text that is not UTF-8, by [`check`] alone: [`admit`] replaces it, as Kafka does;
 //! - more memory for the typed form than [`Limits::memory_base_bytes`] plus
 //!   [`Limits::memory_factor`] times the body's size.
 //!
@@ -27,13 +27,21 @@
 //! the schema: a body that the guard passed can still mislead it. Do not decode those two by type.
 
 mod program;
+mod repair;
 pub(crate) mod take;
 mod walk;
 
+pub(crate) use repair::put_varint;
 pub(crate) use walk::Trouble;
 
 use crate::Limits;
 use crate::schema::{self, Message};
+use bytes::Bytes;
+use program::Program;
+use walk::{Text, Walked};
+
+/// Blocks inside blocks. Kafka's deepest message has five; this is a second lock on the door.
+const DEPTH_MAX: usize = 16;
 
 /// Which way a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -195,12 +203,68 @@ pub fn check(
     body: &[u8],
     limits: &Limits,
 ) -> Result<(), GuardError> {
+    let message = message_of(api_key, direction)?;
+    check_message(message, api_version, body, limits).map(drop)
+}
+
+/// Checks the body of a request or response as Kafka reads it, and returns it in the form that the typed decoder can
+/// read: bytes behind the last field are cut off, as far as [`Limits::trailing_bytes`] allows, and what is not UTF-8 in a
+/// text becomes U+FFFD.
+///
+/// # Errors
+/// [`GuardError`] names the first thing that does not fit.
+pub fn admit(
+    api_key: i16,
+    direction: Direction,
+    version: i16,
+    mut body: Bytes,
+    limits: &Limits,
+) -> Result<Bytes, GuardError> {
+    let message = message_of(api_key, direction)?;
+    let program = program_of(message, version)?;
+    let walked = walk(message, program, version, &body, limits, Text::Note)?;
+    let length = walked.checked.length;
+    if body.len() - length > limits.trailing_bytes {
+        return Err(trailing_bytes(message, version, length, body.len()));
+    }
+    body.truncate(length);
+    if walked.invalid_text {
+        let repaired = repair::repair(program, &body).map_err(|fault| GuardError::Refused {
+            message: message.name(),
+            version,
+            path: "text".to_owned(),
+            offset: 0,
+            fault,
+        })?;
+        return Ok(repaired.into());
+    }
+    Ok(body)
+}
+
+fn message_of(api_key: i16, direction: Direction) -> Result<&'static Message, GuardError> {
     let message = match direction {
         Direction::Request => schema::request(api_key),
         Direction::Response => schema::response(api_key),
     };
-    let message = message.ok_or(GuardError::UnknownApi { api_key })?;
-    check_message(message, api_version, body, limits).map(drop)
+    message.ok_or(GuardError::UnknownApi { api_key })
+}
+
+fn program_of(message: &'static Message, version: i16) -> Result<&'static Program, GuardError> {
+    program::of(message, version).ok_or(GuardError::UnknownVersion {
+        message: message.name(),
+        version,
+    })
+}
+
+#[cold]
+fn trailing_bytes(message: &Message, version: i16, length: usize, all: usize) -> GuardError {
+    GuardError::Refused {
+        message: message.name(),
+        version,
+        path: "end".to_owned(),
+        offset: length,
+        fault: Fault::TrailingBytes(all - length),
+    }
 }
 
 /// Checks any message of the table by its name, also headers (`RequestHeader`, `ResponseHeader`) and
@@ -233,13 +297,12 @@ pub fn check_message(
 ) -> Result<usize, GuardError> {
     let checked = check_start(message, version, bytes, limits)?;
     if checked.length < bytes.len() {
-        return Err(GuardError::Refused {
-            message: message.name(),
+        return Err(trailing_bytes(
+            message,
             version,
-            path: "end".to_owned(),
-            offset: checked.length,
-            fault: Fault::TrailingBytes(bytes.len() - checked.length),
-        });
+            checked.length,
+            bytes.len(),
+        ));
     }
     Ok(checked.memory)
 }
@@ -254,17 +317,25 @@ pub fn check_start(
     bytes: &[u8],
     limits: &Limits,
 ) -> Result<Checked, GuardError> {
+    let program = program_of(message, version)?;
+    walk(message, program, version, bytes, limits, Text::Reject).map(|walked| walked.checked)
+}
+
+fn walk(
+    message: &Message,
+    program: &Program,
+    version: i16,
+    bytes: &[u8],
+    limits: &Limits,
+    text: Text,
+) -> Result<Walked, GuardError> {
     if bytes.len() > limits.frame_bytes {
         return Err(GuardError::TooLarge {
             length: bytes.len(),
             limit: limits.frame_bytes,
         });
     }
-    let program = program::of(message, version).ok_or(GuardError::UnknownVersion {
-        message: message.name(),
-        version,
-    })?;
-    walk::walk(program, bytes, limits).map_err(|trouble| GuardError::Refused {
+    walk::walk(program, bytes, limits, text).map_err(|trouble| GuardError::Refused {
         message: message.name(),
         version,
         path: trouble.path(),
@@ -355,6 +426,45 @@ mod tests {
                 left: 1
             }
         );
+    }
+
+    /// `count` elements of a name behind its length and `rest`, between `head` and `tail`.
+    fn names(head: &[u8], count: u32, letters: usize, rest: &[u8], tail: &[u8]) -> Vec<u8> {
+        let mut body = head.to_vec();
+        put_varint(&mut body, count + 1);
+        for index in 0..count {
+            body.push(u8::try_from(letters + 1).unwrap());
+            let digits = index.to_be_bytes();
+            let letter = |at: usize| {
+                digits
+                    .get(4_usize.wrapping_sub(at + 1))
+                    .map_or(b'a', |d| d & 0x7f)
+            };
+            body.extend((0..letters).map(letter));
+            body.extend_from_slice(rest);
+        }
+        body.extend_from_slice(tail);
+        body
+    }
+
+    #[test]
+    fn lists_of_short_names_are_within_the_budget() {
+        let limits = Limits::default();
+        // ListGroups 3: no protocol type. A million different names have four letters, most of them.
+        for (count, letters) in [(20_000, 5), (50_000, 3), (1_000_000, 4)] {
+            let body = names(&[0; 6], count, letters, &[1, 0], &[0]);
+            check(16, Direction::Response, 3, &body, &limits).unwrap();
+        }
+        // Metadata 9 to 12.
+        for (count, letters) in [(50_000, 2), (1_000_000, 4)] {
+            let body = names(&[], count, letters, &[0], &[0, 0, 0, 0]);
+            check(3, Direction::Request, 9, &body, &limits).unwrap();
+        }
+        // DescribeGroups 5 and FindCoordinator 4.
+        let body = names(&[], 1_000_000, 4, &[], &[0, 0]);
+        check(15, Direction::Request, 5, &body, &limits).unwrap();
+        let body = names(&[0], 1_000_000, 4, &[], &[0]);
+        check(10, Direction::Request, 4, &body, &limits).unwrap();
     }
 
     #[test]

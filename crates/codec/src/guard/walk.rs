@@ -4,11 +4,8 @@ use super::program::{Block, Count, FIRST_TAG_BYTES, KnownTag, Op, Program, TAG_B
 use super::take::{
     self, array, bytes, compact_bytes, length, presence, skip, string, utf8, varint, widen,
 };
-use super::{Checked, Fault};
+use super::{Checked, DEPTH_MAX, Fault};
 use crate::Limits;
-
-/// Blocks inside blocks. Kafka's deepest message has five; this is a second lock on the door.
-const DEPTH_MAX: usize = 16;
 
 /// Where the walk stopped, and why.
 #[derive(Debug)]
@@ -57,7 +54,8 @@ pub(super) fn walk(
     program: &Program,
     bytes: &[u8],
     limits: &Limits,
-) -> Result<Checked, Box<Trouble>> {
+    text: Text,
+) -> Result<Walked, Box<Trouble>> {
     let budget = limits
         .memory_base_bytes
         .saturating_add(limits.memory_factor.saturating_mul(bytes.len()));
@@ -68,15 +66,35 @@ pub(super) fn walk(
         budget,
         memory: 0,
         end: bytes.len(),
+        text,
+        invalid_text: false,
     };
     let rest = match program.outermost() {
         Some(block) => walk.block(block, bytes, DEPTH_MAX)?,
         None => bytes,
     };
-    Ok(Checked {
-        length: bytes.len() - rest.len(),
-        memory: walk.memory,
+    Ok(Walked {
+        checked: Checked {
+            length: bytes.len() - rest.len(),
+            memory: walk.memory,
+        },
+        invalid_text: walk.invalid_text,
     })
+}
+
+/// What to do with text that is not UTF-8.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text {
+    /// Go on, and say that there was some.
+    Note,
+    Reject,
+}
+
+/// What a walk to the end found out.
+pub(super) struct Walked {
+    pub(super) checked: Checked,
+    /// Whether any text is not UTF-8.
+    pub(super) invalid_text: bool,
 }
 
 struct Walk<'p> {
@@ -89,6 +107,8 @@ struct Walk<'p> {
     /// Where the bytes at hand end, counted from the start of the message: its end, or inside a
     /// tagged field the end of that field.
     end: usize,
+    text: Text,
+    invalid_text: bool,
 }
 
 impl Walk<'_> {
@@ -98,10 +118,10 @@ impl Walk<'_> {
             let result = match *op {
                 Op::Skip { bytes } => skip(rest, bytes),
                 Op::CompactString { nullable } => {
-                    compact_bytes(rest, nullable).and_then(|(text, rest)| utf8(text, rest))
+                    compact_bytes(rest, nullable).and_then(|(text, rest)| self.utf8(text, rest))
                 }
                 Op::String { nullable } => {
-                    string(rest, nullable).and_then(|(text, rest)| utf8(text, rest))
+                    string(rest, nullable).and_then(|(text, rest)| self.utf8(text, rest))
                 }
                 Op::CompactBytes { nullable } => {
                     compact_bytes(rest, nullable).map(|(_, rest)| rest)
@@ -146,6 +166,17 @@ impl Walk<'_> {
             };
         }
         Ok(rest)
+    }
+
+    #[inline(always)]
+    fn utf8<'a>(&mut self, text: &[u8], rest: &'a [u8]) -> Result<&'a [u8], Fault> {
+        match utf8(text, rest) {
+            Err(Fault::NotUtf8) if self.text == Text::Note => {
+                self.invalid_text = true;
+                Ok(rest)
+            }
+            result => result,
+        }
     }
 
     /// Walks a block so many times.

@@ -180,6 +180,9 @@ pub fn encode_request<R: Request>(
 
 /// Reads the body of a response: guard first, then the typed decoder.
 ///
+/// As by Kafka, bytes behind the last field are ignored (within [`Limits::trailing_bytes`]), and text that is not UTF-8 has
+/// U+FFFD in place of what is wrong.
+///
 /// # Errors
 /// [`DecodeError::Guard`], [`DecodeError::Message`] or [`DecodeError::TrailingBytes`] for bytes that
 /// are not this message; [`DecodeError::UnknownVersion`].
@@ -188,7 +191,7 @@ pub fn decode_response<R: Request>(
     api_version: i16,
     limits: &Limits,
 ) -> Result<R::Response, DecodeError> {
-    guard::check(R::KEY, Direction::Response, api_version, &body, limits)?;
+    let body = guard::admit(R::KEY, Direction::Response, api_version, body, limits)?;
     decode(body, response_version::<R>(api_version))
 }
 
@@ -215,7 +218,7 @@ pub fn decode_request<R: Request + Decodable>(
     api_version: i16,
     limits: &Limits,
 ) -> Result<R, DecodeError> {
-    guard::check(R::KEY, Direction::Request, api_version, &body, limits)?;
+    let body = guard::admit(R::KEY, Direction::Request, api_version, body, limits)?;
     match R::NEWER.filter(|newer| newer.api_version == api_version) {
         None => decode(body, api_version),
         Some(newer) => (newer.take)(body),
@@ -292,8 +295,8 @@ fn name<M>() -> &'static str {
 mod tests {
     use super::*;
     use kafka_protocol::messages::{
-        ApiKey, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
-        OffsetFetchRequest, SaslHandshakeRequest,
+        ApiKey, ApiVersionsRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest,
+        OffsetCommitRequest, OffsetFetchRequest, SaslHandshakeRequest,
     };
     use kafka_protocol::protocol::StrBytes;
 
@@ -338,12 +341,47 @@ mod tests {
     }
 
     #[test]
-    fn a_body_with_bytes_after_its_end_is_refused() {
-        let body = Bytes::from_static(&[0, 0, 0, 0, 0, 0, 9]);
+    fn bytes_behind_the_last_field_are_ignored_within_their_limit() {
+        let body = Bytes::from_static(&[0, 0, 0, 0, 0, 0, 9, 8]);
+        let read =
+            |limits: &Limits| decode_response::<SaslHandshakeRequest>(body.clone(), 1, limits);
+        let mut limits = Limits::default();
+        let whole = decode_response::<SaslHandshakeRequest>(body.slice(..6), 1, &limits).unwrap();
+        assert_eq!(read(&limits).unwrap(), whole);
+        limits.trailing_bytes = 2;
+        assert_eq!(read(&limits).unwrap(), whole);
+        limits.trailing_bytes = 1;
+        let error = read(&limits).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(
+            cause,
+            "SaslHandshakeResponse v1, end at byte 6: 2 bytes are left over"
+        );
+    }
+
+    #[test]
+    fn text_that_is_not_utf_8_is_replaced() {
+        // A Metadata response 12: brokers, a cluster id in bytes of Latin-1, a topic without partitions.
+        let mut body = vec![0, 0, 0, 0, 1, 5, b'a', 0xff, 0xfe, b'b', 0, 0, 0, 7];
+        body.extend([2, 0, 0, 3, 0xe9, b't']);
+        body.extend([7; 16]);
+        body.extend([0, 1, 0, 0, 0, 0, 0, 0]);
+        let read = decode_response::<MetadataRequest>(body.into(), 12, &Limits::default()).unwrap();
+        assert_eq!(read.cluster_id.as_deref(), Some("a\u{fffd}\u{fffd}b"));
+        let name = read.topics[0].name.as_ref().unwrap();
+        assert_eq!(name.as_str(), "\u{fffd}t");
+    }
+
+    #[test]
+    fn text_inside_of_a_tagged_field_is_replaced_and_its_size_with_it() {
+        // ApiVersions 3, of which a supported feature has a name in Latin-1.
+        let feature = [2, 3, 0xe9, b'f', 0, 1, 0, 2, 0];
+        let mut body = vec![0, 0, 1, 0, 0, 0, 0, 1, 0];
+        body.push(u8::try_from(feature.len()).unwrap());
+        body.extend(feature);
         let limits = Limits::default();
-        let error = decode_response::<SaslHandshakeRequest>(body.slice(..6), 1, &limits);
-        assert!(error.is_ok());
-        decode_response::<SaslHandshakeRequest>(body, 1, &limits).unwrap_err();
+        let read = decode_response::<ApiVersionsRequest>(body.into(), 3, &limits).unwrap();
+        assert_eq!(read.supported_features[0].name.as_str(), "\u{fffd}f");
     }
 
     #[cfg(feature = "broker")]

@@ -7,6 +7,7 @@
 use super::decode;
 use super::{encode, name};
 use crate::EncodeError;
+use crate::guard::put_varint;
 use bytes::Bytes;
 use kafka_protocol::messages::{
     InitProducerIdRequest, ListOffsetsRequest, OffsetCommitRequest, OffsetFetchRequest,
@@ -198,12 +199,8 @@ impl Put<'_> {
         self.0.extend_from_slice(bytes);
     }
 
-    fn varint(&mut self, mut value: u32) {
-        while value >= 0x80 {
-            self.0.push(value.to_le_bytes()[0] | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value.to_le_bytes()[0]);
+    fn varint(&mut self, value: u32) {
+        put_varint(self.0, value);
     }
 
     /// A length or count, plus `more`.
