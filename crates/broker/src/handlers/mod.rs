@@ -52,7 +52,6 @@ use crate::shared::Shared;
 use bytes::Bytes;
 use kafka_protocol::messages::{ApiKey, BrokerId};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
-use milena_codec::guard::{Fault, GuardError};
 use milena_codec::message::{Request, decode_request, encode_response};
 use milena_codec::{DecodeError, EncodeError, ErrorCode};
 use std::fmt::Debug;
@@ -212,33 +211,10 @@ fn decode<A: Api + 'static>(
     api_version: i16,
     shared: &Shared,
 ) -> Result<Box<dyn Call>, DecodeError> {
-    let request = match decode_request::<A::Request>(body.clone(), api_version, &shared.limits) {
-        // Kafka ignores bytes after the last field. librdkafka from 2.1.0 on leaves three in Metadata 9 and
-        // later when it requests all topics.
-        Err(error) => match without_trailing_bytes(body, &error) {
-            Some(body) => decode_request::<A::Request>(body, api_version, &shared.limits)?,
-            None => return Err(error),
-        },
-        Ok(request) => request,
-    };
+    // Bytes behind the last field are ignored, as by Kafka: librdkafka from 2.1.0 on leaves three in Metadata 9 and later
+    // when it requests all topics.
+    let request = decode_request::<A::Request>(body, api_version, &shared.limits)?;
     Ok(Box::new(TypedCall::<A>(request)))
-}
-
-/// The body as far as its schema goes, if all that is wrong with it is that it goes on.
-fn without_trailing_bytes(body: Bytes, error: &DecodeError) -> Option<Bytes> {
-    let DecodeError::Guard {
-        source:
-            GuardError::Refused {
-                fault: Fault::TrailingBytes(left),
-                ..
-            },
-        ..
-    } = error
-    else {
-        return None;
-    };
-    let length = body.len().checked_sub(*left)?;
-    Some(body.slice(..length))
 }
 
 macro_rules! apis {
