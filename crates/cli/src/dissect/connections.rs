@@ -56,8 +56,11 @@ impl Connections {
         self.clock += 1;
         let (ends, way) = self.ends(segment);
         let mut heard = Vec::new();
-        // A connection that begins again, over an old one that nobody closed.
-        if segment.begins && way == Way::ToBroker {
+        let known = self.open.get(&ends);
+        let late = segment.begins
+            && known.is_some_and(|known| known.conversation.has_begun(way, segment.sequence));
+        // A connection that begins again, over an old one whose end is not in the capture.
+        if segment.begins && !late && way == Way::ToBroker {
             heard.extend(self.close(ends));
         }
         let followed = self.open.entry(ends).or_insert_with(|| Followed {
@@ -68,7 +71,9 @@ impl Connections {
         let before = followed.conversation.buffered();
         let mut sequence = segment.sequence;
         if segment.begins {
-            followed.conversation.begin(way, sequence);
+            if !late {
+                followed.conversation.begin(way, sequence);
+            }
             sequence = sequence.wrapping_add(1);
         }
         let new = followed.conversation.push(way, sequence, segment.payload);

@@ -72,6 +72,14 @@ impl Conversation {
         half.in_step = true;
     }
 
+    /// Whether a SYN with this number belongs to what was seen of this connection already.
+    pub(crate) fn has_begun(&self, way: Way, sequence: u32) -> bool {
+        match way {
+            Way::ToBroker => self.to_broker.direction.has_begun(sequence),
+            Way::ToClient => self.to_client.direction.has_begun(sequence),
+        }
+    }
+
     /// A segment came.
     pub(crate) fn push(&mut self, way: Way, sequence: u32, payload: &[u8]) -> Vec<Heard> {
         let pieces = self.half(way).direction.push(sequence, payload);

@@ -9,7 +9,7 @@ mod skipped;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Frames as bytes, or as hexadecimal digits.
     #[arg(long, value_name = "FILE", conflicts_with = "pcap")]
     file: Option<PathBuf>,
-    /// A capture, pcap or pcapng: all requests and answers on the ports.
+    /// A capture, pcap or pcapng, also compressed with gzip: all requests and responses on the ports.
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
     /// The brokers' ports in the capture.
@@ -163,8 +163,21 @@ fn open(path: &Path) -> Result<File, Failure> {
     File::open(path).map_err(|error| at_file("cannot be read", Some(path), error))
 }
 
+/// The file itself, or what is in it if it is compressed with gzip, as tools often leave captures.
+///
+/// Memory: a buffer of 64 KiB; the capture is read as a stream.
+fn inflated(file: File) -> io::Result<Box<dyn Read + Send>> {
+    let mut file = BufReader::with_capacity(64 << 10, file);
+    let is_gzip = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    Ok(match is_gzip {
+        true => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+        false => Box::new(file),
+    })
+}
+
 fn of_capture(printer: &mut Printer, path: &Path, ports: &[u16]) -> Result<(), Failure> {
-    let file = open(path)?;
+    let file =
+        inflated(open(path)?).map_err(|error| at_file("cannot be read", Some(path), error))?;
     let mut skipped = Skipped::default();
     let mut connections = Connections::new(ports, printer.limits);
     let mut last = 0;

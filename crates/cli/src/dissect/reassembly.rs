@@ -7,10 +7,14 @@ use std::collections::VecDeque;
 /// Bytes and segments that wait for an earlier one; with more, the earlier one counts as lost.
 const AHEAD_BYTES_MAX: usize = 1 << 20;
 const AHEAD_SEGMENTS_MAX: usize = 256;
+/// Bytes that may come before their SYN in a capture. A SYN further away begins another connection.
+const LATE_BYTES_MAX: u32 = 1 << 20;
 
 /// A direction of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Direction {
+    /// The sequence number of the first byte that was seen or, after a SYN, of the first there is.
+    first: Option<u32>,
     /// The sequence number of the next byte; `None` before the first segment.
     next: Option<u32>,
     /// Segments that came early, by how far, nearest first.
@@ -30,10 +34,20 @@ pub(crate) enum Piece {
 impl Direction {
     /// The connection begins: this is the number of the SYN itself.
     pub(crate) fn begin(&mut self, sequence: u32) {
+        let first = Some(sequence.wrapping_add(1));
         *self = Self {
-            next: Some(sequence.wrapping_add(1)),
+            first,
+            next: first,
             ..Self::default()
         };
+    }
+
+    /// Whether a SYN with this number belongs to what was seen already: it came again, or later in the
+    /// capture than the first bytes behind it.
+    pub(crate) fn has_begun(&self, sequence: u32) -> bool {
+        let behind = |first: u32| first.wrapping_sub(sequence).wrapping_sub(1);
+        self.first
+            .is_some_and(|first| behind(first) <= LATE_BYTES_MAX)
     }
 
     /// Bytes that wait here.
@@ -46,6 +60,7 @@ impl Direction {
         if payload.is_empty() {
             return Vec::new();
         }
+        self.first.get_or_insert(sequence);
         let next = *self.next.get_or_insert(sequence);
         let distance = sequence.wrapping_sub(next);
         if is_before(distance) {
@@ -216,6 +231,21 @@ mod tests {
             assert!(direction.ahead.len() <= AHEAD_SEGMENTS_MAX);
         }
         assert!(gaps > 4_000);
+    }
+
+    #[test]
+    fn a_late_or_repeated_syn_begins_nothing_anew() {
+        for first in [0_u32, u32::MAX - 1, u32::MAX] {
+            let mut direction = Direction::default();
+            assert!(!direction.has_begun(first));
+            let early = [(first.wrapping_add(1), "ab")];
+            assert_eq!(joined(&mut direction, &early), "ab");
+            assert!(direction.has_begun(first), "{first}");
+            assert!(!direction.has_begun(first.wrapping_add(1_000)));
+            assert!(!direction.has_begun(first.wrapping_sub(2 << 20)));
+            direction.begin(first);
+            assert!(direction.has_begun(first));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `milena dissect`.
 
+use std::io::Write as _;
+
 use milena_codec::generate::{self, Shape};
 use milena_codec::schema;
 use serde_json::Value;
@@ -206,6 +208,27 @@ fn a_capture_is_requests_and_their_answers_in_both_formats() {
     assert!(at >= 3.0 && (at.fract() - 0.000_25).abs() < 1e-6, "{at}");
     let (new, said) = dissected("new", &pcapng(&packets));
     assert_eq!((new, said), (old, String::new()));
+}
+
+#[test]
+fn a_capture_compressed_with_gzip_is_read_as_the_capture_itself() {
+    let (packets, pairs) = conversation();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&pcapng(&packets)).unwrap();
+    let (lines, said) = dissected("gzip", &gzip.finish().unwrap());
+    assert_eq!((lines.len(), &*said), (2 * pairs, ""));
+}
+
+#[test]
+fn a_syn_that_comes_late_or_again_loses_no_message() {
+    let (packets, pairs) = conversation();
+    let mut late = packets.clone();
+    // Behind the first segments of its direction, and once more in the middle.
+    let syn = late.remove(0);
+    late.insert(3, syn.clone());
+    late.insert(packets.len() / 2, syn);
+    let (lines, said) = dissected("late-syn", &pcap(&late));
+    assert_eq!((lines.len(), &*said), (2 * pairs, ""));
 }
 
 #[test]
