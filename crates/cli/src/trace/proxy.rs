@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use milena_codec::header::{response_correlation_id, take_request_header, take_response_header};
 use milena_codec::{DecodeError, FrameDecoder, FrameError, Limits, schema};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -61,15 +61,20 @@ struct Asked {
     since: Instant,
 }
 
-/// Why a connection ended from here.
-#[derive(Debug, thiserror::Error)]
-enum ConnectionError {
-    #[error("the bytes are no frames")]
-    Frame(#[from] FrameError),
-    #[error("the frame has no header")]
-    Header(#[from] DecodeError),
-    #[error("the connection failed")]
-    Io(#[from] io::Error),
+/// Whose bytes.
+#[derive(Clone, Copy, Debug)]
+enum Peer {
+    Broker,
+    Client,
+}
+
+impl Peer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Broker => "the broker",
+            Self::Client => "the client",
+        }
+    }
 }
 
 impl Proxy {
@@ -227,7 +232,7 @@ impl Connection {
             ended = &mut down => ended,
         };
         if let Err(error) = ended {
-            tracing::info!(connection = self.number, "closed: {}", chain(&error));
+            tracing::info!(connection = self.number, "closed: {error}");
         }
         // Before the client learns that the connection ended, which is when to_client goes.
         let unanswered = std::mem::replace(&mut *locked(&self.pending), Pending::new());
@@ -236,15 +241,23 @@ impl Connection {
         }
     }
 
-    async fn requests(
-        &self,
-        mut from: OwnedReadHalf,
-        mut to: OwnedWriteHalf,
-    ) -> Result<(), ConnectionError> {
+    async fn requests(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<()> {
         let mut decoder = FrameDecoder::new(self.proxy.shared.limits.frame_bytes);
         loop {
-            while let Some(frame) = decoder.next_frame()? {
-                let forgotten = self.note_request(&frame)?;
+            loop {
+                let frame = match decoder.next_frame() {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.cannot_follow(Peer::Client, decoder.buffer_mut(), &error);
+                        pass_on(decoder.buffer_mut(), &mut from, &mut to).await?;
+                        return to.shutdown().await;
+                    }
+                };
+                let forgotten = self.note_request(&frame).unwrap_or_else(|error| {
+                    self.cannot_read("request", &frame, &error);
+                    None
+                });
                 write(&mut to, &[], frame).await?;
                 if let Some(asked) = forgotten {
                     self.tell(asked.exchange).await;
@@ -257,7 +270,37 @@ impl Connection {
         }
     }
 
-    fn note_request(&self, frame: &Bytes) -> Result<Option<Asked>, ConnectionError> {
+    /// Says that the rest of the connection is passed on without being looked at, and why.
+    fn cannot_follow(&self, peer: Peer, bytes: &[u8], error: &FrameError) {
+        let connection = self.number;
+        if bytes.starts_with(&TLS_HANDSHAKE) {
+            tracing::warn!(
+                connection,
+                "{} speaks TLS, which is passed on unread; trace a PLAINTEXT listener to see its requests",
+                peer.name()
+            );
+        } else {
+            tracing::warn!(
+                connection,
+                "what {} sends are no frames of Kafka's protocol, and is passed on unread from here: {error}",
+                peer.name()
+            );
+        }
+    }
+
+    /// Says that one frame is passed on without being looked at, and why.
+    fn cannot_read(&self, what: &str, frame: &Bytes, error: &DecodeError) {
+        let api_key = frame.first_chunk().map(|key| i16::from_be_bytes(*key));
+        tracing::warn!(
+            connection = self.number,
+            api_key,
+            "a {what} of {} bytes is passed on unread: {}",
+            frame.len(),
+            chain(error)
+        );
+    }
+
+    fn note_request(&self, frame: &Bytes) -> Result<Option<Asked>, DecodeError> {
         let shared = &self.proxy.shared;
         let mut body = frame.clone();
         let header = take_request_header(&mut body, &shared.limits)?;
@@ -280,14 +323,18 @@ impl Connection {
     }
 
     /// Until the broker has said all; `to` stays open.
-    async fn answers(
-        &self,
-        mut from: OwnedReadHalf,
-        to: &mut OwnedWriteHalf,
-    ) -> Result<(), ConnectionError> {
+    async fn answers(&self, mut from: OwnedReadHalf, to: &mut OwnedWriteHalf) -> io::Result<()> {
         let mut decoder = FrameDecoder::new(self.proxy.shared.limits.frame_bytes);
         loop {
-            while let Some(frame) = decoder.next_frame()? {
+            loop {
+                let frame = match decoder.next_frame() {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.cannot_follow(Peer::Broker, decoder.buffer_mut(), &error);
+                        return pass_on(decoder.buffer_mut(), &mut from, to).await;
+                    }
+                };
                 let id = response_correlation_id(&frame);
                 let asked = id.and_then(|id| locked(&self.pending).answered(id));
                 let Some(asked) = asked else {
@@ -303,17 +350,18 @@ impl Connection {
     }
 
     /// Tells the exchange and passes the answer on, in this order: what the client does next is told after it.
-    async fn answer(
-        &self,
-        asked: Asked,
-        frame: Bytes,
-        to: &mut OwnedWriteHalf,
-    ) -> Result<(), ConnectionError> {
+    async fn answer(&self, asked: Asked, frame: Bytes, to: &mut OwnedWriteHalf) -> io::Result<()> {
         let took = asked.since.elapsed();
         let mut exchange = asked.exchange;
         let (api_key, version) = (exchange.api_key, exchange.api_version);
         let mut body = frame.clone();
-        take_response_header(&mut body, api_key, version, &self.proxy.shared.limits)?;
+        let limits = &self.proxy.shared.limits;
+        if let Err(error) = take_response_header(&mut body, api_key, version, limits) {
+            self.cannot_read("response", &frame, &error);
+            exchange.took = Some(took);
+            self.tell(exchange).await;
+            return write(to, &[], frame).await;
+        }
         let new = match self.proxy.rewritten(api_key, version, &body).await {
             Ok(new) => new,
             Err(error) => {
@@ -327,8 +375,7 @@ impl Connection {
         self.tell(exchange).await;
         let header = frame.get(..frame.len().saturating_sub(body.len()));
         let body = new.map_or(body, Bytes::from);
-        write(to, header.unwrap_or_default(), body).await?;
-        Ok(())
+        write(to, header.unwrap_or_default(), body).await
     }
 
     async fn tell(&self, exchange: Exchange) {
@@ -343,6 +390,20 @@ impl Connection {
             Some(_) | None => format!("{}:{}", self.broker.0, self.broker.1),
         }
     }
+}
+
+/// What a TLS connection begins with: a handshake record of any version 3.x.
+const TLS_HANDSHAKE: [u8; 2] = [0x16, 0x03];
+
+/// Passes on what was read already and then everything that comes, as it is.
+async fn pass_on(
+    read: &mut BytesMut,
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+) -> io::Result<()> {
+    to.write_all_buf(read).await?;
+    tokio::io::copy(from, to).await?;
+    Ok(())
 }
 
 /// Writes a frame: its length, this and that.
@@ -390,6 +451,43 @@ mod tests {
         let mut request = vec![0, 0, 0, 21, 0, api_key, 0, 0, 0, 0, 0, 7, 0, 1, b'c'];
         request.extend([0, 1, b'g', 0, 0, 0, 0, 0, 1, b'm']);
         request
+    }
+
+    /// A proxy in front of a broker that sends back every byte; the client's end, and the exchanges.
+    async fn before_an_echo() -> (Proxy, TcpStream, mpsc::Receiver<Exchange>) {
+        let behind = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = behind.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = behind.accept().await.unwrap();
+            let (mut read, mut write) = stream.split();
+            let _ = tokio::io::copy(&mut read, &mut write).await;
+            let _ = write.shutdown().await;
+        });
+        let (exchanges, told) = mpsc::channel(10);
+        let proxy = Proxy::new(address.ip(), exchanges);
+        let broker = (address.ip().to_string(), address.port());
+        let port = proxy.open(broker, 0).await.unwrap();
+        let client = TcpStream::connect((address.ip(), port)).await.unwrap();
+        (proxy, client, told)
+    }
+
+    #[tokio::test]
+    async fn what_the_trace_cannot_read_is_passed_on_as_it_is() {
+        let unknown_api = [0, 0, 0, 8, 0x7f, 0xff, 0, 0, 0, 0, 0, 7];
+        let no_text = [0, 0, 0, 11, 0, 12, 0, 0, 0, 0, 0, 7, 0, 1, 0xff];
+        let client_hello = [0x16, 3, 1, 0, 2, 1, 0];
+        let http = *b"GET / HTTP/1.1\r\n\r\n";
+        let cases: [&[u8]; 4] = [&unknown_api, &no_text, &client_hello, &http];
+        for bytes in cases {
+            let (proxy, mut client, _told) = before_an_echo().await;
+            client.write_all(bytes).await.unwrap();
+            let mut back = vec![0; bytes.len()];
+            client.read_exact(&mut back).await.unwrap();
+            assert_eq!(back, bytes);
+            client.shutdown().await.unwrap();
+            assert_eq!(client.read(&mut back).await.unwrap(), 0);
+            proxy.close().await;
+        }
     }
 
     #[tokio::test]

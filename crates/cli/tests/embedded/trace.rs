@@ -275,7 +275,7 @@ fn what_cannot_be_traced_is_one_line() {
         (
             &["trace", "--html", "/nonexistent/page"],
             1,
-            "the page cannot be written",
+            "/nonexistent/page cannot be written",
         ),
         (&["trace", "-X", "acks=1"], 2, "--property"),
     ];
@@ -292,22 +292,27 @@ fn what_cannot_be_traced_is_one_line() {
 }
 
 #[test]
-fn a_client_that_is_none_is_cut_off_alone() {
+fn a_client_that_speaks_something_else_is_named_and_disturbs_no_other() {
     use std::io::{Read, Write};
     let (_broker, trace) = traced(&[]);
-    let address = trace.address.split(',').next().unwrap();
+    let address = trace.address.split(',').next().unwrap().to_owned();
     for noise in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
         &[0xff; 40],
+        &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc],
         &[0, 0, 0, 8, 0x7f, 0xff, 0, 0, 0, 0, 0, 1],
     ] {
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
         stream.write_all(noise).unwrap();
         let mut answer = Vec::new();
-        // Closed or reset, in either case at once.
+        // The broker behind closes, and so the trace does.
         let _ = stream.read_to_end(&mut answer);
         assert!(answer.is_empty(), "{answer:?}");
     }
-    let topics = stdout(&milena(&["--bootstrap", address, "topics", "list"]));
+    let topics = stdout(&milena(&["--bootstrap", &address, "topics", "list"]));
     assert!(topics.contains('t'));
+    let said = stderr(&trace.interrupt());
+    assert!(said.contains("speaks TLS"), "{said}");
+    assert!(said.contains("no frames of Kafka's protocol"), "{said}");
+    assert!(said.contains("passed on unread"), "{said}");
 }
