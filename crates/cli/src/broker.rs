@@ -7,7 +7,7 @@ use milena_broker::{Broker, BrokerBuilder, StartError};
 use crate::connect::Connect;
 use crate::failure::{Failure, chain};
 use crate::interrupt::Interrupt;
-use crate::output::Output;
+use crate::output::{Output, note};
 
 /// Said at every start, so that nobody takes it for more than it is.
 const LIMITS: &str = "an embedded broker in one process: everything is in memory and gone at the end; no \
@@ -119,7 +119,7 @@ pub(crate) async fn run(
     let mut output = Output::stdout();
     output.line(&broker.addresses().join(","))?;
     output.flush()?;
-    eprintln!("milena: {LIMITS}");
+    note(LIMITS);
     interrupt.raised().await;
     Ok(())
 }

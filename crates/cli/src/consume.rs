@@ -5,15 +5,15 @@ use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
-use milena::Consumer;
 use milena::consumer::{ConsumedRecord, Position, TopicPartition};
+use milena::{Consumer, IsolationLevel};
 
 use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::format::Template;
 use crate::interrupt::Interrupt;
 use crate::offset::Place;
-use crate::output::{Format, Output, Shown, Style, count, reader_gone};
+use crate::output::{Format, Output, Shown, Style, count, note, reader_gone};
 use crate::topics::require;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -34,8 +34,13 @@ pub(crate) enum Isolation {
 }
 
 impl Isolation {
-    /// Its name as a property.
-    pub(crate) fn name(self) -> &'static str {
+    /// The setting that it makes.
+    pub(crate) fn setting(isolation: Option<Self>) -> Vec<(&'static str, &'static str)> {
+        let name = isolation.map(|isolation| ("isolation.level", isolation.name()));
+        name.into_iter().collect()
+    }
+
+    fn name(self) -> &'static str {
         match self {
             Self::Committed => "read_committed",
             Self::Uncommitted => "read_uncommitted",
@@ -65,9 +70,9 @@ pub(crate) struct Args {
         value_name = "PLACE"
     )]
     until: Option<Place>,
-    /// Which records of transactions to read.
-    #[arg(long, value_enum, default_value_t = Isolation::Committed)]
-    isolation: Isolation,
+    /// Which records of transactions to read: read_committed if unset.
+    #[arg(long, value_enum)]
+    isolation: Option<Isolation>,
     /// How to print a record.
     #[arg(long, value_enum, default_value_t, conflicts_with = "template")]
     format: Format,
@@ -94,8 +99,10 @@ pub(crate) async fn run(
     args: Args,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    let isolation = [("isolation.level", args.isolation.name())];
-    let config = connect.consumer(&isolation)?.build()?;
+    let config = connect
+        .consumer(&Isolation::setting(args.isolation))?
+        .build()?;
+    let isolation = config.isolation_level;
     let count = require(connect, &args.topic).await?;
     let mut consumer = Consumer::new(config)?;
     let partitions = partitions(&args, count)?;
@@ -123,7 +130,7 @@ pub(crate) async fn run(
         interrupt,
     )
     .await;
-    if ends.is_some() && outcome.is_ok() && args.isolation == Isolation::Committed {
+    if ends.is_some() && outcome.is_ok() && isolation == IsolationLevel::ReadCommitted {
         report_held_back(&consumer, &partitions)?;
     }
     consumer.close().await;
@@ -225,10 +232,10 @@ fn report_held_back(consumer: &Consumer, partitions: &[TopicPartition]) -> Resul
         };
         let held_back = high_watermark.saturating_sub(stable);
         if held_back > 0 {
-            eprintln!(
-                "milena: {} of {partition} from {stable} on held back by an open transaction",
+            note(format!(
+                "{} of {partition} from {stable} on held back by an open transaction",
                 count(held_back, "offset")
-            );
+            ));
         }
     }
     Ok(())

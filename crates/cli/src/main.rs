@@ -12,6 +12,7 @@ mod dissect;
 mod failure;
 mod format;
 mod interrupt;
+mod manual;
 mod offset;
 mod output;
 mod pending;
@@ -40,6 +41,9 @@ struct Cli {
     /// Log to stderr: -v what happens, -vv in detail. `RUST_LOG` overrides it.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// Print results and errors only: no summaries, notes, warnings and progress.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -47,15 +51,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List, create, describe and delete topics.
-    #[command(subcommand)]
-    Topics(topics::Command),
+    Topics(topics::Args),
     /// Write lines from standard input or a file as records.
     Produce(produce::Args),
     /// Print the records of a topic.
     Consume(consume::Args),
     /// List and describe transactions.
-    #[command(subcommand)]
-    Transactions(transactions::Command),
+    Transactions(transactions::Args),
     /// Measure producing, consuming and transactions; one JSON line each.
     #[command(subcommand)]
     Perf(perf::Command),
@@ -67,11 +69,16 @@ enum Command {
     Dissect(dissect::Args),
     /// Stand between clients and brokers and print what passes.
     Trace(trace::Args),
+    /// Print a completion script for a shell.
+    Completions(manual::Completions),
+    /// Print the manual page, or write those of all commands into a folder.
+    Man(manual::Man),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr(cli.verbose);
+    output::set_quiet(cli.quiet);
+    log_to_stderr(cli.verbose, cli.quiet);
     let outcome = runtime().and_then(|runtime| {
         let outcome = runtime.block_on(run(cli));
         // A thread may still wait for standard input; nothing waits for it.
@@ -91,19 +98,24 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     let Cli {
-        connect, command, ..
+        mut connect,
+        command,
+        ..
     } = cli;
+    connect.resolve()?;
     let interrupt = Interrupt::listen();
     let outcome = async {
         match command {
-            Command::Topics(command) => topics::run(&connect, command).await,
+            Command::Topics(args) => topics::run(&connect, args).await,
             Command::Produce(args) => produce::run(&connect, args, &interrupt).await,
             Command::Consume(args) => consume::run(&connect, args, &interrupt).await,
-            Command::Transactions(command) => transactions::run(&connect, command).await,
+            Command::Transactions(args) => transactions::run(&connect, args).await,
             Command::Perf(command) => perf::run(&connect, command, &interrupt).await,
             Command::Demo(args) => demo::run(&connect, args, &interrupt).await,
             Command::Broker(args) => broker::run(&connect, args, &interrupt).await,
             Command::Trace(args) => trace::run(&connect, args, &interrupt).await,
+            Command::Completions(args) => manual::completions(&args),
+            Command::Man(args) => manual::man(&args),
             Command::Dissect(args) => tokio::task::block_in_place(|| dissect::run(&connect, &args)),
         }
     };
@@ -116,8 +128,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .build()?)
 }
 
-fn log_to_stderr(verbose: u8) {
+fn log_to_stderr(verbose: u8, quiet: bool) {
     let level = match verbose {
+        0 if quiet => "error",
         0 => "warn",
         1 => "milena=info,milena_connection=info,warn",
         2 => "milena=debug,milena_connection=debug,info",

@@ -107,6 +107,30 @@ fn utc_millis(text: &str) -> Option<i64> {
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + fraction)
 }
 
+/// Milliseconds since 1970 as `YYYY-MM-DDTHH:MM:SS.mmmZ`, and as they are if that is before 1970 or after 9999.
+pub(crate) fn utc(millis: i64) -> String {
+    let (mut days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
+    let mut year = 1970;
+    while year <= 9999 && days >= days_in_year(year) {
+        days -= days_in_year(year);
+        year += 1;
+    }
+    if millis < 0 || year > 9999 {
+        return format!("@{millis}");
+    }
+    let mut month = 1;
+    while days >= days_in(year, month) {
+        days -= days_in(year, month);
+        month += 1;
+    }
+    let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (second, fraction) = (of_day / 1_000 % 60, of_day % 1_000);
+    format!(
+        "{year}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z",
+        days + 1
+    )
+}
+
 fn three(text: &str, separator: char) -> Option<[i64; 3]> {
     let mut parts = text.split(separator).map(digits);
     let three = [parts.next()??, parts.next()??, parts.next()??];
@@ -205,5 +229,19 @@ mod tests {
         assert_eq!(Place::Ago(300_000).at(now), Place::Timestamp(700_000));
         assert_eq!(Place::Ago(i64::MAX).at(now), Place::Timestamp(0));
         assert_eq!(Place::Latest.at(now), Place::Latest);
+    }
+
+    #[test]
+    fn a_time_is_printed_as_it_is_read() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_709_208_000_250, "2024-02-29T12:00:00.250Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(utc(millis), text);
+            assert_eq!(text.parse(), Ok(Place::Timestamp(millis)));
+        }
+        assert_eq!(utc(-1), "@-1");
+        assert_eq!(utc(i64::MAX), format!("@{}", i64::MAX));
     }
 }

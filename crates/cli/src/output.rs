@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Stdout, Write};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -9,6 +10,25 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::format::Template;
+
+/// Whether summaries, notes and progress are left out.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Of the whole process, before its command begins.
+pub(crate) fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// A line for people on standard error, unless the command is to be quiet.
+pub(crate) fn note(line: impl std::fmt::Display) {
+    if !is_quiet() {
+        eprintln!("milena: {line}");
+    }
+}
 
 /// How a record is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -4,11 +4,21 @@ use milena::admin::{NewTopic, TopicDescription};
 
 use crate::connect::Connect;
 use crate::failure::{Failure, chain};
-use crate::output::{Output, table};
+use crate::output::{Output, count, table};
+
+/// What to do with topics, and how to print it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print one JSON object a line instead of tables and sentences.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
 
 /// What to do with topics.
 #[derive(Debug, clap::Subcommand)]
-pub(crate) enum Command {
+enum Command {
     /// List the topics and how many partitions they have.
     List {
         /// Kafka's own topics too.
@@ -33,7 +43,7 @@ pub(crate) enum Command {
 
 /// How to create topics.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Create {
+struct Create {
     /// The topics.
     #[arg(required = true, value_name = "TOPIC")]
     topics: Vec<String>,
@@ -53,14 +63,28 @@ fn config(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-pub(crate) async fn run(connect: &Connect, command: Command) -> Result<(), Failure> {
+pub(crate) async fn run(connect: &Connect, args: Args) -> Result<(), Failure> {
     let admin = connect.admin()?;
     let mut output = Output::stdout();
-    let outcome = match command {
+    let json = args.json;
+    let outcome = match args.command {
         Command::List { internal } => {
             let mut topics = admin.list_topics().await?;
             topics.retain(|topic| internal || !topic.is_internal);
             topics.sort_by(|one, other| one.name.cmp(&other.name));
+            if json {
+                for topic in &topics {
+                    output.json(&serde_json::json!({
+                        "topic": topic.name,
+                        "topic_id": topic.topic_id.to_string(),
+                        "partitions": topic.partitions,
+                        "internal": topic.is_internal,
+                    }))?;
+                }
+                output.flush()?;
+                admin.close().await;
+                return Ok(());
+            }
             let row = |topic: &milena::admin::TopicListing| {
                 vec![topic.name.clone(), topic.partitions.to_string()]
             };
@@ -75,18 +99,30 @@ pub(crate) async fn run(connect: &Connect, command: Command) -> Result<(), Failu
                 .map(|name| new_topic(name, &create))
                 .collect();
             each(admin.create_topics(&topics).await?, |name, created| {
-                output.line(&format!(
-                    "created {name} with {} partitions",
-                    created.partitions
-                ))
+                if json {
+                    return output.json(&serde_json::json!({
+                        "created": name,
+                        "topic_id": created.topic_id.to_string(),
+                        "partitions": created.partitions,
+                        "replication_factor": created.replication_factor,
+                    }));
+                }
+                let partitions = count(created.partitions, "partition");
+                output.line(&format!("created {name} with {partitions}"))
             })
         }
         Command::Describe { topics } => {
             each(admin.describe_topics(&topics).await?, |name, topic| {
+                if json {
+                    return output.json(&described(name, &topic));
+                }
                 describe(&mut output, name, &topic)
             })
         }
         Command::Delete { topics } => each(admin.delete_topics(&topics).await?, |name, ()| {
+            if json {
+                return output.json(&serde_json::json!({ "deleted": name }));
+            }
             output.line(&format!("deleted {name}"))
         }),
     };
@@ -142,6 +178,29 @@ pub(crate) async fn require(connect: &Connect, topic: &str) -> Result<i32, Failu
         Ok(())
     })?;
     Ok(partitions)
+}
+
+fn described(name: &str, topic: &TopicDescription) -> serde_json::Value {
+    let partitions: Vec<_> = topic
+        .partitions
+        .iter()
+        .map(|partition| {
+            serde_json::json!({
+                "partition": partition.partition,
+                "leader": partition.leader,
+                "leader_epoch": partition.leader_epoch,
+                "replicas": partition.replicas,
+                "in_sync_replicas": partition.in_sync_replicas,
+                "offline_replicas": partition.offline_replicas,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "topic": name,
+        "topic_id": topic.topic_id.to_string(),
+        "internal": topic.is_internal,
+        "partitions": partitions,
+    })
 }
 
 fn describe(output: &mut Output, name: &str, topic: &TopicDescription) -> std::io::Result<()> {

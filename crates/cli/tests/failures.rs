@@ -150,6 +150,74 @@ fn a_wrong_command_line_exits_with_2() {
 }
 
 #[test]
+fn a_misspelt_setting_of_the_command_line_is_rejected_with_what_was_meant() {
+    let output = milena(&["-X", "lingr.ms=5", "produce", "-t", "t"]);
+    let line = line_of(&output);
+    assert!(
+        line.contains("lingr.ms") && line.contains("linger.ms"),
+        "{line}"
+    );
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn two_places_that_name_different_brokers_are_rejected() {
+    let both = [
+        "--bootstrap",
+        "a:1",
+        "-X",
+        "bootstrap.servers=b:1",
+        "topics",
+        "list",
+    ];
+    let output = milena(&both);
+    let line = line_of(&output);
+    assert!(line.contains("a:1") && line.contains("b:1"), "{line}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn brokers_and_settings_come_from_a_file_and_from_the_environment() {
+    let address = closed_port();
+    let path = std::env::temp_dir().join(format!("milena-settings-{}", std::process::id()));
+    let settings = format!("# a comment\nbootstrap.servers = {address}\nacks = 1\nnot.a.key = 1\n");
+    std::fs::write(&path, settings).unwrap();
+    let path = path.to_str().unwrap();
+    let output = milena(&["-F", path, "topics", "list"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("not.a.key"), "{said}");
+    assert!(
+        said.contains(&address) && said.contains("refused"),
+        "{said}"
+    );
+    std::fs::remove_file(path).unwrap();
+
+    let missing = milena(&["-F", "/nonexistent/settings", "topics", "list"]);
+    assert!(line_of(&missing).contains("/nonexistent/settings"));
+    assert_eq!(missing.status.code(), Some(2));
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_milena"));
+    command
+        .args(["topics", "list"])
+        .env("MILENA_BOOTSTRAP", &address);
+    let line = line_of(&command.output().unwrap());
+    assert!(line.contains(&address), "{line}");
+}
+
+#[test]
+fn completions_and_manual_pages_come_from_the_command_itself() {
+    let script = milena(&["completions", "bash"]);
+    assert!(String::from_utf8(script.stdout).unwrap().contains("milena"));
+    let folder = std::env::temp_dir().join(format!("milena-pages-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let written = milena(&["man", "--folder", folder.to_str().unwrap()]);
+    assert!(written.status.success(), "{written:?}");
+    let page = std::fs::read_to_string(folder.join("milena-produce.1")).unwrap();
+    assert!(page.contains("transactional"), "{page}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn a_missing_file_is_one_line() {
     let output = milena(&["produce", "--topic", "t", "--file", "/nonexistent/lines"]);
     let line = line_of(&output);

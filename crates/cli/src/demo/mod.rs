@@ -27,7 +27,7 @@ use milena::{Admin, TransactionalProducer};
 use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::output::Output;
+use crate::output::{Output, note};
 use auditor::{Fate, Id};
 use faults::{Kind, Stage};
 use ledger::{Bank, Books};
@@ -158,14 +158,14 @@ async fn business(
         abort_every: args.abort_every,
     };
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
-    eprintln!(
-        "milena: {} tellers make {} transfers between {} accounts on {} partitions of {topic}, on {}, seed {seed}",
+    note(format!(
+        "{} tellers make {} transfers between {} accounts on {} partitions of {topic}, on {}, seed {seed}",
         args.tellers,
         args.transfers,
         args.accounts,
         args.partitions,
         venue.name()
-    );
+    ));
     let reader = Reader::start(venue, topic, bank, args.transfers)?;
     let started = Instant::now();
     let opening = Opening { bank, seed };

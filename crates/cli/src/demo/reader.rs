@@ -42,7 +42,10 @@ impl Reader {
         transfers: u64,
     ) -> Result<Self, Failure> {
         let connect = &venue.connect;
-        let config = connect.consumer(venue.reader_settings())?.build()?;
+        let config = connect
+            .with_defaults(venue.reader_settings())
+            .consumer(&[])?
+            .build()?;
         let mut consumer = Consumer::new(config)?;
         let partitions: Vec<_> = (0..bank.partitions)
             .map(|number| TopicPartition::new(topic, number))

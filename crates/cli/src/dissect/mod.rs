@@ -18,7 +18,7 @@ use milena_codec::{Limits, schema};
 
 use crate::connect::Connect;
 use crate::failure::{Failure, at_file, chain};
-use crate::output::Output;
+use crate::output::{Output, note};
 use connections::{Connections, Ends};
 use conversation::Heard;
 use skipped::Skipped;
@@ -192,7 +192,7 @@ fn of_capture(printer: &mut Printer, path: &Path, ports: &[u16]) -> Result<(), F
         printer.heard(last, ends, &heard, &mut skipped)?;
     }
     if let Some(line) = skipped.line() {
-        eprintln!("milena: {line}");
+        note(line);
     }
     read
 }

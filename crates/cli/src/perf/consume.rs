@@ -30,9 +30,9 @@ pub(crate) struct Args {
     /// Records before those, not measured.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(..=RECORDS_MAX))]
     warm_up: u64,
-    /// Which records of transactions to read.
-    #[arg(long, value_enum, default_value_t = Isolation::Committed)]
-    isolation: Isolation,
+    /// Which records of transactions to read: read_committed if unset.
+    #[arg(long, value_enum)]
+    isolation: Option<Isolation>,
 }
 
 /// What has been read since the last look.
@@ -48,7 +48,7 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Result<Report, Failure> {
     let config = connect
-        .consumer(&[("isolation.level", args.isolation.name())])?
+        .consumer(&Isolation::setting(args.isolation))?
         .build()?;
     let count = require(connect, &args.topic).await?;
     let mut consumer = Consumer::new(config)?;

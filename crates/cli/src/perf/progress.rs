@@ -1,6 +1,8 @@
-//! A progress bar, where somebody looks at it.
+//! A progress bar on a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::output::is_quiet;
 
 /// Steps between two updates: an update costs more than a record does.
 const STEP: u64 = 1 << 14;
@@ -15,7 +17,11 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn of(what: &'static str, total: u64) -> Self {
         // Hidden by itself where standard error is no terminal.
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(5));
+        let target = match is_quiet() {
+            true => ProgressDrawTarget::hidden(),
+            false => ProgressDrawTarget::stderr_with_hz(5),
+        };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
         let style = "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}";
         if let Ok(style) = ProgressStyle::with_template(style) {
             bar.set_style(style);

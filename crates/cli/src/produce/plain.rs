@@ -10,7 +10,7 @@ use super::input::{Parts, Reader};
 use crate::connect::Connect;
 use crate::failure::{Failure, chain};
 use crate::interrupt::Interrupt;
-use crate::output::count;
+use crate::output::{count, note};
 use crate::topics::require;
 
 /// Deliveries that may be open before the oldest is waited for.
@@ -54,7 +54,7 @@ pub(super) async fn run(
         return Err(Failure::Said(tally.line(args)));
     }
     closed?;
-    eprintln!("milena: {}", tally.line(args));
+    note(tally.line(args));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::input::{Line, Parts, Reader};
 use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::output::count;
+use crate::output::{count, note};
 use crate::topics::require;
 
 const CLOSE_WITHIN: Duration = Duration::from_secs(30);
@@ -66,7 +66,7 @@ pub(super) async fn run(
         let line = format!("interrupted, the open transaction is aborted; {line}");
         return Err(interrupt.cut_off(line));
     }
-    eprintln!("milena: {line}");
+    note(line);
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::connect::Connect;
 use crate::failure::{Failure, at_file};
 use crate::interrupt::Interrupt;
-use crate::output::Output;
+use crate::output::{Output, note};
 use exchange::Exchange;
 use lives::Lives;
 use proxy::{Address, Proxy};
@@ -81,11 +81,11 @@ pub(crate) async fn run(
     proxy.close().await;
     if let Some(path) = &args.html {
         write_page(path, &lives).await?;
-        eprintln!(
-            "milena: {} transactions drawn in {}",
+        note(format!(
+            "{} transactions drawn in {}",
             lives.all().len(),
             path.display()
-        );
+        ));
     }
     outcome
 }

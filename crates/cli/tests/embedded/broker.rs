@@ -70,6 +70,40 @@ fn the_transaction_version_is_the_one_asked_for() {
 }
 
 #[test]
+fn listings_are_json_where_asked_for_and_a_quiet_command_prints_nothing_else() {
+    let served = Served::start(&["broker", "--port", "0", "--topic", "orders:3"]);
+    let at = |args: &[&'static str]| [&["--bootstrap", &served.address][..], args].concat();
+    let json = |args: &[&'static str]| -> Vec<serde_json::Value> {
+        let lines = stdout(&milena(&at(args)));
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let topics = json(&["topics", "--json", "list"]);
+    assert_eq!(
+        (&topics[0]["topic"], &topics[0]["partitions"]),
+        (&"orders".into(), &3.into())
+    );
+    let described = json(&["topics", "describe", "orders", "--json"]);
+    assert_eq!(described[0]["partitions"][2]["leader"], 1);
+    let produce = ["-q", "produce", "-t", "orders", "--transactional-id", "x"];
+    let written = milena_fed(&at(&produce), b"one\n");
+    assert!(
+        written.status.success() && stderr(&written).is_empty(),
+        "{written:?}"
+    );
+    let transactions = json(&["transactions", "list", "--json"]);
+    assert_eq!(transactions[0]["transactional_id"], "x");
+    let described = json(&["transactions", "describe", "x", "--json"]);
+    assert_eq!(described[0]["state"], "CompleteCommit");
+    let created = json(&["topics", "create", "more", "--json"]);
+    assert_eq!(created[0]["created"], "more");
+    let deleted = json(&["topics", "delete", "more", "--json"]);
+    assert_eq!(deleted[0]["deleted"], "more");
+}
+
+#[test]
 fn a_port_in_use_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
