@@ -1,5 +1,8 @@
 //! The handle on an embedded broker.
 
+pub(crate) mod records;
+
+use crate::background::Background;
 use crate::builder::BrokerBuilder;
 use crate::cluster::Cluster;
 use crate::cluster::nodes::{Condition, CoordinatorKind};
@@ -20,6 +23,8 @@ use tokio::io::DuplexStream;
 pub struct Broker {
     shared: Arc<Shared>,
     network: Network,
+    /// The runtime it runs on, if that is its own; ends last.
+    background: Option<Background>,
 }
 
 impl Broker {
@@ -30,7 +35,11 @@ impl Broker {
 
     pub(crate) fn run(shared: Arc<Shared>, network: Network) -> Self {
         shared.spawn(Arc::clone(&shared).keep_time());
-        let broker = Self { shared, network };
+        let broker = Self {
+            shared,
+            network,
+            background: None,
+        };
         for broker_id in broker.broker_ids() {
             broker.network.serve(broker_id, &broker.shared);
         }
@@ -51,6 +60,17 @@ impl Broker {
                 })
                 .collect()
         })
+    }
+
+    pub(crate) fn keep(&mut self, background: Background) {
+        self.background = Some(background);
+    }
+
+    /// Where clients may begin, as one string of `bootstrap.servers`: the [`addresses`](Self::addresses) of all brokers,
+    /// separated by commas.
+    #[must_use]
+    pub fn bootstrap(&self) -> String {
+        self.addresses().join(",")
     }
 
     /// The ports that [`BrokerBuilder::behind`] opened at its `nth` call, counted from 0, in the order of the

@@ -78,6 +78,13 @@ pub enum StartError {
         /// Which one, and why.
         reason: String,
     },
+    /// [`BrokerBuilder::start_blocking`] could not start a runtime.
+    #[error("no runtime could be started for the broker")]
+    Runtime {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A topic could not be created.
     #[error("topic {topic} cannot be created: {reason}")]
     Topic {

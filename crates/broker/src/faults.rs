@@ -4,16 +4,16 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use milena_broker::{Broker, ErrorCode, Loss, Then, When};
+//! use milena_broker::{ApiKey, Broker, ErrorCode, Loss, Then, When};
 //!
 //! let broker = Broker::builder().topic("orders", 4).start().await?;
 //! // The next EndTxn takes effect, and its answer never arrives.
-//! broker.faults().once(When::api(26), Then::LoseAnswer(Loss::Disconnect));
+//! broker.faults().once(When::api(ApiKey::EndTxn), Then::LoseAnswer(Loss::Disconnect));
 //! // Partition 2 has no leader for the next three Produce requests to it.
-//! let when = When::api(0).partition("orders", 2);
+//! let when = When::api(ApiKey::Produce).partition("orders", 2);
 //! broker.faults().times(3, when, Then::Answer(ErrorCode::NotLeaderOrFollower));
 //! // A Produce that arrives long after its sender gave up.
-//! let held = broker.faults().once(When::api(0).client("zombie"), Then::Hold);
+//! let held = broker.faults().once(When::api(ApiKey::Produce).client("zombie"), Then::Hold);
 //! held.applied(1).await;
 //! held.release();
 //! # Ok(())
@@ -24,9 +24,11 @@
 //! used up by one. Trouble that is not about requests has methods on [`Broker`](crate::Broker): moving
 //! leaders and coordinators, pausing and stopping brokers, expiring producers.
 
+mod ready;
+
 use crate::handlers::{Call, Subject};
 use bytes::Bytes;
-use milena_codec::ErrorCode;
+use milena_codec::{ApiKey, ErrorCode};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -75,11 +77,11 @@ impl When {
         Self::default()
     }
 
-    /// Requests of one API, by its key: 0 is Produce, 26 is EndTxn.
+    /// Requests of one API: `ApiKey::EndTxn`, or its key, which is 26.
     #[must_use]
-    pub fn api(api_key: i16) -> Self {
+    pub fn api(api: impl Into<ApiKey>) -> Self {
         Self {
-            api_key: Some(api_key),
+            api_key: Some(api.into().key()),
             ..Self::default()
         }
     }

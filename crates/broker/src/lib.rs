@@ -23,7 +23,9 @@
 //! |---|---|
 //! | set it up | [`Broker::builder`] |
 //! | let timeouts pass without waiting | [`Broker::clock`], [`Clock::advance`] |
-//! | make requests fail, or their answers get lost | [`Broker::faults`] |
+//! | make requests fail, or their responses get lost | [`Broker::faults`] |
+//! | share one broker between tests | [`BrokerBuilder::start_blocking`], [`Broker::fresh_topic`] |
+//! | write and read records without a client | [`Broker::write`], [`Broker::records`] |
 //! | move leaders and coordinators, stop and pause brokers | methods of [`Broker`] |
 //! | see what happened | [`Broker::history`] |
 
@@ -41,6 +43,7 @@ macro_rules! bug {
     };
 }
 
+mod background;
 mod broker;
 mod builder;
 mod clock;
@@ -66,11 +69,12 @@ mod txn_coordinator;
 mod versions;
 
 pub use broker::Broker;
+pub use broker::records::{LoggedRecord, RecordToSeed, SeedError, Visibility};
 pub use builder::{BrokerBuilder, StartError};
 pub use clock::{Clock, Time};
 pub use cluster::movement::MoveError;
 pub use cluster::nodes::CoordinatorKind;
 pub use faults::{Fault, Faults, Loss, Then, When};
 pub use history::{Entry, Event, History, RequestRef};
-pub use milena_codec::ErrorCode;
+pub use milena_codec::{ApiKey, ErrorCode};
 pub use txn_coordinator::TransactionState;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{DuplexStream, duplex};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// Connections that one broker serves at a time; further ones are closed at once.
@@ -33,6 +34,8 @@ pub(crate) enum Listeners {
 #[derive(Debug)]
 pub(crate) struct Network {
     brokers: BTreeMap<i32, Mutex<Port>>,
+    /// Where the broker runs: a test that restarts one of its brokers may have another runtime, and end before.
+    runtime: Handle,
 }
 
 /// What one broker listens with.
@@ -96,7 +99,10 @@ impl Network {
             }
             ports.insert(broker_id, Mutex::new(port));
         }
-        Ok(Self { brokers: ports })
+        Ok(Self {
+            brokers: ports,
+            runtime: Handle::current(),
+        })
     }
 
     /// Where clients are told that a broker is.
@@ -129,8 +135,8 @@ impl Network {
         };
         for (index, listener) in std::mem::take(&mut port.listeners).into_iter().enumerate() {
             let index = ListenerIndex(index);
-            port.tasks
-                .spawn(accept(Arc::clone(shared), broker_id, index, listener));
+            let accept = accept(Arc::clone(shared), broker_id, index, listener);
+            port.tasks.spawn_on(accept, &self.runtime);
         }
     }
 
@@ -147,9 +153,18 @@ impl Network {
     /// Listens again where the broker listened before.
     pub(crate) async fn restart(&self, broker_id: i32, shared: &Arc<Shared>) -> io::Result<()> {
         let addresses = self.port(broker_id).map(|port| port.addresses.clone());
+        let addresses = addresses.unwrap_or_default();
         let mut listeners = Vec::new();
-        for address in addresses.unwrap_or_default() {
-            listeners.push(TcpListener::bind(address).await?);
+        if !addresses.is_empty() {
+            let bind = async move {
+                let mut listeners = Vec::new();
+                for address in addresses {
+                    listeners.push(TcpListener::bind(address).await?);
+                }
+                Ok::<_, io::Error>(listeners)
+            };
+            // A listener belongs to the runtime in which it is bound.
+            listeners = self.runtime.spawn(bind).await.map_err(io::Error::other)??;
         }
         if let Some(mut port) = self.port(broker_id) {
             port.listeners = listeners;
@@ -170,8 +185,8 @@ impl Network {
         let (ours, theirs) = duplex(PIPE_BYTES);
         let host: Arc<str> = Arc::from("/memory");
         let (shared, own) = (Arc::clone(shared), ListenerIndex::default());
-        port.tasks
-            .spawn(server::serve(shared, broker_id, own, host, ours));
+        let serve = server::serve(shared, broker_id, own, host, ours);
+        port.tasks.spawn_on(serve, &self.runtime);
         Ok(theirs)
     }
 

@@ -8,7 +8,7 @@ use crate::shared::Shared;
 use bytes::Bytes;
 use milena_codec::header::{put_response_header, take_request_header};
 use milena_codec::message::Request;
-use milena_codec::{DecodeError, EncodeError, FrameDecoder, FrameError, RequestHeader};
+use milena_codec::{ApiKey, DecodeError, EncodeError, FrameDecoder, FrameError, RequestHeader};
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -27,7 +27,7 @@ enum ConnectionError {
     Frame(#[from] FrameError),
     #[error("the connection failed")]
     Io(#[from] io::Error),
-    #[error("{} version {api_version} is not served", handlers::api_name(*api_key))]
+    #[error("{} (API {api_key}) version {api_version} is not served", ApiKey::from(*api_key).name())]
     Unserved { api_key: i16, api_version: i16 },
     #[error("{0}")]
     NoResponse(String),

@@ -5,6 +5,7 @@
 mod causes;
 mod client;
 mod deadlines;
+mod handle;
 mod reading;
 mod support;
 #[cfg(feature = "two-phase-commit")]

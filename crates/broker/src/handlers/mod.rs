@@ -50,7 +50,7 @@ use crate::cluster::nodes::ListenerIndex;
 use crate::faults::Injected;
 use crate::shared::Shared;
 use bytes::Bytes;
-use kafka_protocol::messages::{ApiKey, BrokerId};
+use kafka_protocol::messages::BrokerId;
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use milena_codec::message::{Request, decode_request, encode_response};
 use milena_codec::{DecodeError, EncodeError, ErrorCode};
@@ -285,14 +285,6 @@ apis! {
 }
 
 pub(crate) use h18_api_versions::unsupported_version;
-
-/// The name of an API, or its key where Kafka has none.
-pub(crate) fn api_name(api_key: i16) -> String {
-    ApiKey::try_from(api_key).map_or_else(
-        |()| format!("API {api_key}"),
-        |api| format!("{api:?} (API {api_key})"),
-    )
-}
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
