@@ -136,6 +136,9 @@ pub(crate) struct Cluster {
     next_compaction: Time,
     /// What topics without a value of their own follow.
     topic_defaults: Arc<TopicDefaults>,
+    /// Coordinators of these kinds have been looked up, which is when Kafka creates their topics.
+    has_group_topic: bool,
+    has_transaction_topic: bool,
     history: History,
 }
 
@@ -188,6 +191,8 @@ impl Cluster {
             next_producer_scan: now + settings.producer_expiry.scan,
             next_retention: now + settings.cleaning.retention_interval,
             next_compaction: now + settings.cleaning.compaction_interval,
+            has_group_topic: false,
+            has_transaction_topic: false,
             topic_defaults: Arc::new(settings.configs.topic_defaults()),
             history,
             settings,
@@ -304,6 +309,34 @@ impl Cluster {
             CoordinatorKind::Group => self.group_seats.of(key),
             CoordinatorKind::Transaction => self.transaction_seats.of(key),
         }
+    }
+
+    /// Notes that a coordinator of this kind was looked up.
+    pub(crate) fn create_internal_topic(&mut self, kind: CoordinatorKind) {
+        match kind {
+            CoordinatorKind::Group => self.has_group_topic = true,
+            CoordinatorKind::Transaction => self.has_transaction_topic = true,
+        }
+    }
+
+    /// The coordinators' topics that there are, each with the broker and the leader epoch of each of its partitions.
+    pub(crate) fn internal_topics(
+        &self,
+    ) -> impl Iterator<Item = (CoordinatorKind, impl Iterator<Item = &Seat>)> {
+        let kinds = [
+            (
+                CoordinatorKind::Group,
+                self.has_group_topic,
+                &self.group_seats,
+            ),
+            (
+                CoordinatorKind::Transaction,
+                self.has_transaction_topic,
+                &self.transaction_seats,
+            ),
+        ];
+        let existing = kinds.into_iter().filter(|(_, exists, _)| *exists);
+        existing.map(|(kind, _, seats)| (kind, seats.iter()))
     }
 
     /// The fetch sessions of one broker.

@@ -3,6 +3,7 @@
 use crate::Time;
 use milena_codec::ErrorCode;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Which of a broker's listeners a client came by: 0 is the broker's own, the others are behind something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -72,6 +73,24 @@ pub(crate) struct Seat {
     pub(crate) loading_until: Option<Time>,
 }
 
+impl CoordinatorKind {
+    /// The topic in which coordinators of this kind keep their state.
+    pub(crate) const fn topic(self) -> &'static str {
+        match self {
+            Self::Group => GROUP_TOPIC,
+            Self::Transaction => TRANSACTION_TOPIC,
+        }
+    }
+
+    /// The id of that topic, which is the same in every cluster.
+    pub(crate) const fn topic_id(self) -> Uuid {
+        match self {
+            Self::Group => Uuid::from_u128(0x6d69_6c65_6e61_4000_8000_0000_0000_0001),
+            Self::Transaction => Uuid::from_u128(0x6d69_6c65_6e61_4000_8000_0000_0000_0002),
+        }
+    }
+}
+
 /// The seats of one kind of coordinator.
 #[derive(Clone, Debug)]
 pub(crate) struct Seats(Vec<Seat>);
@@ -108,6 +127,11 @@ impl Seats {
 
     pub(crate) fn of_mut(&mut self, key: &str) -> Option<&mut Seat> {
         self.0.get_mut(usize::try_from(partition_of(key)).ok()?)
+    }
+
+    /// The seat of every partition of the coordinator's topic.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Seat> {
+        self.0.iter()
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Seat> {

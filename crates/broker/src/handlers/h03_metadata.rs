@@ -85,6 +85,7 @@ fn describe(
         cluster
             .topics()
             .map(|(name, topic)| describe_topic(name, topic, &running))
+            .chain(internal_topics(cluster))
             .collect()
     } else {
         let creates = cluster.settings.auto_create_topics
@@ -160,6 +161,12 @@ fn describe_wanted(
     if let Some((name, topic)) = cluster.topic(&name) {
         return describe_topic(name, topic, running);
     }
+    if let Some(internal) = internal_topics(cluster).find(|topic| {
+        let named = topic.name.as_ref().map(|name| name.as_str());
+        named == Some(name.as_str())
+    }) {
+        return internal;
+    }
     let code = if creates {
         let config = TopicConfig::following(cluster.topic_defaults());
         let created = cluster.create_topic(NewTopic {
@@ -178,6 +185,31 @@ fn describe_wanted(
         ErrorCode::InvalidTopicException
     };
     failed(code, Uuid::nil())
+}
+
+/// The topics in which Kafka's coordinators keep their state. They are listed, and have no log that can be read.
+fn internal_topics(cluster: &Cluster) -> impl Iterator<Item = MetadataResponseTopic> {
+    cluster.internal_topics().map(|(kind, seats)| {
+        let partitions = (0..).zip(seats).map(|(index, seat)| {
+            let code = match seat.broker_id {
+                Some(_) => ErrorCode::None,
+                None => ErrorCode::LeaderNotAvailable,
+            };
+            let replicas: Vec<_> = seat.broker_id.into_iter().map(broker).collect();
+            MetadataResponsePartition::default()
+                .with_error_code(code.code())
+                .with_partition_index(index)
+                .with_leader_id(broker(seat.broker_id.unwrap_or(-1)))
+                .with_leader_epoch(seat.epoch)
+                .with_replica_nodes(replicas.clone())
+                .with_isr_nodes(replicas)
+        });
+        MetadataResponseTopic::default()
+            .with_name(Some(TopicName(text(kind.topic()))))
+            .with_topic_id(kind.topic_id())
+            .with_is_internal(true)
+            .with_partitions(partitions.collect())
+    })
 }
 
 fn describe_topic(name: &str, topic: &Topic, running: &BTreeSet<i32>) -> MetadataResponseTopic {

@@ -24,7 +24,7 @@ impl Api for FindCoordinator {
         request: FindCoordinatorRequest,
     ) -> Reply<FindCoordinatorResponse> {
         let response = context.shared.with(|cluster, _| {
-            let found = |key: &StrBytes| find(cluster, request.key_type, key, context.listener);
+            let mut found = |key: &StrBytes| find(cluster, request.key_type, key, context.listener);
             if context.api_version >= BATCHED_SINCE {
                 let all = request.coordinator_keys.iter().map(found).collect();
                 return FindCoordinatorResponse::default().with_coordinators(all);
@@ -89,7 +89,12 @@ const fn kind_of(key_type: i8) -> Option<CoordinatorKind> {
     }
 }
 
-fn find(cluster: &Cluster, key_type: i8, key: &StrBytes, listener: ListenerIndex) -> Coordinator {
+fn find(
+    cluster: &mut Cluster,
+    key_type: i8,
+    key: &StrBytes,
+    listener: ListenerIndex,
+) -> Coordinator {
     let Some(kind) = kind_of(key_type) else {
         let code = ErrorCode::InvalidRequest;
         return match key_type {
@@ -98,6 +103,7 @@ fn find(cluster: &Cluster, key_type: i8, key: &StrBytes, listener: ListenerIndex
             _ => unknown(key, code),
         };
     };
+    cluster.create_internal_topic(kind);
     let broker_id = cluster.seat(kind, key).broker_id;
     let node = broker_id.and_then(|id| Some((id, cluster.node(id)?)));
     let Some((broker_id, node)) = node else {
