@@ -22,6 +22,7 @@ pub mod cluster;
 pub mod config;
 pub mod coordinator;
 pub mod error;
+pub mod judgement;
 pub mod link;
 pub mod metadata;
 mod signal;
@@ -36,6 +37,7 @@ pub use cluster::{Answer, CallOptions, Cluster, ConnectionKind, Target};
 pub use config::{ClusterConfig, ConfigError, ConnectionConfig};
 pub use coordinator::CoordinatorKind;
 pub use error::{AmbiguousCause, CallError, CallSite, CloseReason, NotSentCause, ProtocolHint};
+pub use judgement::{Class, Judgement, judge};
 pub use link::{Connection, RawRequest, ResponseFuture, SubmitError};
 pub use metadata::{
     BrokerNode, LeaderHint, MetadataSnapshot, PartitionMetadata, TopicMetadata, TopicsWanted,

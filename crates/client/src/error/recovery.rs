@@ -1,6 +1,7 @@
 //! What an error lets the caller do, and where each of Kafka's codes stands.
 
 use milena_codec::{ApiKey, ErrorCode};
+use milena_connection::{Class, judge};
 
 /// What the caller may do about an error.
 ///
@@ -71,165 +72,18 @@ impl Recovery {
 /// Produce, and a write answered with `REQUEST_TIMED_OUT` may have been applied - so prefer
 /// [`Error::recovery`](crate::Error::recovery) where there is an error to ask.
 ///
-/// `NONE` is no error; an answer that was treated as one anyway gives up.
+/// `NONE` is no error; a response that was treated as one anyway gives up.
 #[must_use]
-// No wildcard arm: a new code does not compile until someone decides.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one line per code is the point of the table"
-)]
 pub const fn recovery_of(code: ErrorCode) -> Recovery {
-    match code {
-        ErrorCode::ConcurrentTransactions
-        | ErrorCode::CoordinatorLoadInProgress
-        | ErrorCode::CorruptMessage
-        | ErrorCode::FetchSessionIdNotFound
-        | ErrorCode::FetchSessionTopicIdError
-        | ErrorCode::InvalidFetchSessionEpoch
-        | ErrorCode::InvalidShareSessionEpoch
-        | ErrorCode::NotEnoughReplicas
-        | ErrorCode::NotEnoughReplicasAfterAppend
-        | ErrorCode::OffsetNotAvailable
-        | ErrorCode::RequestTimedOut
-        | ErrorCode::ShareSessionLimitReached
-        | ErrorCode::ShareSessionNotFound
-        | ErrorCode::ThrottlingQuotaExceeded
-        | ErrorCode::UnknownLeaderEpoch
-        | ErrorCode::UnstableOffsetCommit => Recovery::Retry,
-
-        ErrorCode::CoordinatorNotAvailable
-        | ErrorCode::ElectionNotNeeded
-        | ErrorCode::EligibleLeadersNotAvailable
-        | ErrorCode::FencedLeaderEpoch
-        | ErrorCode::InconsistentTopicId
-        | ErrorCode::KafkaStorageError
-        | ErrorCode::LeaderNotAvailable
-        | ErrorCode::ListenerNotFound
-        | ErrorCode::NetworkException
-        | ErrorCode::NotCoordinator
-        | ErrorCode::NotLeaderOrFollower
-        | ErrorCode::PreferredLeaderNotAvailable
-        | ErrorCode::ReplicaNotAvailable
-        | ErrorCode::UnknownTopicId
-        | ErrorCode::UnknownTopicOrPartition
-        // Kafka: plainly retriable; a moved controller is not found by asking the old one again.
-        | ErrorCode::NotController
-        // Kafka: unclassified. A broker that is away, a bootstrap that must be done over (KIP-1102).
-        | ErrorCode::BrokerNotAvailable
-        | ErrorCode::RebootstrapRequired => Recovery::RefreshAndRetry,
-
-        ErrorCode::TransactionAbortable => Recovery::AbortTransaction,
-
-        // Kafka calls these recoverable by the application: the instance is made anew.
-        ErrorCode::FencedInstanceId
-        | ErrorCode::IllegalGeneration
-        | ErrorCode::InvalidProducerEpoch
-        | ErrorCode::InvalidProducerIdMapping
-        | ErrorCode::ProducerFenced
-        | ErrorCode::UnknownMemberId => Recovery::RecreateProducer,
-
-        ErrorCode::ClusterAuthorizationFailed
-        | ErrorCode::DelegationTokenAuthorizationFailed
-        | ErrorCode::GroupAuthorizationFailed
-        | ErrorCode::IllegalSaslState
-        | ErrorCode::InvalidConfig
-        | ErrorCode::InvalidRecord
-        | ErrorCode::InvalidReplicationFactor
-        | ErrorCode::InvalidRequiredAcks
-        | ErrorCode::InvalidTopicException
-        | ErrorCode::RecordListTooLarge
-        | ErrorCode::SaslAuthenticationFailed
-        | ErrorCode::TopicAuthorizationFailed
-        | ErrorCode::TransactionalIdAuthorizationFailed
-        | ErrorCode::UnsupportedForMessageFormat
-        | ErrorCode::UnsupportedSaslMechanism
-        | ErrorCode::UnsupportedVersion
-        // Kafka: unclassified, but what is wrong is a setting here or on the broker.
-        | ErrorCode::InvalidSessionTimeout
-        | ErrorCode::InvalidTransactionTimeout
-        | ErrorCode::SecurityDisabled
-        | ErrorCode::TopicDeletionDisabled
-        | ErrorCode::UnsupportedAssignor
-        | ErrorCode::UnsupportedCompressionType => Recovery::FixConfiguration,
-
-        // A broker that failed in a way it cannot name may have applied the request before, and
-        // so may one whose code we cannot name (P-52, T-67).
-        ErrorCode::Unknown(_) | ErrorCode::UnknownServerError => Recovery::OutcomeUnknown,
-
-        ErrorCode::BrokerIdNotRegistered
-        | ErrorCode::ControllerIdNotRegistered
-        | ErrorCode::DelegationTokenAuthDisabled
-        | ErrorCode::DelegationTokenExpired
-        | ErrorCode::DelegationTokenNotFound
-        | ErrorCode::DelegationTokenOwnerMismatch
-        | ErrorCode::DelegationTokenRequestNotAllowed
-        | ErrorCode::DuplicateBrokerRegistration
-        | ErrorCode::DuplicateResource
-        | ErrorCode::DuplicateSequenceNumber
-        | ErrorCode::DuplicateVoter
-        | ErrorCode::FeatureUpdateFailed
-        | ErrorCode::FencedMemberEpoch
-        | ErrorCode::FencedStateEpoch
-        | ErrorCode::GroupDeletionFailed
-        | ErrorCode::GroupIdNotFound
-        | ErrorCode::GroupMaxSizeReached
-        | ErrorCode::GroupSubscribedToTopic
-        | ErrorCode::InconsistentClusterId
-        | ErrorCode::InconsistentGroupProtocol
-        | ErrorCode::InconsistentVoterSet
-        | ErrorCode::IneligibleReplica
-        | ErrorCode::InvalidCommitOffsetSize
-        | ErrorCode::InvalidFetchSize
-        | ErrorCode::InvalidGroupId
-        | ErrorCode::InvalidPartitions
-        | ErrorCode::InvalidPrincipalType
-        | ErrorCode::InvalidRecordState
-        | ErrorCode::InvalidRegistration
-        | ErrorCode::InvalidRegularExpression
-        | ErrorCode::InvalidReplicaAssignment
-        | ErrorCode::InvalidRequest
-        | ErrorCode::InvalidTimestamp
-        | ErrorCode::InvalidTxnState
-        | ErrorCode::InvalidUpdateVersion
-        | ErrorCode::InvalidVoterKey
-        | ErrorCode::LogDirNotFound
-        | ErrorCode::MemberIdRequired
-        | ErrorCode::MessageTooLarge
-        | ErrorCode::MismatchedEndpointType
-        | ErrorCode::NewLeaderElected
-        | ErrorCode::NoReassignmentInProgress
-        | ErrorCode::NonEmptyGroup
-        | ErrorCode::None
-        | ErrorCode::OffsetMetadataTooLarge
-        | ErrorCode::OffsetMovedToTieredStorage
-        | ErrorCode::OffsetOutOfRange
-        | ErrorCode::OperationNotAttempted
-        | ErrorCode::OutOfOrderSequenceNumber
-        | ErrorCode::PolicyViolation
-        | ErrorCode::PositionOutOfRange
-        | ErrorCode::PrincipalDeserializationFailure
-        | ErrorCode::ReassignmentInProgress
-        | ErrorCode::RebalanceInProgress
-        | ErrorCode::ResourceNotFound
-        | ErrorCode::SnapshotNotFound
-        | ErrorCode::StaleBrokerEpoch
-        | ErrorCode::StaleControllerEpoch
-        | ErrorCode::StaleMemberEpoch
-        | ErrorCode::StreamsInvalidTopology
-        | ErrorCode::StreamsInvalidTopologyEpoch
-        | ErrorCode::StreamsTopologyDescriptionUpdateFailed
-        | ErrorCode::StreamsTopologyFenced
-        | ErrorCode::TelemetryTooLarge
-        | ErrorCode::TopicAlreadyExists
-        | ErrorCode::TransactionCoordinatorFenced
-        | ErrorCode::TransactionalIdNotFound
-        | ErrorCode::UnacceptableCredential
-        | ErrorCode::UnknownControllerId
-        | ErrorCode::UnknownProducerId
-        | ErrorCode::UnknownSubscriptionId
-        | ErrorCode::UnreleasedInstanceId
-        | ErrorCode::UnsupportedEndpointType
-        | ErrorCode::VoterNotFound => Recovery::GiveUp,
+    // The codes are placed in one table, which has no wildcard arm.
+    match judge(code).class {
+        Class::AbortTransaction => Recovery::AbortTransaction,
+        Class::FixConfiguration => Recovery::FixConfiguration,
+        Class::GiveUp => Recovery::GiveUp,
+        Class::OutcomeUnknown => Recovery::OutcomeUnknown,
+        Class::Recreate => Recovery::RecreateProducer,
+        Class::RefreshAndRetry => Recovery::RefreshAndRetry,
+        Class::Retry => Recovery::Retry,
     }
 }
 
@@ -253,16 +107,7 @@ pub(super) fn recovery_of_answer(request: ApiKey, code: ErrorCode) -> Recovery {
 /// Produce error table 1.6.
 #[must_use]
 pub(crate) const fn may_have_been_applied(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::UnknownServerError
-            | ErrorCode::NotLeaderOrFollower
-            | ErrorCode::RequestTimedOut
-            | ErrorCode::NetworkException
-            | ErrorCode::NotEnoughReplicasAfterAppend
-            | ErrorCode::KafkaStorageError
-            | ErrorCode::Unknown(_)
-    )
+    judge(code).maybe_applied
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! on its earlier attempts and on its neighbours; that is decided in [`super::machine`].
 
 use milena_codec::ErrorCode;
+use milena_connection::judge;
+use milena_connection::judgement::ProduceMeaning;
 
 /// What one partition error code proves about one attempt to append a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,171 +38,23 @@ pub(crate) enum Verdict {
     Fatal,
 }
 
-/// Places every error code of the protocol.
-///
-/// No wildcard arm: a new code does not compile until someone decides.
+/// What a code in a Produce response says of the attempt. The codes themselves are placed in [`judge`].
 pub(crate) fn verdict(code: ErrorCode) -> Verdict {
-    use ErrorCode as E;
-    const AGAIN: Verdict = Verdict::Retry {
-        refresh: false,
-        ambiguous: false,
-    };
-    const MOVED: Verdict = Verdict::Retry {
-        refresh: true,
-        ambiguous: false,
-    };
-    const MOVED_MAYBE_APPENDED: Verdict = Verdict::Retry {
-        refresh: true,
-        ambiguous: true,
-    };
-    const MAYBE_APPENDED: Verdict = Verdict::Retry {
-        refresh: false,
-        ambiguous: true,
-    };
-    match code {
-        E::None => Verdict::Appended,
-        E::DuplicateSequenceNumber => Verdict::AppendedOffsetUnknown,
-
-        E::CorruptMessage
-        | E::CoordinatorLoadInProgress
-        | E::CoordinatorNotAvailable
-        | E::NotCoordinator
-        | E::NotEnoughReplicas
-        | E::ConcurrentTransactions
-        | E::ThrottlingQuotaExceeded => AGAIN,
-
-        E::UnknownTopicOrPartition
-        | E::LeaderNotAvailable
-        | E::FencedLeaderEpoch
-        | E::UnknownLeaderEpoch
-        | E::UnknownTopicId
-        | E::InconsistentTopicId
-        | E::ReplicaNotAvailable
-        | E::BrokerNotAvailable => MOVED,
-
-        E::NotLeaderOrFollower | E::NetworkException | E::KafkaStorageError => MOVED_MAYBE_APPENDED,
-        E::RequestTimedOut | E::NotEnoughReplicasAfterAppend => MAYBE_APPENDED,
-
-        E::MessageTooLarge => Verdict::TooLarge,
-        E::OutOfOrderSequenceNumber => Verdict::OutOfOrderSequence,
-        E::UnknownProducerId => Verdict::UnknownProducerId,
-        E::InvalidProducerEpoch => Verdict::RaiseEpoch { ambiguous: false },
-
-        E::ClusterAuthorizationFailed
-        | E::InvalidProducerIdMapping
-        | E::ProducerFenced
-        | E::TransactionalIdAuthorizationFailed
-        | E::UnsupportedVersion => Verdict::Fatal,
-
-        E::InvalidTopicException
-        | E::RecordListTooLarge
-        | E::InvalidRequiredAcks
-        | E::TopicAuthorizationFailed
-        | E::InvalidTimestamp
-        | E::InvalidRecord
-        | E::InvalidRequest
-        | E::UnsupportedForMessageFormat
-        | E::PolicyViolation
-        | E::UnsupportedCompressionType
-        | E::InvalidTxnState
-        | E::TransactionAbortable => Verdict::Refused,
-
-        // Codes that Kafka gives to other requests: nobody can say what they prove here.
-        E::UnknownServerError
-        | E::OffsetOutOfRange
-        | E::InvalidFetchSize
-        | E::StaleControllerEpoch
-        | E::OffsetMetadataTooLarge
-        | E::IllegalGeneration
-        | E::InconsistentGroupProtocol
-        | E::InvalidGroupId
-        | E::UnknownMemberId
-        | E::InvalidSessionTimeout
-        | E::RebalanceInProgress
-        | E::InvalidCommitOffsetSize
-        | E::GroupAuthorizationFailed
-        | E::UnsupportedSaslMechanism
-        | E::IllegalSaslState
-        | E::TopicAlreadyExists
-        | E::InvalidPartitions
-        | E::InvalidReplicationFactor
-        | E::InvalidReplicaAssignment
-        | E::InvalidConfig
-        | E::NotController
-        | E::InvalidTransactionTimeout
-        | E::TransactionCoordinatorFenced
-        | E::SecurityDisabled
-        | E::OperationNotAttempted
-        | E::LogDirNotFound
-        | E::SaslAuthenticationFailed
-        | E::ReassignmentInProgress
-        | E::DelegationTokenAuthDisabled
-        | E::DelegationTokenNotFound
-        | E::DelegationTokenOwnerMismatch
-        | E::DelegationTokenRequestNotAllowed
-        | E::DelegationTokenAuthorizationFailed
-        | E::DelegationTokenExpired
-        | E::InvalidPrincipalType
-        | E::NonEmptyGroup
-        | E::GroupIdNotFound
-        | E::FetchSessionIdNotFound
-        | E::InvalidFetchSessionEpoch
-        | E::ListenerNotFound
-        | E::TopicDeletionDisabled
-        | E::StaleBrokerEpoch
-        | E::OffsetNotAvailable
-        | E::MemberIdRequired
-        | E::PreferredLeaderNotAvailable
-        | E::GroupMaxSizeReached
-        | E::FencedInstanceId
-        | E::EligibleLeadersNotAvailable
-        | E::ElectionNotNeeded
-        | E::NoReassignmentInProgress
-        | E::GroupSubscribedToTopic
-        | E::UnstableOffsetCommit
-        | E::ResourceNotFound
-        | E::DuplicateResource
-        | E::UnacceptableCredential
-        | E::InconsistentVoterSet
-        | E::InvalidUpdateVersion
-        | E::FeatureUpdateFailed
-        | E::PrincipalDeserializationFailure
-        | E::SnapshotNotFound
-        | E::PositionOutOfRange
-        | E::DuplicateBrokerRegistration
-        | E::BrokerIdNotRegistered
-        | E::InconsistentClusterId
-        | E::TransactionalIdNotFound
-        | E::FetchSessionTopicIdError
-        | E::IneligibleReplica
-        | E::NewLeaderElected
-        | E::OffsetMovedToTieredStorage
-        | E::FencedMemberEpoch
-        | E::UnreleasedInstanceId
-        | E::UnsupportedAssignor
-        | E::StaleMemberEpoch
-        | E::MismatchedEndpointType
-        | E::UnsupportedEndpointType
-        | E::UnknownControllerId
-        | E::UnknownSubscriptionId
-        | E::TelemetryTooLarge
-        | E::InvalidRegistration
-        | E::InvalidRecordState
-        | E::ShareSessionNotFound
-        | E::InvalidShareSessionEpoch
-        | E::FencedStateEpoch
-        | E::InvalidVoterKey
-        | E::DuplicateVoter
-        | E::VoterNotFound
-        | E::InvalidRegularExpression
-        | E::RebootstrapRequired
-        | E::StreamsInvalidTopology
-        | E::StreamsInvalidTopologyEpoch
-        | E::StreamsTopologyFenced
-        | E::ShareSessionLimitReached
-        | E::GroupDeletionFailed
-        | E::StreamsTopologyDescriptionUpdateFailed
-        | E::ControllerIdNotRegistered
-        | E::Unknown(_) => Verdict::RaiseEpoch { ambiguous: true },
+    use ProduceMeaning as P;
+    let retry = |refresh, ambiguous| Verdict::Retry { refresh, ambiguous };
+    match judge(code).produce {
+        P::Appended => Verdict::Appended,
+        P::Duplicate => Verdict::AppendedOffsetUnknown,
+        P::Fatal => Verdict::Fatal,
+        P::MaybeAppended => retry(false, true),
+        P::Moved => retry(true, false),
+        P::MovedMaybeAppended => retry(true, true),
+        P::NotNow => retry(false, false),
+        P::OldEpoch => Verdict::RaiseEpoch { ambiguous: false },
+        P::OutOfOrderSequence => Verdict::OutOfOrderSequence,
+        P::Rejected => Verdict::Refused,
+        P::TooLarge => Verdict::TooLarge,
+        P::Unexpected => Verdict::RaiseEpoch { ambiguous: true },
+        P::UnknownProducerId => Verdict::UnknownProducerId,
     }
 }

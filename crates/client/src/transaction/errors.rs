@@ -1,10 +1,12 @@
 //! What each error code means to a transactional producer, request by request (§2.3, §2.5 to §2.9).
 //!
-//! The codes are placed once, in [`Meaning::from`], without a wildcard; each request then decides over
-//! the meanings, again without one. A code or a meaning that is added does not compile until someone
-//! has decided.
+//! The codes are placed once, in [`judge`], without a wildcard; each request then decides over their
+//! meanings to a transaction, again without one. A code or a meaning that is added does not compile
+//! until it is decided.
 
 use milena_codec::ErrorCode;
+use milena_connection::judge;
+use milena_connection::judgement::TransactionMeaning;
 
 use super::request::CoordinatorKind;
 use super::state::Direction;
@@ -40,8 +42,8 @@ pub(super) enum BatchVerdict {
 
 /// InitProducerId (T-41, T-42).
 pub(super) fn init_producer_id(code: ErrorCode) -> Verdict {
-    use Meaning as M;
-    match Meaning::from(code) {
+    use TransactionMeaning as M;
+    match judge(code).transaction {
         M::Success => Verdict::Done,
         M::Loading | M::NotYet | M::Passing => Verdict::Retry,
         M::Concurrent => Verdict::RetryConcurrent,
@@ -67,8 +69,8 @@ pub(super) fn init_producer_id(code: ErrorCode) -> Verdict {
 ///
 /// 47 and 90 are told apart from the coordinator's own time-out by asking it once more (T-71).
 pub(super) fn add_partitions(code: ErrorCode) -> Verdict {
-    use Meaning as M;
-    match Meaning::from(code) {
+    use TransactionMeaning as M;
+    match judge(code).transaction {
         M::Success => Verdict::Done,
         M::Loading | M::NotYet | M::Passing => Verdict::Retry,
         M::Concurrent => Verdict::RetryConcurrent,
@@ -92,8 +94,8 @@ pub(super) fn add_partitions(code: ErrorCode) -> Verdict {
 
 /// AddOffsetsToTxn (§2.7).
 pub(super) fn add_offsets(code: ErrorCode) -> Verdict {
-    use Meaning as M;
-    match Meaning::from(code) {
+    use TransactionMeaning as M;
+    match judge(code).transaction {
         M::Success => Verdict::Done,
         M::Loading | M::NotYet | M::Passing => Verdict::Retry,
         M::Concurrent => Verdict::RetryConcurrent,
@@ -121,8 +123,8 @@ pub(super) fn add_offsets(code: ErrorCode) -> Verdict {
 /// coordinator's log may have seen a newer epoch because the transaction timed out, and the answer to
 /// the abort tells (T-71).
 pub(super) fn txn_offset_commit(code: ErrorCode) -> Verdict {
-    use Meaning as M;
-    match Meaning::from(code) {
+    use TransactionMeaning as M;
+    match judge(code).transaction {
         M::Success => Verdict::Done,
         // A coordinator that does not answer in time may not be the coordinator any more.
         M::Passing if code == ErrorCode::RequestTimedOut => Verdict::FindCoordinator,
@@ -153,8 +155,8 @@ pub(super) fn txn_offset_commit(code: ErrorCode) -> Verdict {
 /// An internal error leaves the outcome open and the same request is repeated (T-67, Java: fatal). 55
 /// proves that nothing was done: a commit can still be aborted, an abort is repeated (L-15).
 pub(super) fn end_txn(code: ErrorCode, direction: Direction) -> Verdict {
-    use Meaning as M;
-    match (Meaning::from(code), direction) {
+    use TransactionMeaning as M;
+    match (judge(code).transaction, direction) {
         (M::Success, _) => Verdict::Done,
         (M::Loading | M::NotYet | M::Passing | M::Failed, _) => Verdict::Retry,
         (M::Concurrent, _) => Verdict::RetryConcurrent,
@@ -185,8 +187,8 @@ pub(super) fn end_txn(code: ErrorCode, direction: Direction) -> Verdict {
 /// FindCoordinator (T-22). For a group only the transactional id's own rights are fatal: the
 /// transaction can still be aborted (Java: all unknown codes are fatal).
 pub(super) fn find_coordinator(code: ErrorCode, kind: CoordinatorKind) -> Verdict {
-    use Meaning as M;
-    match (Meaning::from(code), kind) {
+    use TransactionMeaning as M;
+    match (judge(code).transaction, kind) {
         (M::Success, _) => Verdict::Done,
         (M::Loading | M::NotYet | M::Passing | M::CoordinatorAway | M::Concurrent, _) => {
             Verdict::Retry
@@ -218,8 +220,8 @@ pub(super) fn find_coordinator(code: ErrorCode, kind: CoordinatorKind) -> Verdic
 
 /// DescribeTransactions, which only reads: what does not pass cannot be found out this way.
 pub(super) fn describe_transactions(code: ErrorCode) -> Verdict {
-    use Meaning as M;
-    match Meaning::from(code) {
+    use TransactionMeaning as M;
+    match judge(code).transaction {
         M::Success => Verdict::Done,
         M::Loading | M::NotYet | M::Passing | M::Failed => Verdict::Retry,
         M::Concurrent => Verdict::RetryConcurrent,
@@ -246,8 +248,8 @@ pub(super) fn describe_transactions(code: ErrorCode) -> Verdict {
 /// A batch that failed for good with this code (§1.6). A code that would have been retried, but ran
 /// out of time, leaves the transaction to be aborted like any other (P-54).
 pub(super) fn produce(code: ErrorCode) -> BatchVerdict {
-    use Meaning as M;
-    match Meaning::from(code) {
+    use TransactionMeaning as M;
+    match judge(code).transaction {
         // Kafka never sends it here; others might.
         M::ProducerFenced => BatchVerdict::Fenced,
         M::ClusterDenied | M::TransactionalIdDenied | M::IdForgotten => BatchVerdict::Fatal,
@@ -281,8 +283,8 @@ pub(super) fn produce(code: ErrorCode) -> BatchVerdict {
 /// or the coordinator loses its place meanwhile, it says "not available", "not coordinator" or "timed
 /// out", and the record may be in the log (L-2).
 pub(super) fn may_be_applied(code: ErrorCode) -> bool {
-    use Meaning as M;
-    match Meaning::from(code) {
+    use TransactionMeaning as M;
+    match judge(code).transaction {
         M::CoordinatorAway | M::Passing | M::Failed => true,
         M::Unrelated => matches!(code, ErrorCode::Unknown(_)),
         M::Success
@@ -304,207 +306,6 @@ pub(super) fn may_be_applied(code: ErrorCode) -> bool {
         | M::OffsetsInvalid
         | M::FormatUnsupported
         | M::NotDescribed => false,
-    }
-}
-
-/// What a code says to a transactional producer, whatever it asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
-    Success,
-    /// 14: the coordinator reads its log.
-    Loading,
-    /// 15, 16: no coordinator, or not this one.
-    CoordinatorAway,
-    /// 51.
-    Concurrent,
-    /// Not yet, and nothing was done: a topic that is not known everywhere, a quota.
-    NotYet,
-    /// Something that passes, in the midst of being done: leaders, replicas, disks, time.
-    Passing,
-    /// 47: a newer epoch exists, on Produce for one of two reasons.
-    EpochSuperseded,
-    /// 90.
-    ProducerFenced,
-    /// 49: the id, or its producer id, is unknown; it expired.
-    IdForgotten,
-    /// 59: the producer's state is gone.
-    ProducerForgotten,
-    /// 48: not a transaction in a state to do that.
-    NoSuchTransaction,
-    /// 55: left out because of another part of the request.
-    NotAttempted,
-    TransactionalIdDenied,
-    ClusterDenied,
-    GroupDenied,
-    TopicDenied,
-    /// 120.
-    TransactionAbortable,
-    /// 22, 25, 27, 82, 110, 113: the consumer is no longer that member.
-    MemberSuperseded,
-    /// 12, 24, 28: the offsets, their metadata or the group id will not do.
-    OffsetsInvalid,
-    /// 43.
-    FormatUnsupported,
-    /// 105: DescribeTransactions knows no such id.
-    NotDescribed,
-    /// -1: the broker failed and cannot say where.
-    Failed,
-    /// A code that has no business in these answers, or that Kafka 4.3.1 does not define.
-    Unrelated,
-}
-
-impl From<ErrorCode> for Meaning {
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one line per code is the point of the table"
-    )]
-    fn from(code: ErrorCode) -> Self {
-        use ErrorCode as E;
-        match code {
-            E::None => Self::Success,
-            E::CoordinatorLoadInProgress => Self::Loading,
-            E::CoordinatorNotAvailable | E::NotCoordinator => Self::CoordinatorAway,
-            E::ConcurrentTransactions => Self::Concurrent,
-            E::InvalidProducerEpoch => Self::EpochSuperseded,
-            E::ProducerFenced => Self::ProducerFenced,
-            E::InvalidProducerIdMapping => Self::IdForgotten,
-            E::UnknownProducerId => Self::ProducerForgotten,
-            E::InvalidTxnState => Self::NoSuchTransaction,
-            E::OperationNotAttempted => Self::NotAttempted,
-            E::TransactionalIdAuthorizationFailed => Self::TransactionalIdDenied,
-            E::ClusterAuthorizationFailed => Self::ClusterDenied,
-            E::GroupAuthorizationFailed => Self::GroupDenied,
-            E::TopicAuthorizationFailed => Self::TopicDenied,
-            E::TransactionAbortable => Self::TransactionAbortable,
-            E::TransactionalIdNotFound => Self::NotDescribed,
-            E::UnsupportedForMessageFormat => Self::FormatUnsupported,
-            E::UnknownServerError => Self::Failed,
-
-            E::FencedInstanceId
-            | E::FencedMemberEpoch
-            | E::IllegalGeneration
-            | E::RebalanceInProgress
-            | E::StaleMemberEpoch
-            | E::UnknownMemberId => Self::MemberSuperseded,
-
-            E::InvalidCommitOffsetSize | E::InvalidGroupId | E::OffsetMetadataTooLarge => {
-                Self::OffsetsInvalid
-            }
-
-            E::CorruptMessage
-            | E::InconsistentTopicId
-            | E::ListenerNotFound
-            | E::ThrottlingQuotaExceeded
-            | E::UnknownTopicId
-            | E::UnknownTopicOrPartition
-            | E::UnstableOffsetCommit => Self::NotYet,
-
-            E::BrokerNotAvailable
-            | E::EligibleLeadersNotAvailable
-            | E::FencedLeaderEpoch
-            | E::KafkaStorageError
-            | E::LeaderNotAvailable
-            | E::NetworkException
-            | E::NotEnoughReplicas
-            | E::NotEnoughReplicasAfterAppend
-            | E::NotLeaderOrFollower
-            | E::OffsetNotAvailable
-            | E::PreferredLeaderNotAvailable
-            | E::ReplicaNotAvailable
-            | E::RequestTimedOut
-            | E::UnknownLeaderEpoch => Self::Passing,
-
-            E::BrokerIdNotRegistered
-            | E::ControllerIdNotRegistered
-            | E::DelegationTokenAuthDisabled
-            | E::DelegationTokenAuthorizationFailed
-            | E::DelegationTokenExpired
-            | E::DelegationTokenNotFound
-            | E::DelegationTokenOwnerMismatch
-            | E::DelegationTokenRequestNotAllowed
-            | E::DuplicateBrokerRegistration
-            | E::DuplicateResource
-            | E::DuplicateSequenceNumber
-            | E::DuplicateVoter
-            | E::ElectionNotNeeded
-            | E::FeatureUpdateFailed
-            | E::FencedStateEpoch
-            | E::FetchSessionIdNotFound
-            | E::FetchSessionTopicIdError
-            | E::GroupDeletionFailed
-            | E::GroupIdNotFound
-            | E::GroupMaxSizeReached
-            | E::GroupSubscribedToTopic
-            | E::IllegalSaslState
-            | E::InconsistentClusterId
-            | E::InconsistentGroupProtocol
-            | E::InconsistentVoterSet
-            | E::IneligibleReplica
-            | E::InvalidConfig
-            | E::InvalidFetchSessionEpoch
-            | E::InvalidFetchSize
-            | E::InvalidPartitions
-            | E::InvalidPrincipalType
-            | E::InvalidRecord
-            | E::InvalidRecordState
-            | E::InvalidRegistration
-            | E::InvalidRegularExpression
-            | E::InvalidReplicaAssignment
-            | E::InvalidReplicationFactor
-            | E::InvalidRequest
-            | E::InvalidRequiredAcks
-            | E::InvalidSessionTimeout
-            | E::InvalidShareSessionEpoch
-            | E::InvalidTimestamp
-            | E::InvalidTopicException
-            | E::InvalidTransactionTimeout
-            | E::InvalidUpdateVersion
-            | E::InvalidVoterKey
-            | E::LogDirNotFound
-            | E::MemberIdRequired
-            | E::MessageTooLarge
-            | E::MismatchedEndpointType
-            | E::NewLeaderElected
-            | E::NoReassignmentInProgress
-            | E::NonEmptyGroup
-            | E::NotController
-            | E::OffsetMovedToTieredStorage
-            | E::OffsetOutOfRange
-            | E::OutOfOrderSequenceNumber
-            | E::PolicyViolation
-            | E::PositionOutOfRange
-            | E::PrincipalDeserializationFailure
-            | E::ReassignmentInProgress
-            | E::RebootstrapRequired
-            | E::RecordListTooLarge
-            | E::ResourceNotFound
-            | E::SaslAuthenticationFailed
-            | E::SecurityDisabled
-            | E::ShareSessionLimitReached
-            | E::ShareSessionNotFound
-            | E::SnapshotNotFound
-            | E::StaleBrokerEpoch
-            | E::StaleControllerEpoch
-            | E::StreamsInvalidTopology
-            | E::StreamsInvalidTopologyEpoch
-            | E::StreamsTopologyDescriptionUpdateFailed
-            | E::StreamsTopologyFenced
-            | E::TelemetryTooLarge
-            | E::TopicAlreadyExists
-            | E::TopicDeletionDisabled
-            | E::TransactionCoordinatorFenced
-            | E::UnacceptableCredential
-            | E::Unknown(_)
-            | E::UnknownControllerId
-            | E::UnknownSubscriptionId
-            | E::UnreleasedInstanceId
-            | E::UnsupportedAssignor
-            | E::UnsupportedCompressionType
-            | E::UnsupportedEndpointType
-            | E::UnsupportedSaslMechanism
-            | E::UnsupportedVersion
-            | E::VoterNotFound => Self::Unrelated,
-        }
     }
 }
 

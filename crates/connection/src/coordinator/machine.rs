@@ -13,6 +13,7 @@
 
 use super::CoordinatorKind;
 use crate::backoff::Backoff;
+use crate::judgement::judge;
 use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kafka_protocol::protocol::StrBytes;
 use milena_codec::ErrorCode;
@@ -132,19 +133,7 @@ pub fn read_response(
 /// Whether a lookup that got this code is repeated, with back-off (T-22).
 #[must_use]
 pub fn is_retriable(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::CoordinatorNotAvailable
-            | ErrorCode::CoordinatorLoadInProgress
-            | ErrorCode::NotCoordinator
-            | ErrorCode::RequestTimedOut
-            | ErrorCode::NetworkException
-            | ErrorCode::BrokerNotAvailable
-            | ErrorCode::ThrottlingQuotaExceeded
-            | ErrorCode::UnknownTopicOrPartition
-            | ErrorCode::LeaderNotAvailable
-            | ErrorCode::KafkaStorageError
-    )
+    judge(code).passes()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

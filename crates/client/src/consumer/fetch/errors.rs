@@ -1,6 +1,8 @@
 //! What an error code asks of the reader, for each of the three requests that reading needs.
 
 use milena_codec::ErrorCode;
+use milena_connection::judge;
+use milena_connection::judgement::ReadMeaning;
 
 /// What to do about the error of one partition in a Fetch answer (§3.6 of the rules).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,26 +19,18 @@ pub(crate) enum FetchAction {
 }
 
 /// The action for a code other than `NONE`.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "every code that the rules do not name is unexpected, new ones too: the user is told"
-)]
 pub(crate) fn fetch_action(code: ErrorCode) -> FetchAction {
-    match code {
-        ErrorCode::NotLeaderOrFollower
-        | ErrorCode::ReplicaNotAvailable
-        | ErrorCode::KafkaStorageError
-        | ErrorCode::FencedLeaderEpoch
-        | ErrorCode::OffsetNotAvailable => FetchAction::Refresh { replica: true },
-        ErrorCode::UnknownTopicOrPartition
-        | ErrorCode::UnknownTopicId
-        | ErrorCode::InconsistentTopicId => FetchAction::Refresh { replica: false },
-        // We are ahead of the broker, which learns of the new leader on its own.
-        ErrorCode::UnknownLeaderEpoch | ErrorCode::UnknownServerError => FetchAction::Retry,
-        ErrorCode::OffsetOutOfRange => FetchAction::OutOfRange,
+    match judge(code).read {
+        ReadMeaning::Replica => FetchAction::Refresh { replica: true },
+        ReadMeaning::Topic | ReadMeaning::TopicId => FetchAction::Refresh { replica: false },
+        // UNKNOWN_LEADER_EPOCH: we are ahead of the broker, which learns of the new leader on its own.
+        ReadMeaning::Passing => FetchAction::Retry,
+        ReadMeaning::OutOfRange => FetchAction::OutOfRange,
         // TOPIC_AUTHORIZATION_FAILED and CORRUPT_MESSAGE among them; OFFSET_MOVED_TO_TIERED_STORAGE
         // is for followers only.
-        _ => FetchAction::Report,
+        ReadMeaning::LookupPassing | ReadMeaning::NoOffset | ReadMeaning::Report => {
+            FetchAction::Report
+        }
     }
 }
 
@@ -53,48 +47,34 @@ pub(crate) enum LookupAction {
 }
 
 /// The action for a code of ListOffsets other than `NONE`.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "every code that the rules do not name is unexpected, new ones too: the user is told"
-)]
 pub(crate) fn list_offsets_action(code: ErrorCode) -> LookupAction {
-    match code {
-        code if is_transient(code) => LookupAction::Refresh,
+    match judge(code).read {
+        ReadMeaning::LookupPassing
+        | ReadMeaning::Passing
+        | ReadMeaning::Replica
+        | ReadMeaning::Topic => LookupAction::Refresh,
         // The log's format is too old to be searched by time: there is no such offset.
-        ErrorCode::UnsupportedForMessageFormat => LookupAction::Nothing,
-        _ => LookupAction::Report,
+        ReadMeaning::NoOffset => LookupAction::Nothing,
+        ReadMeaning::OutOfRange | ReadMeaning::Report | ReadMeaning::TopicId => {
+            LookupAction::Report
+        }
     }
 }
 
-/// The action for a code of OffsetForLeaderEpoch other than `NONE`. None is taken for an answer,
-/// which could move the position; what does not pass by itself is told, or the partition would stand
-/// still in silence (L-30).
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "every code that the rules do not name is unexpected, new ones too: the user is told"
-)]
+/// The action for a code of OffsetForLeaderEpoch other than `NONE`. None is taken for a response
+/// that could move the position; what does not pass by itself is reported, or the partition would
+/// stand still in silence (L-30).
 pub(crate) fn epoch_end_action(code: ErrorCode) -> LookupAction {
-    match code {
-        code if is_transient(code) => LookupAction::Refresh,
-        ErrorCode::UnknownTopicId | ErrorCode::InconsistentTopicId => LookupAction::Refresh,
-        _ => LookupAction::Report,
+    match judge(code).read {
+        ReadMeaning::LookupPassing
+        | ReadMeaning::Passing
+        | ReadMeaning::Replica
+        | ReadMeaning::Topic
+        | ReadMeaning::TopicId => LookupAction::Refresh,
+        ReadMeaning::NoOffset | ReadMeaning::OutOfRange | ReadMeaning::Report => {
+            LookupAction::Report
+        }
     }
-}
-
-fn is_transient(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::OffsetNotAvailable
-            | ErrorCode::LeaderNotAvailable
-            | ErrorCode::NotLeaderOrFollower
-            | ErrorCode::ReplicaNotAvailable
-            | ErrorCode::KafkaStorageError
-            | ErrorCode::FencedLeaderEpoch
-            | ErrorCode::UnknownLeaderEpoch
-            | ErrorCode::UnknownTopicOrPartition
-            | ErrorCode::UnknownServerError
-            | ErrorCode::RequestTimedOut
-    )
 }
 
 #[cfg(test)]
