@@ -2,7 +2,8 @@
 
 use crate::BrokerAddress;
 use crate::backoff::Backoff;
-use milena_codec::Limits;
+use milena_codec::{ApiKey, Limits};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How to speak to brokers. Start from [`ConnectionConfig::default`] and change what needs it; fields
@@ -41,6 +42,14 @@ pub struct ConnectionConfig {
     /// Whether asking for a topic may create it, if the broker allows that too. Default false: a
     /// misspelled name should be an error, not a new topic.
     pub topic_auto_creation: bool,
+    /// Whether calls fail at once while no broker was ever reached. Default false: they are repeated, with back-off,
+    /// until their own time is over, because a broker may start after its clients (KIP-909). Where
+    /// something answers that is no Kafka broker, they fail at once either way.
+    pub fail_unreachable_at_once: bool,
+    /// The newest version of an API that may be used, for brokers and proxies that announce versions which they do not
+    /// serve well. An API that is not named here has no such cap. A cap below all versions that a
+    /// broker speaks makes the API unusable there. Default: none.
+    pub max_versions: BTreeMap<ApiKey, i16>,
     /// How much a broker may make us read. See [`Limits`].
     pub limits: Limits,
     /// Seed of everything random here (jitter, the order in which brokers are tried). `None`, the
@@ -66,6 +75,8 @@ impl Default for ConnectionConfig {
             topics_max: 10_000,
             coordinators_max: 10_000,
             topic_auto_creation: false,
+            fail_unreachable_at_once: false,
+            max_versions: BTreeMap::new(),
             limits: Limits::default(),
             seed: None,
         }
@@ -107,6 +118,9 @@ impl ConnectionConfig {
             if number == 0 {
                 return Err(ConfigError::value(setting, not_zero));
             }
+        }
+        if self.max_versions.values().any(|version| *version < 0) {
+            return Err(ConfigError::value("max_versions", "versions begin with 0"));
         }
         for (setting, backoff) in [
             ("reconnect_backoff", &self.reconnect_backoff),

@@ -168,6 +168,40 @@ impl CallError {
         }
     }
 
+    /// Whether repeating the call cannot help, now or later: the handle is closed, the request cannot be
+    /// written or no version of it is common, or what listens there does not speak Kafka.
+    #[must_use]
+    pub fn is_unrecoverable(&self) -> bool {
+        let foreign = self.protocol_hint().is_some_and(|hint| {
+            matches!(
+                hint,
+                ProtocolHint::Http | ProtocolHint::NotKafka | ProtocolHint::Tls
+            )
+        });
+        let never = matches!(
+            self,
+            Self::NotSent {
+                cause: NotSentCause::ClusterClosed
+                    | NotSentCause::Encode { .. }
+                    | NotSentCause::NoCommonVersion { .. },
+                ..
+            }
+        );
+        foreign || never
+    }
+
+    /// Whether a new connection got no response to its first request, ApiVersions.
+    pub(crate) fn is_without_versions(&self) -> bool {
+        let Self::NotSent {
+            cause: NotSentCause::Handshake { source },
+            ..
+        } = self
+        else {
+            return false;
+        };
+        matches!(**source, Self::Ambiguous { .. }) && !self.is_unrecoverable()
+    }
+
     /// Whether the handle was closed: nothing will help any more.
     #[must_use]
     pub fn is_cluster_closed(&self) -> bool {
@@ -262,7 +296,12 @@ pub enum NotSentCause {
     ControllerUnknown,
     /// The caller's time passed while the request waited to be sent.
     #[error("its time passed before it could be sent")]
-    DeadlinePassed,
+    DeadlinePassed {
+        /// What stood in the way last, where something did: why a broker could not be reached, or what
+        /// one returned to a lookup.
+        #[source]
+        last: Option<Box<CallError>>,
+    },
     /// The request cannot be written.
     #[error("the request cannot be encoded")]
     Encode {

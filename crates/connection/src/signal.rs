@@ -21,6 +21,11 @@ impl<T> Signal<T> {
         self.changed.notify_waiters();
     }
 
+    /// Looks at the value.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        look(&lock(&self.value))
+    }
+
     /// Waits until `wanted` finds something in the value.
     ///
     /// # Cancel safety

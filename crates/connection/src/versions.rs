@@ -1,6 +1,7 @@
 //! What a broker speaks: version ranges by API, and the cluster's finalized features.
 
 use kafka_protocol::messages::ApiVersionsResponse;
+use milena_codec::ApiKey;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -91,6 +92,21 @@ impl ApiVersions {
         self.ranges.get(&api_key).copied()
     }
 
+    /// The same without the versions above these caps (`ConnectionConfig::max_versions`). An API with none
+    /// left counts as one that the broker does not know.
+    #[must_use]
+    pub fn capped(mut self, caps: &BTreeMap<ApiKey, i16>) -> Self {
+        for (api, cap) in caps {
+            if let Some(range) = self.ranges.get_mut(&api.key()) {
+                range.max = range.max.min(*cap);
+                if range.max < range.min {
+                    self.ranges.remove(&api.key());
+                }
+            }
+        }
+        self
+    }
+
     /// The newest version of an API that both the broker and `ours` speak.
     #[must_use]
     pub fn highest(&self, api_key: i16, ours: RangeInclusive<i16>) -> Option<i16> {
@@ -174,6 +190,16 @@ mod tests {
         assert_eq!(versions.highest(0, 13..=13), None);
         assert_eq!(versions.highest(7, 0..=9), None);
         assert_eq!(versions.range(99), None, "a range that is upside down");
+    }
+
+    #[test]
+    fn a_cap_takes_newer_versions_away_and_no_others() {
+        let caps = BTreeMap::from([(ApiKey::Produce, 8), (ApiKey::EndTxn, 9)]);
+        let versions = answer(1, 2).capped(&caps);
+        assert_eq!(versions.highest(0, 0..=13), Some(8));
+        assert_eq!(versions.highest(26, 0..=13), Some(5));
+        let none_left = answer(1, 2).capped(&BTreeMap::from([(ApiKey::Produce, 2)]));
+        assert_eq!(none_left.range(0), None);
     }
 
     #[test]

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn what_was_never_sent_has_no_unknown_outcome() {
         for cause in [
-            NotSentCause::DeadlinePassed,
+            NotSentCause::DeadlinePassed { last: None },
             NotSentCause::ControllerUnknown,
             NotSentCause::Full { limit: 64 },
             NotSentCause::BrokerUnknown { broker_id: 7 },

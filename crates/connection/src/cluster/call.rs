@@ -1,12 +1,13 @@
 //! One request to one broker: whom to ask, in which version, over which connection.
 
 use super::kind::{HandleId, Purpose};
+use super::pool::SlotKey;
 use super::{Answer, CallOptions, ConnectionKind, Inner, Target};
 use crate::clock;
 use crate::coordinator::CoordinatorKind;
 use crate::error::{AmbiguousCause, CallError, CallSite, NotSentCause};
 use crate::link::{Connection, RawRequest, ResponseFuture, SubmitError};
-use crate::metadata::TopicsWanted;
+use crate::metadata::{MetadataSnapshot, TopicsWanted};
 use crate::versions::ApiVersionRange;
 use bytes::Bytes;
 use milena_codec::ApiKey;
@@ -151,7 +152,7 @@ impl Inner {
         kind: ConnectionKind,
         call: &Call,
     ) -> Result<Connection, CallError> {
-        let route = self.route(handle, target, kind, call.deadline);
+        let route = self.route(handle, target.clone(), kind, call.deadline);
         match tokio::time::timeout_at(call.deadline.into(), route).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => {
@@ -161,11 +162,15 @@ impl Inner {
                 Err(error.before_sending(site))
             }
             Err(_elapsed) => {
-                let cause = NotSentCause::DeadlinePassed;
-                Err(CallError::NotSent {
-                    site: call.site(None),
-                    cause,
-                })
+                let last = self.trouble_with(&target, Purpose::new(kind, handle));
+                let mut site = call.site(None);
+                if let Some(error) = &last {
+                    site.broker_id = error.site().broker_id;
+                    site.address.clone_from(&error.site().address);
+                }
+                let last = last.map(Box::new);
+                let cause = NotSentCause::DeadlinePassed { last };
+                Err(CallError::NotSent { site, cause })
             }
         }
     }
@@ -182,7 +187,7 @@ impl Inner {
             Target::Broker(broker_id) => broker_id,
             Target::Controller => self.controller().await?,
             Target::Coordinator(kind, key) => self.coordinator(kind, &key, deadline).await?,
-            Target::Leader { topic, partition } => self.leader(handle, &topic, partition)?,
+            Target::Leader { topic, partition } => self.leader(handle, &topic, partition).await?,
         };
         self.connection(broker_id, Purpose::new(kind, handle)).await
     }
@@ -209,20 +214,49 @@ impl Inner {
             .ok_or_else(|| unrouted(NotSentCause::ControllerUnknown))
     }
 
-    fn leader(&self, handle: HandleId, topic: &str, partition: i32) -> Result<i32, CallError> {
-        let snapshot = self.metadata.snapshot();
-        let known = snapshot.partition(topic, partition);
-        known.and_then(|known| known.leader).ok_or_else(|| {
-            self.metadata.mark_stale(handle, topic);
+    /// The leader of a partition. That none is known may be old news, so it is looked up again, once.
+    async fn leader(
+        &self,
+        handle: HandleId,
+        topic: &Arc<str>,
+        partition: i32,
+    ) -> Result<i32, CallError> {
+        let leader = |snapshot: &MetadataSnapshot| {
+            let known = snapshot.partition(topic, partition)?;
+            known.leader
+        };
+        if let Some(leader) = leader(&self.metadata.snapshot()) {
+            return Ok(leader);
+        }
+        let wanted = TopicsWanted::Named(vec![Arc::clone(topic)]);
+        let snapshot = self.metadata.refresh(handle, wanted).await?;
+        leader(&snapshot).ok_or_else(|| {
+            let known = snapshot.partition(topic, partition);
             let code = known.and_then(|known| known.error);
             let code = code.or_else(|| snapshot.topic(topic).and_then(|topic| topic.error));
-            let topic = topic.to_owned();
             unrouted(NotSentCause::LeaderUnknown {
-                topic,
+                topic: topic.to_string(),
                 partition,
                 code,
             })
         })
+    }
+
+    /// What stands in the way of a request to this target, where something is known to.
+    fn trouble_with(&self, target: &Target, purpose: Purpose) -> Option<CallError> {
+        let snapshot = self.metadata.snapshot();
+        let (broker_id, lookup) = match target {
+            Target::Any => (None, None),
+            Target::Broker(broker_id) => (Some(*broker_id), None),
+            Target::Controller => (snapshot.controller_id(), None),
+            Target::Coordinator(kind, key) => self.coordinators.trouble(*kind, key),
+            Target::Leader { topic, partition } => {
+                let known = snapshot.partition(topic, *partition);
+                (known.and_then(|known| known.leader), None)
+            }
+        };
+        let connecting = broker_id.and_then(|id| self.slot_failure(SlotKey::Broker(id, purpose)));
+        connecting.or(lookup).or_else(|| self.metadata.trouble())
     }
 }
 
@@ -270,7 +304,7 @@ async fn submit(
                 let ready = tokio::time::timeout_at(deadline.into(), connection.ready());
                 ready
                     .await
-                    .map_err(|_elapsed| NotSentCause::DeadlinePassed)?;
+                    .map_err(|_elapsed| NotSentCause::DeadlinePassed { last: None })?;
             }
             Err(closed) => return Err(closed.into()),
         }

@@ -6,6 +6,7 @@ use crate::config::{ClusterConfig, ConnectionConfig};
 use crate::coordinator::{CoordinatorShared, machine as coordinator};
 use crate::error::{CallError, CallSite, NotSentCause};
 use crate::link::Connection;
+use crate::link::handshake::Fallback;
 use crate::metadata::{MetadataShared, MetadataSnapshot, TopicsWanted, machine as metadata};
 use crate::transport::Connector;
 use crate::versions::{ApiVersions, FinalizedFeatures};
@@ -28,6 +29,9 @@ pub(super) struct Inner {
     pub(super) metadata: MetadataShared,
     pub(super) coordinators: CoordinatorShared,
     pub(super) pool: Mutex<Pool>,
+    /// Brokers that did not respond to our newest ApiVersions. Bounded: those in the metadata and the
+    /// bootstrap list.
+    pub(super) fallbacks: Mutex<HashMap<Arc<BrokerAddress>, Fallback>>,
     /// What each broker said last, by its id.
     versions: Mutex<HashMap<i32, Arc<ApiVersions>>>,
     features: Mutex<FinalizedFeatures>,
@@ -82,6 +86,7 @@ impl Inner {
             bootstrap: bootstrap.into_iter().map(Arc::new).collect(),
             connector,
             pool: Mutex::default(),
+            fallbacks: Mutex::default(),
             versions: Mutex::default(),
             features: Mutex::default(),
             features_told: Mutex::default(),
@@ -139,6 +144,10 @@ impl Inner {
         self.retarget_pool(snapshot);
         if snapshot.brokers().len() > 0 {
             lock(&self.versions).retain(|broker_id, _| snapshot.broker(*broker_id).is_some());
+            lock(&self.fallbacks).retain(|address, _| {
+                let known = snapshot.brokers().any(|broker| broker.address == *address);
+                known || self.bootstrap.contains(address)
+            });
         }
     }
 

@@ -9,6 +9,7 @@ mod pool;
 use crate::config::{ClusterConfig, ConfigError};
 use crate::coordinator::{CoordinatorKind, machine::read_response};
 use crate::error::{CallError, CallSite, NotSentCause};
+use crate::judgement::{Class, judge};
 use crate::link::Connection;
 use crate::link::handshake::Handshake;
 use crate::metadata::{
@@ -209,9 +210,9 @@ impl Cluster {
     ///
     /// # Errors
     /// [`CallError::Broker`] with the code if the topic is refused (TOPIC_AUTHORIZATION_FAILED,
-    /// INVALID_TOPIC_EXCEPTION); [`NotSentCause::TopicUnknown`] if it did not show up in time; what
-    /// [`Cluster::refresh`] returned, at once as long as no broker was ever reached, and at the deadline
-    /// later.
+    /// INVALID_TOPIC_EXCEPTION) by a broker during this call; [`NotSentCause::TopicUnknown`] if it did not
+    /// show up in time; at the deadline what [`Cluster::refresh`] returned last. With
+    /// `fail_unreachable_at_once` that is returned at once while no broker was ever reached.
     ///
     /// # Cancel safety
     /// Can be dropped and called again at any time.
@@ -221,38 +222,38 @@ impl Cluster {
         deadline: Instant,
     ) -> Result<Arc<TopicMetadata>, CallError> {
         let started = clock::now();
-        let mut snapshot = self.snapshot();
+        // What was known before the call serves only if it is good: a rejection may have passed.
+        if let Some(topic) = usable(&self.snapshot(), name) {
+            return Ok(topic);
+        }
+        let mut code = None;
         let mut trouble = None;
         loop {
-            if let Some(topic) = snapshot.topic(name) {
-                match topic.error {
-                    None if !topic.partitions.is_empty() => return Ok(Arc::clone(topic)),
-                    Some(
-                        code @ (ErrorCode::TopicAuthorizationFailed
-                        | ErrorCode::InvalidTopicException),
-                    ) => {
-                        let site = lookup_site(started);
+            let refresh = self.refresh(TopicsWanted::named([name]));
+            match tokio::time::timeout_at(deadline.into(), refresh).await {
+                Ok(Ok(snapshot)) => {
+                    if let Some(topic) = usable(&snapshot, name) {
+                        return Ok(topic);
+                    }
+                    trouble = None;
+                    code = snapshot.topic(name).and_then(|topic| topic.error);
+                    if let Some(code) =
+                        code.filter(|code| judge(*code).class == Class::FixConfiguration)
+                    {
                         return Err(CallError::Broker {
-                            site,
+                            site: lookup_site(started),
                             code,
                             message: None,
                         });
                     }
-                    None | Some(_) => {}
                 }
-            }
-            let refresh = self.refresh(TopicsWanted::named([name]));
-            match tokio::time::timeout_at(deadline.into(), refresh).await {
-                Ok(Ok(answered)) => {
-                    trouble = None;
-                    snapshot = answered;
-                }
-                Ok(Err(error)) if self.snapshot().version() == 0 || error.is_cluster_closed() => {
-                    return Err(error);
-                }
+                Ok(Err(error)) if self.ends_the_call(&error) => return Err(error),
                 Ok(Err(error)) => trouble = Some(error),
                 Err(_elapsed) => {
-                    let code = snapshot.topic(name).and_then(|topic| topic.error);
+                    let trouble = trouble.or_else(|| {
+                        let unheard = code.is_none();
+                        unheard.then(|| self.inner.metadata.trouble()).flatten()
+                    });
                     let cause = NotSentCause::TopicUnknown {
                         topic: name.to_owned(),
                         code,
@@ -262,6 +263,13 @@ impl Cluster {
                 }
             }
         }
+    }
+
+    /// Whether a call is over with this error, however much of its time is left.
+    fn ends_the_call(&self, error: &CallError) -> bool {
+        let never_reached = self.snapshot().version() == 0;
+        let at_once = self.inner.config.fail_unreachable_at_once && never_reached;
+        at_once || error.is_unrecoverable()
     }
 
     /// Takes over a newer leader that an answer named (KIP-951). Returns whether it was news: hints
@@ -533,6 +541,13 @@ impl Inner {
             ..CallOptions::default()
         }
     }
+}
+
+/// A topic that can be written to and read.
+fn usable(snapshot: &MetadataSnapshot, name: &str) -> Option<Arc<TopicMetadata>> {
+    let topic = snapshot.topic(name)?;
+    let usable = topic.error.is_none() && !topic.partitions.is_empty();
+    usable.then(|| Arc::clone(topic))
 }
 
 fn lookup_site(started: Instant) -> CallSite {

@@ -37,6 +37,8 @@ enum Line {
 
 #[derive(Debug, Default)]
 struct Slot {
+    /// Why the last attempt failed, until one succeeds.
+    failure: Option<CallError>,
     dial: Dial,
     line: Line,
 }
@@ -63,6 +65,39 @@ impl Inner {
         match &lock(&self.pool).slots.get(&key)?.line {
             Line::Up(connection) if !connection.is_closed() => Some(connection.clone()),
             Line::Up(_) | Line::Down | Line::Dialling(..) => None,
+        }
+    }
+
+    /// Why the last attempt to connect failed, if none has succeeded since.
+    pub(super) fn slot_failure(&self, key: SlotKey) -> Option<CallError> {
+        lock(&self.pool).slots.get(&key)?.failure.clone()
+    }
+
+    /// The version in which a new connection to this address requests ApiVersions.
+    fn handshake_version(&self, address: &Arc<BrokerAddress>, newest: i16) -> i16 {
+        let fallbacks = lock(&self.fallbacks);
+        let fallback = fallbacks.get(address).copied().unwrap_or_default();
+        fallback.version(newest, clock::now())
+    }
+
+    fn note_handshake(
+        &self,
+        address: &Arc<BrokerAddress>,
+        version: i16,
+        newest: i16,
+        result: &Result<Connection, CallError>,
+    ) {
+        let mut fallbacks = lock(&self.fallbacks);
+        let mut fallback = fallbacks.get(address).copied().unwrap_or_default();
+        match result {
+            Ok(_) => fallback.on_response(version, newest, clock::now()),
+            Err(error) if error.is_without_versions() => fallback.on_no_response(version),
+            Err(_) => return,
+        }
+        if fallback.is_newest() {
+            fallbacks.remove(address);
+        } else {
+            fallbacks.insert(Arc::clone(address), fallback);
         }
     }
 
@@ -137,7 +172,17 @@ impl Inner {
             SlotKey::Broker(broker_id, _) => Some(broker_id),
         };
         let connector = self.connector.as_ref();
-        let result = Connection::open(connector, address, broker_id, &self.config).await;
+        let newest = Connection::handshake_version_max(&self.config);
+        let version = self.handshake_version(&address, newest);
+        let open = Connection::open_in(
+            connector,
+            Arc::clone(&address),
+            broker_id,
+            &self.config,
+            version,
+        );
+        let result = open.await;
+        self.note_handshake(&address, version, newest, &result);
         let mut pool = lock(&self.pool);
         // The slot of a handle that was closed meanwhile is gone.
         let Some(slot) = pool.slots.get_mut(&key) else {
@@ -147,11 +192,13 @@ impl Inner {
             Ok(connection) => {
                 slot.dial.on_up(clock::now());
                 slot.line = Line::Up(connection.clone());
+                slot.failure = None;
                 drop(pool);
                 self.note_versions(broker_id, connection.versions());
             }
             Err(error) => {
                 tracing::debug!(%error, "dial failed");
+                slot.failure = Some(error.clone());
                 let mut random = lock(&self.random);
                 slot.dial
                     .on_failed(clock::now(), &self.config.reconnect_backoff, &mut random);

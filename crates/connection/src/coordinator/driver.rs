@@ -89,6 +89,19 @@ impl CoordinatorShared {
         }
     }
 
+    /// The coordinator that is known, or else why the lookup has no result yet.
+    pub(crate) fn trouble(
+        &self,
+        kind: CoordinatorKind,
+        key: &Arc<str>,
+    ) -> (Option<i32>, Option<CallError>) {
+        let state = lock(&self.state);
+        match state.machine.known(kind, key) {
+            Some(broker_id) => (Some(broker_id), None),
+            None => (None, state.trouble.get(&kind).cloned()),
+        }
+    }
+
     /// Runs until `closed`. `ask` sends a lookup to any broker; `on_found` hears of every coordinator,
     /// `on_trouble` that brokers may have moved. As long as nothing was ever `reached`, a lookup that
     /// reaches no broker is over: then it is the addresses that are wrong.
@@ -241,7 +254,7 @@ impl State {
             (None, Some(trouble)) => trouble.clone(),
             (None, None) => CallError::NotSent {
                 site,
-                cause: NotSentCause::DeadlinePassed,
+                cause: NotSentCause::DeadlinePassed { last: None },
             },
         }
     }

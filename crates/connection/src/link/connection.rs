@@ -137,6 +137,25 @@ impl Connection {
         broker_id: Option<i32>,
         config: &ConnectionConfig,
     ) -> Result<Self, CallError> {
+        let version = Self::handshake_version_max(config);
+        Self::open_in(connector, address, broker_id, config, version).await
+    }
+
+    /// The newest version of ApiVersions that the settings allow.
+    pub(crate) fn handshake_version_max(config: &ConnectionConfig) -> i16 {
+        let ours = ApiVersionsRequest::VERSION_MAX;
+        let cap = config.max_versions.get(&ApiVersionsRequest::API);
+        cap.map_or(ours, |cap| ours.min(*cap))
+    }
+
+    /// As [`open`](Self::open), with the first ApiVersions in this version.
+    pub(crate) async fn open_in(
+        connector: &dyn Connector,
+        address: Arc<BrokerAddress>,
+        broker_id: Option<i32>,
+        config: &ConnectionConfig,
+        handshake_version: i16,
+    ) -> Result<Self, CallError> {
         let started = clock::now();
         let failed = |cause| {
             let site = CallSite {
@@ -182,10 +201,10 @@ impl Connection {
             shared,
             closed,
         };
-        match channel.handshake(config).await {
+        match channel.handshake(config, handshake_version).await {
             Ok(versions) => Ok(Self {
                 channel,
-                versions: Arc::new(versions),
+                versions: Arc::new(versions.capped(&config.max_versions)),
             }),
             Err(error) => Err(failed(NotSentCause::Handshake {
                 source: Box::new(error),
@@ -333,8 +352,12 @@ impl Channel {
         }
     }
 
-    async fn handshake(&self, config: &ConnectionConfig) -> Result<ApiVersions, CallError> {
-        let mut handshake = Handshake::new();
+    async fn handshake(
+        &self,
+        config: &ConnectionConfig,
+        version: i16,
+    ) -> Result<ApiVersions, CallError> {
+        let mut handshake = Handshake::starting_at(version);
         loop {
             let mut site = CallSite {
                 api: Some(ApiVersionsRequest::API),
@@ -439,7 +462,7 @@ impl RequestSite {
                 timed_out: true, ..
             } => CallError::NotSent {
                 site,
-                cause: NotSentCause::DeadlinePassed,
+                cause: NotSentCause::DeadlinePassed { last: None },
             },
             Failure::NotSent { reason, .. } => CallError::NotSent {
                 site,

@@ -11,6 +11,7 @@ use kafka_protocol::messages::ApiVersionsRequest;
 use kafka_protocol::protocol::{Message, StrBytes};
 use milena_codec::message::{Request, decode_response};
 use milena_codec::{DecodeError, ErrorCode, Limits};
+use std::time::{Duration, Instant};
 
 /// What we call ourselves in ApiVersions; brokers show it in their metrics.
 const SOFTWARE_NAME: &str = "milena";
@@ -36,8 +37,15 @@ impl Handshake {
     /// A handshake that starts with our newest version.
     #[must_use]
     pub fn new() -> Self {
+        Self::starting_at(ApiVersionsRequest::VERSIONS.max)
+    }
+
+    /// A handshake that starts with this version, or our newest if that is older.
+    #[must_use]
+    pub fn starting_at(version: i16) -> Self {
+        let ours = ApiVersionsRequest::VERSIONS;
         Self {
-            version: ApiVersionsRequest::VERSIONS.max,
+            version: version.clamp(ours.min, ours.max),
         }
     }
 
@@ -86,6 +94,67 @@ impl Handshake {
 impl Default for Handshake {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The version in which the next connection to one broker requests ApiVersions.
+///
+/// A broker should return UNSUPPORTED_VERSION for a version that it does not know. Some close the connection instead,
+/// or never respond (gateways that speak Kafka, brokers before 0.10): there the next connection asks in
+/// version 3, the one after it in version 0. A version that was answered is kept for an hour, so
+/// that a broker which was only restarting is asked in the newest version again.
+///
+/// ```text
+///          no response      no response
+///  newest ────────────> 3 ─────────────> 0
+///     ^  <───────────────────────────────┘ no response
+///     └── an hour after 3 or 0 was answered
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fallback {
+    /// Not the newest, but this.
+    version: Option<i16>,
+    /// Until then; until it is answered if `None`.
+    until: Option<Instant>,
+}
+
+/// How long an older version is used that a broker answered.
+const FALLBACK_KEPT: Duration = Duration::from_secs(3_600);
+
+impl Fallback {
+    /// The version for a connection that is opened at `now`, `newest` at most.
+    #[must_use]
+    pub fn version(&self, newest: i16, now: Instant) -> i16 {
+        match self.version {
+            Some(version) if self.until.is_none_or(|until| now < until) => version.min(newest),
+            _ => newest,
+        }
+    }
+
+    /// A connection that asked in this version ended, or got no response in time.
+    pub fn on_no_response(&mut self, version: i16) {
+        self.version = match version {
+            4.. => Some(3),
+            1..=3 => Some(0),
+            _ => None,
+        };
+        self.until = None;
+    }
+
+    /// A broker responded to this version at `now`.
+    pub fn on_response(&mut self, version: i16, newest: i16, now: Instant) {
+        if version >= newest {
+            *self = Self::default();
+        } else if self.until.is_none_or(|until| until <= now) {
+            self.version = Some(version);
+            self.until = now.checked_add(FALLBACK_KEPT);
+        }
+    }
+
+    /// Whether nothing has to be remembered.
+    #[must_use]
+    pub fn is_newest(&self) -> bool {
+        self.version.is_none()
     }
 }
 
@@ -204,6 +273,36 @@ mod tests {
                 .handle_answer(body, &Limits::default())
                 .unwrap_err();
         }
+    }
+
+    #[test]
+    fn a_broker_without_a_response_is_asked_in_version_3_then_0_then_anew() {
+        let (mut fallback, now) = (Fallback::default(), Instant::now());
+        for version in [4, 3, 0, 4] {
+            assert_eq!(fallback.version(4, now), version);
+            fallback.on_no_response(version);
+        }
+    }
+
+    #[test]
+    fn an_older_version_that_was_answered_is_kept_for_an_hour() {
+        let (mut fallback, now) = (Fallback::default(), Instant::now());
+        fallback.on_no_response(4);
+        fallback.on_response(3, 4, now);
+        assert_eq!(fallback.version(4, now + FALLBACK_KEPT / 2), 3);
+        // Further connections do not prolong it.
+        fallback.on_response(3, 4, now + FALLBACK_KEPT / 2);
+        assert_eq!(fallback.version(4, now + FALLBACK_KEPT), 4);
+        fallback.on_response(4, 4, now + FALLBACK_KEPT);
+        assert!(fallback.is_newest());
+    }
+
+    #[test]
+    fn a_cap_holds_for_every_version_that_is_asked() {
+        let (mut fallback, now) = (Fallback::default(), Instant::now());
+        assert_eq!(fallback.version(2, now), 2);
+        fallback.on_no_response(2);
+        assert_eq!(fallback.version(2, now), 0);
     }
 
     #[test]

@@ -19,6 +19,8 @@ struct Progress {
     full: Arc<MetadataSnapshot>,
     failed: u64,
     error: Option<CallError>,
+    /// Why the last question was not answered, until one is.
+    trouble: Option<CallError>,
 }
 
 /// The metadata of one cluster handle.
@@ -85,6 +87,11 @@ impl MetadataShared {
         let mut machine = lock(&self.machine);
         machine.forget_brokers();
         self.publish(&machine);
+    }
+
+    /// Why the last question was not answered, if none has been since.
+    pub(crate) fn trouble(&self) -> Option<CallError> {
+        self.progress.read(|progress| progress.trouble.clone())
     }
 
     /// Waits for an answer to a question that is asked after this call.
@@ -169,6 +176,7 @@ impl MetadataShared {
         self.progress.change(|progress| {
             progress.served = generation;
             progress.full = full;
+            progress.trouble = None;
         });
     }
 
@@ -181,12 +189,14 @@ impl MetadataShared {
                 ..
             }
         );
-        if lock(&self.machine).on_failure(clock::now(), unreachable) {
-            self.progress.change(|progress| {
+        let give_up = lock(&self.machine).on_failure(clock::now(), unreachable);
+        self.progress.change(|progress| {
+            progress.trouble = Some(error.clone());
+            if give_up {
                 progress.failed = progress.failed.max(generation);
                 progress.error = Some(error);
-            });
-        }
+            }
+        });
     }
 
     /// Makes the machine's snapshot the one that is read. Called with the machine locked, so that

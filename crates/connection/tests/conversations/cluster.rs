@@ -1,7 +1,7 @@
 //! Routing, kinds of connections, connecting, and the end of a cluster handle.
 
 use crate::*;
-use kafka_protocol::messages::InitProducerIdResponse;
+use kafka_protocol::messages::{ApiVersionsRequest, InitProducerIdResponse};
 use milena_connection::test_support::api_versions;
 use milena_connection::{
     CallError, CallOptions, ConnectFuture, ConnectionKind, Connector, CoordinatorKind,
@@ -93,23 +93,139 @@ async fn versions_are_those_that_both_speak_and_the_caller_allows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_without_a_leader_is_not_asked_and_makes_metadata_stale() {
+async fn a_partition_without_a_leader_is_looked_up_once_per_call_and_not_asked() {
     let network = Network::new();
     let cluster = introduced(&network).await;
-    let target = Target::Leader {
-        topic: "t".into(),
-        partition: 9,
+    let call = |partition| {
+        let topic = "t".into();
+        let target = Target::Leader { topic, partition };
+        cluster.call(target, init_producer_id(), CallOptions::default())
     };
-    let error = cluster
-        .call(target, init_producer_id(), CallOptions::default())
-        .await;
-    let CallError::NotSent { cause, .. } = error.unwrap_err() else {
-        panic!()
+    let mut broker = None;
+    for _ in 0..2 {
+        let script = async {
+            let mut peer = match broker.take() {
+                Some(peer) => peer,
+                None => {
+                    let mut peer = either(&network).await;
+                    peer.handshake().await;
+                    peer
+                }
+            };
+            let asked = peer.expect::<MetadataRequest>().await;
+            assert_eq!(names(&asked), ["t"]);
+            peer.answer(&asked, metadata(&["t"])).await;
+            peer
+        };
+        let (error, peer) = tokio::join!(call(9), script);
+        let CallError::NotSent { cause, .. } = error.unwrap_err() else {
+            panic!()
+        };
+        assert_eq!(cause.to_string(), "t-9 has no known leader");
+        broker = Some(peer);
+    }
+}
+
+/// the time of a call ran out, and it says why.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ran_out_of_time_says_why_its_broker_cannot_be_reached() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    network.refuse(K1, io::ErrorKind::ConnectionRefused);
+    let options = CallOptions {
+        timeout: Some(SECOND / 100),
+        ..CallOptions::default()
     };
-    assert_eq!(cause.to_string(), "t-9 has no known leader");
-    let mut broker = either(&network).await;
-    broker.handshake().await;
-    broker.expect::<MetadataRequest>().await;
+    let call = || cluster.call(Target::Broker(1), init_producer_id(), options);
+    // The first attempts fail at once, and the back-off grows beyond the time of a call.
+    let mut late = None;
+    for _ in 0..8 {
+        let error = call().await.unwrap_err();
+        let passed = matches!(
+            error,
+            CallError::NotSent {
+                cause: NotSentCause::DeadlinePassed { .. },
+                ..
+            }
+        );
+        late = late.or(passed.then_some(error));
+    }
+    let error = late.expect("a call waits for the back-off until its time is over");
+    let text = chain(&error);
+    assert!(
+        text.contains("k1:9092") && text.contains("connection refused"),
+        "{text}"
+    );
+}
+
+fn chain(error: &CallError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// B-2, twice: a broker that closes the connection, and one that stays silent.
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_does_not_respond_to_api_versions_4_is_asked_in_3_then_in_0() {
+    for closes in [true, false] {
+        let network = Network::new();
+        let cluster = cluster(&network);
+        let serve = async {
+            let mut asked = Vec::new();
+            loop {
+                let mut peer = network.accept(BOOTSTRAP).await;
+                let (header, _) = peer.expect_any("ApiVersions").await;
+                asked.push(header.api_version);
+                if header.api_version == 0 {
+                    let response = api_versions(1, 2);
+                    let versions = response.api_keys.len();
+                    let mut body = vec![0, 0];
+                    body.extend(u32::try_from(versions).unwrap().to_be_bytes());
+                    for api in response.api_keys {
+                        for value in [api.api_key, api.min_version, api.max_version] {
+                            body.extend(value.to_be_bytes());
+                        }
+                    }
+                    peer.answer_body(&header, header.correlation_id, &body)
+                        .await;
+                    let received = peer.expect::<MetadataRequest>().await;
+                    peer.answer(&received, metadata(&["t"])).await;
+                    return asked;
+                }
+                if !closes {
+                    peer.expect_end().await;
+                }
+            }
+        };
+        let (topic, asked) = tokio::join!(cluster.topic("t", after(60 * SECOND)), serve);
+        topic.unwrap();
+        assert_eq!(asked, [4, 3, 0], "closes: {closes}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn max_versions_caps_what_is_negotiated_api_versions_too() {
+    let network = Network::new();
+    let mut capped = config();
+    capped.connection.max_versions = [(ApiKey::ApiVersions, 3), (ApiKey::Metadata, 8)]
+        .into_iter()
+        .collect();
+    let cluster = Cluster::new(capped, network.connector()).unwrap();
+    let serve = async {
+        let mut peer = network.accept(BOOTSTRAP).await;
+        let asked = peer.expect::<ApiVersionsRequest>().await;
+        assert_eq!(asked.header.api_version, 3);
+        peer.answer(&asked, api_versions(1, 2)).await;
+        let asked = peer.expect::<MetadataRequest>().await;
+        assert_eq!(asked.header.api_version, 8);
+        peer.answer(&asked, metadata(&["t"])).await;
+    };
+    let (topic, ()) = tokio::join!(cluster.topic("t", after(60 * SECOND)), serve);
+    topic.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -357,7 +473,7 @@ async fn a_call_ends_with_its_time_wherever_it_is_stuck() {
     assert!(matches!(
         error,
         CallError::NotSent {
-            cause: NotSentCause::DeadlinePassed,
+            cause: NotSentCause::DeadlinePassed { .. },
             ..
         }
     ));

@@ -33,17 +33,15 @@ async fn a_list_without_addresses_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wrong_addresses_end_in_one_clear_error_at_once() {
+async fn wrong_addresses_end_in_one_clear_error_at_once_where_that_is_set() {
     let network = Network::new();
     let bootstrap = vec!["a:1".parse().unwrap(), "b:2".parse().unwrap()];
-    let cluster = Cluster::new(
-        ClusterConfig {
-            bootstrap,
-            ..config()
-        },
-        network.connector(),
-    )
-    .unwrap();
+    let mut config = ClusterConfig {
+        bootstrap,
+        ..config()
+    };
+    config.connection.fail_unreachable_at_once = true;
+    let cluster = Cluster::new(config, network.connector()).unwrap();
     network.refuse("a:1", io::ErrorKind::ConnectionRefused);
     network.refuse("b:2", io::ErrorKind::HostUnreachable);
     let started = Instant::now();
@@ -64,6 +62,64 @@ async fn wrong_addresses_end_in_one_clear_error_at_once() {
         assert!(text.contains("b:2: host unreachable"), "{text}");
     }
     assert!(started.elapsed() < SECOND, "{:?}", started.elapsed());
+}
+
+/// the first contact waits for its caller's time.
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_starts_after_the_client_is_waited_for() {
+    let network = Network::new();
+    let cluster = cluster(&network);
+    network.refuse(BOOTSTRAP, io::ErrorKind::ConnectionRefused);
+    let script = async {
+        tokio::time::sleep(20 * SECOND).await;
+        network.permit(BOOTSTRAP);
+        let mut broker = greeted(&network, BOOTSTRAP).await;
+        let asked = broker.expect::<MetadataRequest>().await;
+        broker.answer(&asked, metadata(&["t"])).await;
+    };
+    let started = Instant::now();
+    let (topic, ()) = tokio::join!(cluster.topic("t", after(60 * SECOND)), script);
+    topic.unwrap();
+    assert!(started.elapsed() < 23 * SECOND, "{:?}", started.elapsed());
+}
+
+/// not longer than its caller's time, and then with the cause.
+#[tokio::test(start_paused = true)]
+async fn a_first_contact_that_never_succeeds_ends_in_time_with_its_cause() {
+    let network = Network::new();
+    let cluster = cluster(&network);
+    network.refuse(BOOTSTRAP, io::ErrorKind::ConnectionRefused);
+    let started = Instant::now();
+    let error = cluster.topic("t", after(5 * SECOND)).await.unwrap_err();
+    assert_eq!(started.elapsed().as_secs(), 5);
+    let CallError::NotSent { cause, .. } = &error else {
+        panic!("{error:?}")
+    };
+    let text = cause.to_string();
+    assert!(text.contains("boot:9092: connection refused"), "{text}");
+}
+
+/// a rejection may have passed since it was heard.
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_was_denied_is_asked_for_again_by_the_next_call() {
+    let network = Network::new();
+    let cluster = introduced(&network).await;
+    let denied = ErrorCode::TopicAuthorizationFailed;
+    let script = async {
+        let mut broker = either(&network).await;
+        broker.handshake().await;
+        let asked = broker.expect::<MetadataRequest>().await;
+        broker.answer(&asked, refused_topic("d", denied)).await;
+        let asked = broker.expect::<MetadataRequest>().await;
+        assert_eq!(names(&asked), ["d"]);
+        broker.answer(&asked, metadata(&["d"])).await;
+    };
+    let calls = async {
+        let first = cluster.topic("d", after(5 * SECOND)).await;
+        assert_eq!(first.unwrap_err().code(), Some(denied));
+        cluster.topic("d", after(5 * SECOND)).await.unwrap();
+    };
+    tokio::join!(calls, script);
 }
 
 #[tokio::test(start_paused = true)]

@@ -105,7 +105,7 @@ impl Driver {
     pub(super) fn submit(&mut self, now: Instant, request: ProduceRequest<SealedBatch>) {
         let (id, broker) = (request.id, request.broker);
         let Some(Link::Up(connection)) = self.links.get(&broker) else {
-            let answer = self.not_sent(broker, NotSentCause::DeadlinePassed);
+            let answer = self.not_sent(broker, NotSentCause::DeadlinePassed { last: None });
             return self.sender.handle_answer(now, id, answer);
         };
         let versions = self.transacting.as_ref().map(Transacting::produce_versions);
