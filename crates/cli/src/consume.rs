@@ -190,15 +190,15 @@ async fn ends(
     place: Place,
 ) -> Result<BTreeMap<TopicPartition, i64>, Failure> {
     Ok(match place {
-        Place::Earliest => consumer.beginning_offsets(partitions).await?,
-        Place::Latest => consumer.end_offsets(partitions).await?,
+        Place::Earliest => consumer.beginning_offsets(partitions).await.all()?,
+        Place::Latest => consumer.end_offsets(partitions).await.all()?,
         Place::Offset(offset) => partitions
             .iter()
             .map(|partition| (partition.clone(), offset))
             .collect(),
         Place::Last(count) => {
-            let starts = consumer.beginning_offsets(partitions).await?;
-            let mut ends = consumer.end_offsets(partitions).await?;
+            let starts = consumer.beginning_offsets(partitions).await.all()?;
+            let mut ends = consumer.end_offsets(partitions).await.all()?;
             for (partition, end) in &mut ends {
                 let start = starts.get(partition).copied().unwrap_or(0);
                 *end = end.saturating_sub(count).max(start);
@@ -210,8 +210,8 @@ async fn ends(
                 .iter()
                 .map(|partition| (partition.clone(), millis))
                 .collect();
-            let mut ends = consumer.end_offsets(partitions).await?;
-            for (partition, found) in consumer.offsets_for_times(&times).await? {
+            let mut ends = consumer.end_offsets(partitions).await.all()?;
+            for (partition, found) in consumer.offsets_for_times(&times).await.all()? {
                 // Where no record is as young, the end stays.
                 if let (Some(end), Some(found)) = (ends.get_mut(&partition), found) {
                     *end = found.offset;

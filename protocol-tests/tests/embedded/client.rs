@@ -265,7 +265,7 @@ async fn what_a_broker_holds_back_for_one_handle_delays_no_other() {
     let transaction = transactional.begin().await.unwrap();
     transaction.send(Record::to("t").value(b"v")).await.unwrap();
     transaction.commit().await.unwrap();
-    let ends = idle.end_offsets(&[partition]).await.unwrap();
+    let ends = idle.end_offsets(&[partition]).await.all().unwrap();
     assert_eq!(ends.len(), 1);
     assert!(
         begin.elapsed() < Duration::from_secs(1),

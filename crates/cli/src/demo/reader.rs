@@ -132,7 +132,7 @@ impl Audit {
         while !self.has_all(fates) && Instant::now() < deadline {
             self.read().await?;
         }
-        let ends = self.consumer.end_offsets(&self.partitions).await?;
+        let ends = self.consumer.end_offsets(&self.partitions).await.all()?;
         while !are_passed(&self.consumer, &ends)? && Instant::now() < deadline {
             self.read().await?;
         }

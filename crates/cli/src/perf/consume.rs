@@ -60,7 +60,7 @@ pub(crate) async fn run(
         consumer.seek(partition, Position::Earliest)?;
     }
 
-    let ends = consumer.end_offsets(&partitions).await?;
+    let ends = consumer.end_offsets(&partitions).await.all()?;
     let mut run = Run {
         consumer,
         ends,

@@ -17,6 +17,7 @@ use super::offsets;
 use super::opening::open;
 use super::position::ResetTarget;
 use super::records::Records;
+use super::results::PartitionResults;
 use crate::client::Client;
 use crate::config::ConsumerConfig;
 use crate::error::Error;
@@ -301,52 +302,53 @@ impl Consumer {
         self.change(partitions, Machine::resume)
     }
 
-    /// The first offset that each of these logs still has, asked now. They need not be assigned.
+    /// The first offset that each of these logs still has, asked of the leaders now. They need not be
+    /// assigned.
+    ///
+    /// Each partition has its own result, within `request_timeout`: one without a leader, or whose topic
+    /// does not exist, delays the others until then and does not fail them.
     ///
     /// # Errors
-    /// [`Error::Broker`] with the partition that was refused; [`Error::Timeout`] after a minute of
-    /// trying.
+    /// Per partition: [`Error::Broker`] with what the broker rejects; [`Error::Timeout`] after
+    /// `request_timeout`, with what stood in the way last as its cause; [`Error::Transport`] at once if no
+    /// broker was ever reached.
     ///
     /// # Cancel safety
     /// Can be dropped and called again at any time.
-    pub async fn beginning_offsets(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+    #[doc(alias = "beginningOffsets")]
+    #[doc(alias = "query_watermark_offsets")]
+    pub async fn beginning_offsets(&self, partitions: &[TopicPartition]) -> PartitionResults<i64> {
         self.ends(partitions, ResetTarget::Earliest).await
     }
 
-    /// The end of what this consumer may see of each of these logs, asked now: the last stable offset
-    /// under [`IsolationLevel::ReadCommitted`](super::IsolationLevel::ReadCommitted), the high watermark otherwise. They need not be
-    /// assigned.
+    /// The end of what this consumer may see of each of these logs, asked of the leaders now: the last stable
+    /// offset under [`IsolationLevel::ReadCommitted`](super::IsolationLevel::ReadCommitted), the high
+    /// watermark otherwise. They need not be assigned.
     ///
     /// # Errors
     /// As [`beginning_offsets`](Self::beginning_offsets).
     ///
     /// # Cancel safety
     /// Can be dropped and called again at any time.
-    pub async fn end_offsets(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+    #[doc(alias = "endOffsets")]
+    #[doc(alias = "query_watermark_offsets")]
+    pub async fn end_offsets(&self, partitions: &[TopicPartition]) -> PartitionResults<i64> {
         self.ends(partitions, ResetTarget::Latest).await
     }
 
     /// For each of these partitions, the first record with this time or a later one, in milliseconds
-    /// since the epoch; `None` if there is none, or none that this consumer may see yet.
+    /// since the epoch; `None` if there is none, or none that this consumer may see yet.
     ///
     /// # Errors
     /// As [`beginning_offsets`](Self::beginning_offsets); [`Error::Misuse`] for a time below 0.
     ///
     /// # Cancel safety
     /// Can be dropped and called again at any time.
+    #[doc(alias = "offsetsForTimes")]
     pub async fn offsets_for_times(
         &self,
         times: &[(TopicPartition, i64)],
-    ) -> Result<BTreeMap<TopicPartition, Option<OffsetAndTimestamp>>, Error> {
-        if let Some((_, time)) = times.iter().find(|(_, time)| *time < 0) {
-            return Err(Error::misuse(format!("{time} ms is before the epoch")));
-        }
+    ) -> PartitionResults<Option<OffsetAndTimestamp>> {
         let questions = times
             .iter()
             .map(|(name, time)| (name.clone(), ResetTarget::Timestamp(*time)));
@@ -449,17 +451,10 @@ impl Consumer {
         Ok(())
     }
 
-    async fn ends(
-        &self,
-        names: &[TopicPartition],
-        target: ResetTarget,
-    ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+    async fn ends(&self, names: &[TopicPartition], target: ResetTarget) -> PartitionResults<i64> {
         let questions = names.iter().map(|name| (name.clone(), target));
-        let found = offsets::look_up(&self.shared, questions).await?;
-        let ends = found
-            .into_iter()
-            .filter_map(|(name, found)| Some((name, found?.offset)));
-        Ok(ends.collect())
+        let found = offsets::look_up(&self.shared, questions).await;
+        found.filter_map(|found| found.map(|found| found.offset))
     }
 }
 

@@ -22,6 +22,7 @@ mod offsets;
 mod opening;
 mod position;
 mod records;
+mod results;
 #[cfg(any(test, feature = "_fuzzing"))]
 mod test_log;
 
@@ -35,3 +36,4 @@ pub use api::Consumer;
 pub use milena_codec::record::{Header, Headers};
 pub use milena_codec::{ProducerIdentity, TimestampType};
 pub use records::{BatchIter, ConsumedBatch, ConsumedRecord, Iter, Records};
+pub use results::PartitionResults;

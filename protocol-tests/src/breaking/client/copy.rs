@@ -91,7 +91,7 @@ impl Copier {
 
     /// Whether everything that can be read has been.
     async fn is_at_end(&self) -> Result<bool, Error> {
-        let ends = self.consumer.end_offsets(&self.partitions).await?;
+        let ends = self.consumer.end_offsets(&self.partitions).await.all()?;
         for partition in &self.partitions {
             let position = self.consumer.position(partition)?;
             let end = ends.get(partition);
