@@ -14,5 +14,5 @@ pub fn transaction(data: &[u8], start: Instant) {
 
 /// Runs any operations on the idempotent producer's sender. Panics if an invariant is broken.
 pub fn sender(data: &[u8], start: Instant) {
-    crate::producer::machine::operations::run(data, start);
+    crate::producer::sender::operations::run(data, start);
 }

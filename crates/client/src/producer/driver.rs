@@ -5,8 +5,9 @@
 //! handle is gone and nothing is left to deliver.
 
 mod brokers;
-mod callers;
+mod outcomes;
 mod transaction;
+mod wakeups;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,14 +21,14 @@ use milena_codec::{ErrorCode, ProducerIdentity};
 use milena_connection::{CallError, Cluster, Connection};
 use tokio::sync::{mpsc, watch};
 
-use super::arrivals::Arrivals;
-use super::exchange::Expected;
-use super::identity::ProducerIdRequester;
-use super::machine::{ProduceAnswer, RequestId, Sender, SenderConfig};
-use super::memory::Room;
-use super::queue::{PartitionQueue, Shared};
-use super::returns::Returns;
-use super::sealed::SealedBatch;
+use self::wakeups::Arrivals;
+use super::accumulator::Shared;
+use super::batch::SealedBatch;
+use super::memory::{Returns, Room};
+use super::produce::Expected;
+use super::queue::PartitionQueue;
+use super::sender::identity::ProducerIdRequester;
+use super::sender::{ProduceAnswer, RequestId, Sender, SenderConfig};
 use crate::config::ProducerConfig;
 use crate::error::Error;
 use crate::runtime::now;
@@ -184,7 +185,7 @@ impl Driver {
                 },
                 changed = self.metadata.changed() => {
                     if changed.is_err() {
-                        return self.end(&super::core::closed());
+                        return self.end(&super::standing::closed());
                     }
                     self.learn_leaders(now());
                 }
@@ -355,7 +356,7 @@ impl Driver {
                 if let Some(transacting) = &mut self.transacting {
                     transacting.close(None, Close::Forced);
                 }
-                self.end(&super::core::closed());
+                self.end(&super::standing::closed());
                 self.tell(now());
                 // Whoever asked may have gone; the producer has ended all the same.
                 drop(done.send(Ok(())));
@@ -374,7 +375,7 @@ impl Drop for Driver {
             // Tells those who wait for an operation; the rest follows.
             drop(transacting.effects(&self.shared));
         }
-        self.end(&super::core::closed());
+        self.end(&super::standing::closed());
         self.tell(now());
     }
 }

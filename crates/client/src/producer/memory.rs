@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -99,3 +100,64 @@ impl Drop for Waiting<'_> {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
+
+/// The longest that room is held back from a caller that waits for it.
+const HELD_MAX: Duration = Duration::from_millis(2);
+/// The part of all the memory that is worth a wake-up.
+const STEPS: usize = 16;
+
+/// Room that is free, and not given back yet: freed room on its way back to callers that wait for it. Pure.
+///
+/// When the buffer is full, each response frees a few batches, and a caller that is woken for each of them spends
+/// more on waking than on writing. So while a caller waits, room is collected until there is a useful amount: a
+/// sixteenth of all, or what came within [`HELD_MAX`]. While no caller waits nothing is collected. Callers are
+/// served in the order of their calls.
+#[derive(Debug)]
+pub(crate) struct Returns<R> {
+    held: Vec<R>,
+    bytes: usize,
+    /// When the oldest of it came.
+    since: Option<Instant>,
+    step: usize,
+}
+
+impl<R> Returns<R> {
+    /// For a memory of so many bytes.
+    pub(crate) fn new(buffer_memory: usize) -> Self {
+        Self {
+            held: Vec::new(),
+            bytes: 0,
+            since: None,
+            step: buffer_memory / STEPS,
+        }
+    }
+
+    /// Takes `room` of so many bytes, which its drop gives back.
+    pub(crate) fn put(&mut self, now: Instant, room: R, bytes: usize) {
+        self.since.get_or_insert(now);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.held.push(room);
+        if self.bytes >= self.step {
+            self.release();
+        }
+    }
+
+    /// Gives back what need not be held; the moment by which it has to be called again.
+    pub(crate) fn poll(&mut self, now: Instant, somebody_waits: bool) -> Option<Instant> {
+        let due = self.since? + HELD_MAX;
+        if somebody_waits && due > now {
+            return Some(due);
+        }
+        self.release();
+        None
+    }
+
+    fn release(&mut self) {
+        self.held.clear();
+        self.bytes = 0;
+        self.since = None;
+    }
+}
+
+#[cfg(test)]
+mod tests;

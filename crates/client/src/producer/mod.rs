@@ -1,26 +1,17 @@
 //! Writing records: with the guarantees of idempotence, or in transactions.
 
 pub(crate) mod accumulator;
-pub(crate) mod api;
-mod arrivals;
-pub(crate) mod core;
-pub(crate) mod delivery;
+pub(crate) mod batch;
 pub(crate) mod driver;
-mod exchange;
-pub(crate) mod failure;
-mod identity;
-pub(crate) mod machine;
+pub(crate) mod handle;
 mod memory;
-pub(crate) mod partition;
 mod partitioner;
+mod produce;
 pub(crate) mod queue;
 mod record;
-mod request;
-mod returns;
-mod sealed;
-mod standing;
-mod verdict;
+pub(crate) mod sender;
+pub(crate) mod standing;
 
-pub use api::Producer;
-pub use delivery::{Delivery, RecordMetadata};
+pub use batch::{Delivery, RecordMetadata};
+pub use handle::Producer;
 pub use record::Record;

@@ -1,25 +1,19 @@
-//! What callers and the driver share: topics, one queue per partition, and the room in memory.
-//!
-//! Locks, in order, none held across an await: `topics` (read on every send, written when a topic is first
-//! used or grows), a topic's `sticky`, a partition's `accumulator`, then `flagged`. Those of
-//! [`Memory`] and [`Standing`] are taken alone.
+//! The records of one partition that wait to be sent: encoded once, straight into the open batch.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
-use milena_codec::record::{BatchBuilder, RecordToWrite};
-use tokio::sync::Notify;
+use milena_codec::EncodeError;
+use milena_codec::record::{BatchBuilder, Compression, Compressor, RecordToWrite};
 
-use super::accumulator::{Accumulator, PendingBatch};
-use super::delivery::{BatchCompletion, Delivery};
-use super::machine::PartitionId;
-use super::memory::{Memory, Room};
-use super::partitioner::{self, Sticky};
-use super::standing::Standing;
-use crate::error::Error;
-use crate::runtime::now;
-use crate::sync::{lock, read, write};
+use super::accumulator::{Shared, unencodable};
+use super::batch::{BatchCompletion, SealedBatch};
+use super::memory::Room;
+use super::sender::failure::{Failure, Obstacle};
+use super::sender::{BatchSource, PartitionId, Take};
+use crate::sync::lock;
 
 /// One partition's queue.
 #[derive(Debug)]
@@ -38,6 +32,39 @@ pub(crate) struct PartitionQueue {
 }
 
 impl PartitionQueue {
+    pub(crate) fn new(
+        id: PartitionId,
+        topic: Arc<str>,
+        partition: i32,
+        batch_bytes_max: usize,
+    ) -> Self {
+        Self {
+            id,
+            topic,
+            partition,
+            accumulator: Mutex::new(Accumulator::new(batch_bytes_max)),
+            load: AtomicU32::new(0),
+            has_leader: AtomicBool::new(true),
+            flagged: AtomicBool::new(false),
+            transaction: AtomicU64::new(0),
+        }
+    }
+
+    /// Marks that it is in the list of flagged partitions; true if it was not.
+    pub(crate) fn flag(&self) -> bool {
+        !self.flagged.swap(true, Ordering::AcqRel)
+    }
+
+    /// It is in that list no longer.
+    pub(crate) fn unflag(&self) {
+        self.flagged.store(false, Ordering::Release);
+    }
+
+    /// Notes the transaction that writes to it; true if that had not written to it before.
+    pub(crate) fn touch(&self, transaction: u64) -> bool {
+        self.transaction.swap(transaction, Ordering::AcqRel) != transaction
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Accumulator<Room>> {
         lock(&self.accumulator)
     }
@@ -54,479 +81,267 @@ impl PartitionQueue {
         );
     }
 
-    fn load(&self) -> Option<u32> {
+    pub(crate) fn load(&self) -> Option<u32> {
         self.has_leader
             .load(Ordering::Relaxed)
             .then(|| self.load.load(Ordering::Relaxed))
     }
 }
 
+/// A batch that has no sequence yet. `R` is the room it takes in the producer's memory, given back on drop.
 #[derive(Debug)]
-struct Topic {
-    name: Arc<str>,
-    partitions: Vec<Arc<PartitionQueue>>,
-    sticky: Mutex<Sticky>,
+pub(crate) struct PendingBatch<R> {
+    pub(crate) builder: BatchBuilder,
+    pub(crate) completion: Arc<BatchCompletion>,
+    pub(crate) created: Instant,
+    pub(crate) room: R,
 }
 
-/// The bounds a send keeps to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SendLimits {
-    pub(crate) batch_bytes: usize,
-    pub(crate) record_bytes_max: usize,
-    pub(crate) buffer_memory: usize,
-}
-
-/// A record with its place not yet chosen.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Placing<'a> {
-    pub(crate) topic: &'a str,
-    pub(crate) partition: Option<i32>,
-    /// The partitioner looks at records with a key as at those without.
-    pub(crate) ignore_key: bool,
-    pub(crate) record: RecordToWrite<'a>,
-    /// The open transaction, 0 without.
-    pub(crate) transaction: u64,
-}
-
-/// How far a send got.
+/// The queue of one partition.
 #[derive(Debug)]
-pub(crate) enum Placed {
-    Queued(Delivery),
-    /// The topic (or the partition of it) is not known yet.
-    UnknownTopic,
-    /// A new batch needs this many bytes of room.
-    NoRoom(usize),
+pub(crate) struct Accumulator<R> {
+    /// Takes more records.
+    open: Option<PendingBatch<R>>,
+    /// Take none, oldest first.
+    sealed: VecDeque<PendingBatch<R>>,
+    /// Every batch whose fate may be unknown, oldest first, for flush.
+    incomplete: VecDeque<Arc<BatchCompletion>>,
+    /// The most that a batch of more than one record may have, before compression: `batch_bytes`, or less where the
+    /// partition's leader was found to take less.
+    batch_bytes_max: usize,
 }
 
-/// The callers' side of a producer.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    limits: SendLimits,
-    /// Looked up for every record: a producer has few topics, and comparing a name or three costs less than
-    /// hashing one.
-    topics: RwLock<BTreeMap<Arc<str>, Topic>>,
-    queues: RwLock<Vec<Arc<PartitionQueue>>>,
-    flagged: Mutex<Vec<PartitionId>>,
-    touched: Mutex<Vec<PartitionId>>,
-    wake: Notify,
-    pub(crate) memory: Memory,
-    /// Batches that have no sequence yet, open ones included.
-    undrained: AtomicUsize,
-    pub(crate) standing: Standing,
-    seed: u64,
-}
-
-impl Shared {
-    pub(crate) fn new(limits: SendLimits, seed: u64) -> Self {
+impl<R> Accumulator<R> {
+    pub(crate) fn new(batch_bytes_max: usize) -> Self {
         Self {
-            limits,
-            topics: RwLock::default(),
-            queues: RwLock::default(),
-            flagged: Mutex::default(),
-            touched: Mutex::default(),
-            wake: Notify::new(),
-            memory: Memory::new(limits.buffer_memory, limits.batch_bytes),
-            undrained: AtomicUsize::new(0),
-            standing: Standing::default(),
-            seed,
+            open: None,
+            sealed: VecDeque::new(),
+            incomplete: VecDeque::new(),
+            batch_bytes_max,
         }
     }
 
-    /// Nothing more is accepted, for this reason; the first counts.
-    pub(crate) fn end(&self, reason: Error) {
-        self.standing.end(reason);
-        self.memory.close();
+    /// Closes batches at this size from now on, if it is smaller than before.
+    pub(crate) fn limit_batches(&mut self, batch_bytes_max: usize) {
+        self.batch_bytes_max = self.batch_bytes_max.min(batch_bytes_max);
     }
 
-    pub(crate) fn ended(&self) -> Option<&Error> {
-        self.standing.ended()
-    }
-
-    /// The open transaction can only be aborted (T-15). The first reason is kept.
-    pub(crate) fn spoil(&self, reason: &Error) {
-        self.standing.spoil(reason);
-        self.wake();
-    }
-
-    /// Asks for the abort of the open transaction; never waits.
-    pub(crate) fn request_abort(&self) {
-        self.standing.request_abort();
-        self.wake();
-    }
-
-    pub(crate) fn wake(&self) {
-        self.wake.notify_one();
-    }
-
-    pub(crate) async fn woken(&self) {
-        self.wake.notified().await;
-    }
-
-    pub(crate) fn undrained(&self) -> usize {
-        self.undrained.load(Ordering::Acquire)
-    }
-
-    /// Call when `count` batches left their queue.
-    pub(crate) fn drained(&self, count: usize) {
-        self.undrained.fetch_sub(count, Ordering::AcqRel);
-    }
-
-    /// Places a record in its partition's open batch; never waits.
-    pub(crate) fn place(
-        &self,
-        placing: &Placing<'_>,
-        room: &mut Option<Room>,
-    ) -> Result<Placed, Error> {
-        self.admit(placing.transaction)?;
-        let topics = read(&self.topics);
-        let Some(topic) = topics.get(placing.topic) else {
-            return Ok(Placed::UnknownTopic);
+    /// Appends to the open batch if there is one and the record fits: its completion and the record's index.
+    pub(crate) fn try_append(
+        &mut self,
+        record: &RecordToWrite<'_>,
+    ) -> Result<Option<(&Arc<BatchCompletion>, u32)>, EncodeError> {
+        let Some(open) = &mut self.open else {
+            return Ok(None);
         };
-        let count = u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX);
-        match (
-            placing.partition,
-            placing.record.key.filter(|_| !placing.ignore_key),
-        ) {
-            (Some(partition), _) => {
-                let queue = usize::try_from(partition)
-                    .ok()
-                    .and_then(|p| topic.partitions.get(p));
-                let Some(queue) = queue else {
-                    return Ok(Placed::UnknownTopic);
-                };
-                Ok(self.append(queue, placing, room)?.0)
-            }
-            (None, Some(key)) => {
-                let queue = topic
-                    .partitions
-                    .get(partitioner::of_key(key, count) as usize);
-                let Some(queue) = queue else {
-                    return Ok(Placed::UnknownTopic);
-                };
-                Ok(self.append(queue, placing, room)?.0)
-            }
-            (None, None) => {
-                let mut sticky = lock(&topic.sticky);
-                let chosen = sticky.partition(|| topic.partitions.iter().map(|p| p.load()));
-                let Some(queue) = topic.partitions.get(chosen as usize) else {
-                    sticky.forget();
-                    return Ok(Placed::UnknownTopic);
-                };
-                let (placed, boundary) = self.append(queue, placing, room)?;
-                if matches!(placed, Placed::Queued(_)) {
-                    let record = &placing.record;
-                    let bytes = record.value.map_or(0, <[u8]>::len) + 10;
-                    sticky.appended(bytes, boundary, self.limits.batch_bytes);
-                }
-                Ok(placed)
-            }
-        }
+        let index = open.builder.try_append(record, self.batch_bytes_max)?;
+        Ok(index.map(|index| (&open.completion, index)))
     }
 
-    /// Whether the producer, and its transaction if there is one, take records.
-    fn admit(&self, transaction: u64) -> Result<(), Error> {
-        if let Some(error) = self.standing.ended() {
-            return Err(error.clone());
-        }
-        if transaction != 0
-            && let Some(error) = self.standing.barred()
+    /// Starts a batch with `record`, which it takes even if it is larger than a batch should be.
+    /// The batch that was open is sealed. Nothing changes when the record can't be encoded.
+    pub(crate) fn open_with(
+        &mut self,
+        mut batch: PendingBatch<R>,
+        record: &RecordToWrite<'_>,
+    ) -> Result<(&Arc<BatchCompletion>, u32), EncodeError> {
+        let index = batch.builder.append(record)?;
+        self.seal();
+        while self
+            .incomplete
+            .front()
+            .is_some_and(|first| first.is_complete())
         {
-            return Err(error);
+            self.incomplete.pop_front();
         }
-        Ok(())
+        self.incomplete.push_back(Arc::clone(&batch.completion));
+        let open = self.open.insert(batch);
+        Ok((&open.completion, index))
     }
 
-    /// The second value is true when a batch began.
-    fn append(
-        &self,
-        queue: &Arc<PartitionQueue>,
-        placing: &Placing<'_>,
-        room: &mut Option<Room>,
-    ) -> Result<(Placed, bool), Error> {
-        let record = &placing.record;
-        let refuse = |cause| super::core::unencodable(&queue.topic, cause);
-        let timestamp = record.timestamp;
-        let mut accumulator = queue.lock();
-        let appended = accumulator
-            .try_append(record)
-            .map_err(refuse)?
-            .map(|(completion, index)| Delivery::new(Arc::clone(completion), index, timestamp));
-        if let Some(delivery) = appended {
-            self.touch(queue, placing.transaction);
-            return Ok((Placed::Queued(delivery), false));
+    /// Closes the open batch to more records, so that it need not linger.
+    pub(crate) fn seal(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.sealed.push_back(open);
         }
-        // Looked at again now that nobody else can be at this queue: what is put into it after the producer or its
-        // transaction failed what was there would never be told anything (L-19).
-        self.admit(placing.transaction)?;
-        let record_bytes = BatchBuilder::new(Vec::new()).size_with(record);
-        if record_bytes > self.limits.record_bytes_max.min(self.limits.buffer_memory) {
-            return Err(too_large(record_bytes, &self.limits));
+    }
+
+    /// Some batch can be taken without lingering.
+    pub(crate) fn has_sealed(&self) -> bool {
+        !self.sealed.is_empty()
+    }
+
+    /// Batches that have not been taken.
+    pub(crate) fn len(&self) -> usize {
+        self.sealed.len() + usize::from(self.open.is_some())
+    }
+
+    /// The completions of all batches whose fate may be unknown.
+    pub(crate) fn incomplete(&self) -> impl Iterator<Item = &Arc<BatchCompletion>> {
+        self.incomplete
+            .iter()
+            .filter(|completion| !completion.is_complete())
+    }
+
+    /// The oldest batch if it is sealed or has lingered long enough.
+    pub(crate) fn take(&mut self, now: Instant, linger: Duration) -> Take<PendingBatch<R>> {
+        if let Some(batch) = self.sealed.pop_front() {
+            return Take::Batch(batch);
         }
-        let bytes = record_bytes
-            .max(self.limits.batch_bytes)
-            .min(self.limits.buffer_memory);
-        let Some(room) = room.take().or_else(|| self.memory.try_room(bytes)) else {
-            return Ok((Placed::NoRoom(bytes), false));
+        let Some(open) = &self.open else {
+            return Take::Empty;
         };
-        let batch = PendingBatch {
-            builder: BatchBuilder::new(self.memory.buffer()),
-            completion: Arc::new(BatchCompletion::new(
-                Arc::clone(&queue.topic),
-                queue.partition,
-            )),
-            created: now(),
+        let due = open.created + linger;
+        if due > now {
+            return Take::NotBefore(due);
+        }
+        self.open.take().map_or(Take::Empty, Take::Batch)
+    }
+
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.sealed
+            .front()
+            .or(self.open.as_ref())
+            .map(|batch| batch.created)
+    }
+
+    /// Takes out the batches created at `created_until` or before (P-71).
+    pub(crate) fn expire(&mut self, created_until: Instant) -> Vec<PendingBatch<R>> {
+        let mut expired = Vec::new();
+        while self
+            .oldest()
+            .is_some_and(|created| created <= created_until)
+        {
+            expired.extend(self.sealed.pop_front().or_else(|| self.open.take()));
+        }
+        expired
+    }
+
+    /// Takes out everything (T-36).
+    pub(crate) fn clear(&mut self) -> Vec<PendingBatch<R>> {
+        self.sealed.drain(..).chain(self.open.take()).collect()
+    }
+}
+
+/// The queues of a producer as the sender's source of batches.
+pub(crate) struct Queues<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) queues: &'a [Arc<PartitionQueue>],
+    pub(crate) compressor: Compressor,
+    pub(crate) linger: Duration,
+    /// Batches that will not be sent, to be told.
+    pub(crate) unsent: Vec<Unsent>,
+}
+
+/// A batch that never got a sequence. Its callers hear of it after its transaction (L-8, T-15).
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    pub(crate) partition: PartitionId,
+    pub(crate) completion: Arc<BatchCompletion>,
+    pub(crate) created: Instant,
+    pub(crate) failure: Failure,
+}
+
+impl<'a> Queues<'a> {
+    fn queue(&self, partition: PartitionId) -> Option<&'a Arc<PartitionQueue>> {
+        self.queues.get(partition.0 as usize)
+    }
+
+    /// Compresses in the driver's time, not the caller's.
+    fn seal(
+        &self,
+        partition: PartitionId,
+        pending: PendingBatch<Room>,
+    ) -> Result<SealedBatch, Unsent> {
+        let PendingBatch {
+            builder,
+            completion,
+            created,
             room,
+        } = pending;
+        let plain_size = builder.size();
+        let output = if self.compressor.compression() == Compression::None {
+            Vec::new()
+        } else {
+            self.shared.memory.buffer()
         };
-        // The driver was told of a sealed batch when the first one was sealed, and looks again whenever
-        // something that held it back changes: waking it for each would only cost.
-        let news = !accumulator.has_sealed();
-        let (completion, index) = accumulator.open_with(batch, record).map_err(refuse)?;
-        let delivery = Delivery::new(Arc::clone(completion), index, timestamp);
-        queue.note_load(&accumulator);
-        self.undrained.fetch_add(1, Ordering::AcqRel);
-        let touched = self.touch(queue, placing.transaction);
-        drop(accumulator);
-        if news || touched {
-            self.flag(queue);
-            self.wake();
+        let (closed, spare) = match builder.close_into(self.compressor, output) {
+            Ok(closed) => closed,
+            Err(cause) => {
+                let error = unencodable(completion.topic(), cause);
+                return Err(Unsent {
+                    partition,
+                    completion,
+                    created,
+                    failure: Failure::unsendable(Arc::new(error)),
+                });
+            }
+        };
+        if spare.capacity() > 0 {
+            self.shared.memory.recycle(spare);
         }
-        Ok((Placed::Queued(delivery), true))
+        Ok(SealedBatch::new(
+            closed, plain_size, completion, created, room,
+        ))
     }
+}
 
-    /// True when the open transaction had not written to the partition before.
-    fn touch(&self, queue: &PartitionQueue, transaction: u64) -> bool {
-        let first = transaction != 0
-            && queue.transaction.swap(transaction, Ordering::AcqRel) != transaction;
-        if first {
-            lock(&self.touched).push(queue.id);
-        }
-        first
-    }
-
-    fn flag(&self, queue: &PartitionQueue) {
-        if !queue.flagged.swap(true, Ordering::AcqRel) {
-            lock(&self.flagged).push(queue.id);
-        }
-    }
-
-    /// Partitions that a transaction wrote to since the last call.
-    pub(crate) fn take_touched(&self) -> Vec<PartitionId> {
-        std::mem::take(&mut *lock(&self.touched))
-    }
-
-    /// Partitions that got a new batch since the last call.
-    pub(crate) fn take_flagged(&self) -> Vec<PartitionId> {
-        let flagged = std::mem::take(&mut *lock(&self.flagged));
-        for id in &flagged {
-            if let Some(queue) = self.queue(*id) {
-                queue.flagged.store(false, Ordering::Release);
+impl BatchSource<SealedBatch> for Queues<'_> {
+    fn take(&mut self, partition: PartitionId, now: Instant) -> Take<SealedBatch> {
+        let Some(queue) = self.queue(partition) else {
+            return Take::Empty;
+        };
+        loop {
+            let taken = {
+                let mut accumulator = queue.lock();
+                let taken = accumulator.take(now, self.linger);
+                queue.note_load(&accumulator);
+                taken
+            };
+            match taken {
+                Take::Empty => return Take::Empty,
+                Take::NotBefore(at) => return Take::NotBefore(at),
+                Take::Batch(pending) => {
+                    let sealed = self.seal(partition, pending);
+                    self.shared.drained(1);
+                    match sealed {
+                        Ok(sealed) => return Take::Batch(sealed),
+                        // The next may do.
+                        Err(unsent) => self.unsent.push(unsent),
+                    }
+                }
             }
         }
-        flagged
     }
 
-    pub(crate) fn queue(&self, id: PartitionId) -> Option<Arc<PartitionQueue>> {
-        read(&self.queues).get(id.0 as usize).cloned()
+    fn oldest(&mut self, partition: PartitionId) -> Option<Instant> {
+        self.queue(partition)?.lock().oldest()
     }
 
-    pub(crate) fn queues(&self) -> Vec<Arc<PartitionQueue>> {
-        read(&self.queues).clone()
-    }
-
-    pub(crate) fn partition_count(&self) -> usize {
-        read(&self.queues).len()
-    }
-
-    /// Makes `partitions` partitions of `topic` known; a topic never shrinks (P-83).
-    pub(crate) fn register(&self, topic: &str, partitions: usize) {
-        let mut topics = write(&self.topics);
-        if topics
-            .get(topic)
-            .is_some_and(|topic| topic.partitions.len() >= partitions)
-        {
-            return;
-        }
-        let mut queues = write(&self.queues);
-        let seed = self.seed ^ (queues.len() as u64);
-        let name: Arc<str> = Arc::from(topic);
-        let entry = topics.entry(Arc::clone(&name)).or_insert_with(|| Topic {
-            name,
-            partitions: Vec::new(),
-            sticky: Mutex::new(Sticky::new(seed)),
-        });
-        for partition in entry.partitions.len()..partitions {
-            let queue = Arc::new(PartitionQueue {
-                id: PartitionId(u32::try_from(queues.len()).unwrap_or(u32::MAX)),
-                topic: Arc::clone(&entry.name),
-                partition: i32::try_from(partition).unwrap_or(i32::MAX),
-                accumulator: Mutex::new(Accumulator::new(self.limits.batch_bytes)),
-                load: AtomicU32::new(0),
-                has_leader: AtomicBool::new(true),
-                flagged: AtomicBool::new(false),
-                transaction: AtomicU64::new(0),
-            });
-            entry.partitions.push(Arc::clone(&queue));
-            queues.push(queue);
-        }
-    }
-
-    /// The names of all topics in use, sorted: a request with them is the same in every run.
-    pub(crate) fn topic_names(&self) -> Vec<Arc<str>> {
-        let topics = read(&self.topics);
-        let mut names: Vec<_> = topics.keys().cloned().collect();
-        names.sort_unstable();
-        names
-    }
-
-    /// Seals every open batch and gives the completions of everything not answered yet.
-    pub(crate) fn seal_all(&self) -> Vec<Arc<BatchCompletion>> {
-        let mut incomplete = Vec::new();
-        for queue in self.queues() {
-            let mut accumulator = queue.lock();
-            accumulator.seal();
-            incomplete.extend(accumulator.incomplete().cloned());
-            drop(accumulator);
-            self.flag(&queue);
-        }
-        self.wake();
-        incomplete
-    }
-}
-
-fn too_large(bytes: usize, limits: &SendLimits) -> Error {
-    if bytes > limits.record_bytes_max {
-        return Error::RecordTooLarge {
-            bytes,
-            bytes_max: limits.record_bytes_max,
-            setting: "record_bytes_max".into(),
+    fn expire(
+        &mut self,
+        partition: PartitionId,
+        created_until: Instant,
+        obstacle: Option<Obstacle>,
+    ) -> usize {
+        let Some(queue) = self.queue(partition) else {
+            return 0;
         };
-    }
-    Error::RecordTooLarge {
-        bytes,
-        bytes_max: limits.buffer_memory,
-        setting: "buffer_memory".into(),
-    }
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use std::time::Duration;
-
-    use futures_util::FutureExt;
-
-    use super::*;
-    use crate::producer::machine::Take;
-
-    const BATCH_BYTES: usize = 1_000;
-
-    /// One topic, `orders`, with one partition.
-    pub(crate) fn shared() -> Shared {
-        let limits = SendLimits {
-            batch_bytes: BATCH_BYTES,
-            record_bytes_max: BATCH_BYTES,
-            buffer_memory: 10 * BATCH_BYTES,
+        let expired = {
+            let mut waiting = queue.lock();
+            let expired = waiting.expire(created_until);
+            queue.note_load(&waiting);
+            expired
         };
-        let shared = Shared::new(limits, 1);
-        shared.register("orders", 1);
-        shared
-    }
-
-    /// A record for that partition.
-    pub(crate) fn placing(value: &[u8], transaction: u64) -> Placing<'_> {
-        Placing {
-            topic: "orders",
-            partition: Some(0),
-            ignore_key: false,
-            record: RecordToWrite {
-                timestamp: 0,
-                key: None,
-                value: Some(value),
-                headers: &[],
-            },
-            transaction,
-        }
-    }
-
-    /// Fills a batch to the brim.
-    fn place(shared: &Shared, transaction: u64) {
-        let placing = placing(&[7; 900], transaction);
-        let placed = shared.place(&placing, &mut None).unwrap();
-        assert!(matches!(placed, Placed::Queued(_)), "{placed:?}");
-    }
-
-    fn is_woken(shared: &Shared) -> bool {
-        shared.woken().now_or_never().is_some()
-    }
-
-    fn take(shared: &Shared) -> BatchBuilder {
-        let queue = shared.queue(PartitionId(0)).unwrap();
-        match queue.lock().take(now(), Duration::from_secs(60)) {
-            Take::Batch(batch) => batch.builder,
-            other @ (Take::NotBefore(_) | Take::Empty) => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_driver_is_woken_for_what_it_can_send_and_not_for_what_waits_behind() {
-        let shared = shared();
-        place(&shared, 0);
-        assert!(is_woken(&shared), "a batch that lingers");
-        place(&shared, 0);
-        assert!(is_woken(&shared), "it need not linger any more");
-        assert_eq!(shared.take_flagged(), [PartitionId(0)]);
-        for _ in 0..3 {
-            place(&shared, 0);
-            assert!(!is_woken(&shared) && shared.take_flagged().is_empty());
-        }
-        while shared.queue(PartitionId(0)).unwrap().lock().has_sealed() {
-            take(&shared);
-        }
-        place(&shared, 0);
-        assert!(is_woken(&shared), "the first sealed one again");
-        assert_eq!(shared.take_flagged(), [PartitionId(0)]);
-    }
-
-    #[test]
-    fn the_driver_is_woken_when_a_transaction_comes_to_a_partition() {
-        let shared = shared();
-        for _ in 0..3 {
-            place(&shared, 1);
-        }
-        assert!(is_woken(&shared));
-        place(&shared, 2);
-        assert!(is_woken(&shared));
-        assert_eq!(shared.take_touched(), [PartitionId(0); 2]);
-    }
-
-    #[test]
-    fn a_sent_batch_leaves_its_bytes_to_be_written_over() {
-        let shared = shared();
-        place(&shared, 0);
-        place(&shared, 0);
-        let closed = take(&shared).close(milena_codec::record::Compression::None);
-        let (body, wire) = closed
-            .map(|closed| (closed.body().as_ptr(), closed))
-            .unwrap();
-        let bytes = wire.body().len();
-        shared.memory.recycle(wire.into_buffer().unwrap());
-        let again = shared.memory.buffer();
-        assert_eq!(again.as_ptr(), body, "the same allocation");
-        assert_eq!(again.len(), bytes, "and nothing to zero but the rest");
-    }
-
-    /// L-19: the caller looked, the producer ended and failed what was queued, and then the caller came to append.
-    #[test]
-    fn a_send_that_crosses_with_the_end_of_its_producer_is_refused() {
-        let shared = shared();
-        let queue = shared.queue(PartitionId(0)).unwrap();
-        let mut room = shared.memory.try_room(BATCH_BYTES);
-        shared.end(super::super::core::closed());
-        queue.lock().clear();
-        assert!(
-            shared
-                .append(&queue, &placing(b"late", 0), &mut room)
-                .is_err()
-        );
-        assert_eq!(shared.undrained(), 0);
+        let count = expired.len();
+        self.shared.drained(count);
+        let failed = |pending: PendingBatch<Room>| Unsent {
+            partition,
+            completion: pending.completion,
+            created: pending.created,
+            failure: Failure::delivery_timeout().after(obstacle.clone()),
+        };
+        self.unsent.extend(expired.into_iter().map(failed));
+        count
     }
 }

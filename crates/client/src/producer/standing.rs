@@ -89,3 +89,10 @@ impl Standing {
         self.abort_requested.swap(false, Ordering::AcqRel)
     }
 }
+
+/// The error of calls on a producer that was closed.
+pub(crate) fn closed() -> Error {
+    Error::Closed {
+        what: "the producer",
+    }
+}

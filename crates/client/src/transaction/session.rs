@@ -16,9 +16,10 @@ use super::{
     State, TransactionConfig, TransactionMachine,
 };
 use crate::error::Error;
-use crate::producer::failure::Failure;
-use crate::producer::machine::{Gate, PartitionId, Passage};
-use crate::producer::queue::{PartitionQueue, Shared};
+use crate::producer::accumulator::Shared;
+use crate::producer::queue::PartitionQueue;
+use crate::producer::sender::failure::Failure;
+use crate::producer::sender::{Gate, PartitionId, Passage};
 use crate::types::{GroupMetadata, OffsetToCommit, TopicPartition};
 
 /// Where an answer goes.
@@ -314,7 +315,7 @@ impl Transacting {
                 Event::OperationEnded(operation) => self.operation_ended(operation),
                 Event::Fatal(error) => effects.push(Effect::End(error)),
                 Event::Closed => {
-                    effects.push(Effect::End(crate::producer::core::closed()));
+                    effects.push(Effect::End(crate::producer::standing::closed()));
                     answer(&mut self.stopped, Ok(()));
                 }
             }

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use milena_codec::{ApiKey, ErrorCode, ProducerIdentity};
 use milena_connection::{CallError, CallSite, ConnectionKind, NotSentCause};
 
-use super::super::exchange::{self, Expected, InitResponse};
-use super::super::identity::InitVerdict;
-use super::super::machine::{Leader, Open, ProduceAnswer, ProduceRequest, Work};
-use super::super::queue::PartitionQueue;
-use super::super::sealed::{Queues, SealedBatch, Unsent};
+use super::super::batch::SealedBatch;
+use super::super::produce::{self, Expected, InitResponse};
+use super::super::queue::{PartitionQueue, Queues, Unsent};
+use super::super::sender::identity::InitVerdict;
+use super::super::sender::{Leader, Open, ProduceAnswer, ProduceRequest, Work};
 use super::{Driver, Happening, Link};
 use crate::config::Acks;
 use crate::error::Error;
@@ -63,7 +63,7 @@ impl Driver {
         if self.requester.poll(now) {
             let cluster = self.cluster.clone();
             self.happenings.push(Box::pin(async move {
-                Happening::ProducerId(exchange::init_producer_id(&cluster).await)
+                Happening::ProducerId(produce::init_producer_id(&cluster).await)
             }));
         }
         [work.wait_until, self.requester.wait_until()]
@@ -109,13 +109,13 @@ impl Driver {
             return self.sender.handle_answer(now, id, answer);
         };
         let versions = self.transacting.as_ref().map(Transacting::produce_versions);
-        let sending = exchange::Sending {
+        let sending = produce::Sending {
             connection,
             snapshot: &self.cluster.snapshot(),
             queues: &self.queues,
             config: &self.config,
             transactional_id: self.transactional_id.as_deref(),
-            versions: versions.unwrap_or(exchange::ANY_VERSION),
+            versions: versions.unwrap_or(produce::ANY_VERSION),
         };
         match sending.submit(&request) {
             Ok((answer, expected)) => {
@@ -189,7 +189,7 @@ impl Driver {
                 };
             }
         };
-        match exchange::decode(body, expected, &self.config.client.limits) {
+        match produce::decode(body, expected, &self.config.client.limits) {
             Ok((answer, hints)) => {
                 self.shared.standing.note_delivery_trouble(None);
                 for hint in &hints {
@@ -230,7 +230,7 @@ impl Driver {
             answer,
             identity,
             error,
-        } = exchange::init_answer(result);
+        } = produce::init_answer(result);
         match (self.requester.handle(now, answer), error) {
             (InitVerdict::Granted, _) => self.sender.set_identity(identity),
             (InitVerdict::Retry, error) => {

@@ -1,17 +1,17 @@
 //! How a producer ends, with no broker to be had.
 
-use super::super::api::start;
-use super::super::core::Core;
-use super::super::failure::Failure;
-use super::super::machine::PartitionId;
+use std::time::Duration;
+
+use super::super::handle::{Core, start};
+use super::super::queue::Unsent;
 use super::super::record::Record;
-use super::super::sealed::Unsent;
+use super::super::sender::PartitionId;
+use super::super::sender::failure::Failure;
 use super::*;
 use crate::config::ProducerBuilder;
 use crate::error::Error;
 use crate::transaction::TransactionVersion;
 use crate::transaction::tests::Txn;
-use std::time::Duration;
 
 /// The two ends of a producer that knows a topic and reaches nobody.
 fn producer(transacting: Option<Transacting>) -> (Core, Driver) {
@@ -76,7 +76,7 @@ async fn a_batch_that_can_not_be_compressed_leaves_its_transaction_with_the_abor
         codec: "lz4",
         reason: "no".to_owned(),
     };
-    let error = super::super::core::unencodable("orders", cause);
+    let error = super::super::accumulator::unencodable("orders", cause);
     let unsent = Unsent {
         partition: PartitionId(0),
         completion: pending.completion,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::super::failure::Failure;
+use super::super::sender::failure::Failure;
 use super::{Driver, Happening};
 use crate::error::Error;
 use crate::transaction::SenderStatus;

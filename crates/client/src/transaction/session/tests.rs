@@ -1,10 +1,10 @@
 //! What callers hear of a transaction, and when.
 
 use super::*;
-use crate::producer::failure::Rejection;
-use crate::producer::machine::PartitionAnswer;
-use crate::producer::queue::Placed;
-use crate::producer::queue::tests::{placing, shared};
+use crate::producer::accumulator::Placed;
+use crate::producer::accumulator::tests::{placing, shared};
+use crate::producer::sender::PartitionAnswer;
+use crate::producer::sender::failure::Rejection;
 use crate::transaction::tests::Txn;
 use crate::transaction::{CoordinatorKind, Reply, TransactionVersion};
 use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};

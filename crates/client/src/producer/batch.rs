@@ -1,4 +1,4 @@
-//! What a caller holds while its record is on the way: one allocation and one wake-up per batch.
+//! A closed batch on its way, and what a caller holds of it: one allocation and one wake-up per batch.
 
 use std::fmt;
 use std::future::Future;
@@ -6,7 +6,12 @@ use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
+use milena_codec::ClosedBatch;
+
+use super::memory::Room;
+use super::sender::Sendable;
 use crate::error::Error;
 use crate::sync::lock;
 
@@ -292,23 +297,106 @@ impl Future for Delivery {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A closed batch on its way: its bytes, its callers and its room in memory. Clones share all of it.
+#[derive(Debug, Clone)]
+pub(crate) struct SealedBatch(Arc<Sealed>);
 
-    #[test]
-    fn a_delivery_is_three_words() {
-        assert_eq!(size_of::<Delivery>(), 24);
+#[derive(Debug)]
+struct Sealed {
+    closed: ClosedBatch,
+    completion: Arc<BatchCompletion>,
+    created: Instant,
+    /// Bytes before compression.
+    plain_size: usize,
+    /// Shared with the parts of a batch that was cut; given back when the last is done.
+    room: Arc<Room>,
+}
+
+impl SealedBatch {
+    /// `plain_size` is the size before compression.
+    pub(crate) fn new(
+        closed: ClosedBatch,
+        plain_size: usize,
+        completion: Arc<BatchCompletion>,
+        created: Instant,
+        room: Room,
+    ) -> Self {
+        Self(Arc::new(Sealed {
+            closed,
+            completion,
+            created,
+            plain_size,
+            room: Arc::new(room),
+        }))
     }
 
-    #[test]
-    fn an_offset_that_no_log_can_reach_is_not_told() {
-        let completion = Arc::new(BatchCompletion::new(Arc::from("orders"), 0));
-        let delivery = Delivery::new(Arc::clone(&completion), 2, 0);
-        completion.complete(BatchOutcome::Appended {
-            base_offset: Some(i64::MAX),
-            log_append_time: None,
-        });
-        assert_eq!(delivery.try_result().unwrap().unwrap().offset, None);
+    pub(crate) fn closed(&self) -> &ClosedBatch {
+        &self.0.closed
+    }
+
+    /// Resolves the deliveries of its records.
+    pub(crate) fn complete(&self, outcome: BatchOutcome) {
+        self.0.completion.complete(outcome);
+    }
+
+    /// Makes this batch's callers wait for its parts instead (P-66).
+    pub(crate) fn hand_over(&self, children: &[Self]) {
+        let mut first = 0;
+        let mut parts = Vec::with_capacity(children.len());
+        for child in children {
+            parts.push((first, Arc::clone(&child.0.completion)));
+            first += child.record_count();
+        }
+        self.0.completion.complete(BatchOutcome::Split(parts));
+    }
+
+    /// The allocation of its records, if nothing else holds on to them (P-44), and its room in memory unless
+    /// other parts of a batch that was cut still need it.
+    pub(crate) fn into_parts(self) -> (Option<Vec<u8>>, Option<Room>) {
+        match Arc::try_unwrap(self.0) {
+            Ok(sealed) => (
+                sealed.closed.into_buffer(),
+                Arc::try_unwrap(sealed.room).ok(),
+            ),
+            Err(_) => (None, None),
+        }
     }
 }
+
+impl Sendable for SealedBatch {
+    fn record_count(&self) -> u32 {
+        self.0.closed.record_count()
+    }
+
+    fn wire_size(&self) -> usize {
+        self.0.closed.wire_size()
+    }
+
+    fn created(&self) -> Instant {
+        self.0.created
+    }
+
+    fn plain_size(&self) -> usize {
+        self.0.plain_size
+    }
+
+    fn split(&self, batch_bytes_max: usize) -> Option<Vec<Self>> {
+        let parts = self.0.closed.split(batch_bytes_max).ok()?;
+        let part = |closed: ClosedBatch| {
+            // Near enough: the parts' records are about as large as those of the whole.
+            let (part, whole) = (closed.record_count(), self.record_count().max(1));
+            let bytes_of = |records: u32| usize::try_from(records).unwrap_or(usize::MAX);
+            Self(Arc::new(Sealed {
+                plain_size: self.0.plain_size.saturating_mul(bytes_of(part)) / bytes_of(whole),
+                closed,
+                completion: self.0.completion.child(),
+                created: self.0.created,
+                room: Arc::clone(&self.0.room),
+            }))
+        };
+        Some(parts.into_iter().map(part).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

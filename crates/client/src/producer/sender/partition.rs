@@ -11,7 +11,7 @@ use std::time::Instant;
 use milena_codec::{ProducerIdentity, Sequence};
 
 use super::failure::Obstacle;
-use super::machine::{Leader, RequestId, Sendable};
+use super::{Leader, RequestId, Sendable};
 use crate::error::Error;
 
 /// The sequences of a batch: from `base` on, `end` is the first behind it.

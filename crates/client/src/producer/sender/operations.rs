@@ -21,7 +21,7 @@ use milena_codec::{ProducerEpoch, ProducerId, ProducerIdentity, Sequence};
 
 use self::log::Log;
 use self::network::Wire;
-use super::super::failure::{Failure, Obstacle, Outcome};
+use super::failure::{Failure, Obstacle, Outcome};
 use super::types::{
     BatchSource, Event, Gate, Leader, PartitionAnswer, PartitionId, Passage, ProduceAnswer,
     Sendable, SenderConfig, Take,

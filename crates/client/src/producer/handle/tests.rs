@@ -9,7 +9,7 @@ use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 use kafka_protocol::protocol::StrBytes;
 use milena_connection::test_support::Network;
 
-use super::super::api::start;
+use super::super::handle::start;
 use super::super::record::Record;
 use super::*;
 use crate::config::ProducerBuilder;

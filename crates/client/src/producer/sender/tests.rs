@@ -8,7 +8,7 @@ use std::time::Duration;
 use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, Sequence};
 use proptest::prelude::*;
 
-use super::super::failure::Failure;
+use super::failure::Failure;
 use super::*;
 
 mod rules;

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use milena_codec::{ErrorCode, Sequence};
 
-use super::super::failure::{Failure, Obstacle, Outcome, Rejection};
-use super::super::partition::{Flight, Tracked};
-use super::super::verdict::{Verdict, verdict};
 use super::Sender;
+use super::failure::{Failure, Obstacle, Outcome, Rejection};
+use super::partition::{Flight, Tracked};
 use super::types::{
     Appended, Event, PartitionAnswer, PartitionId, ProduceAnswer, RequestId, Sendable, SenderConfig,
 };
+use super::verdict::{Verdict, verdict};
 
 pub(super) struct Retry {
     ambiguous: bool,

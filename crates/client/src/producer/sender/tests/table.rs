@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::super::partition::Flight;
+use super::super::super::sender::partition::Flight;
 use super::*;
 
 type Scenario = (&'static str, fn(SenderConfig) -> Case);

@@ -1,4 +1,7 @@
-//! Between the sender's terms and the wire's: a Produce request out, its answer back.
+//! The Produce request and its response, between the sender's terms and the wire's.
+//!
+//! The request is written by hand, versions 3 to 13, as segments for one vectored write, because every record
+//! passes it: headers in between, then each batch's 61 bytes and its shared body. Nothing of a batch is copied.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -7,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest as ProduceMessage};
+use milena_codec::record::{BatchStamp, ClosedBatch};
 use milena_codec::{
     ApiKey, DecodeError, ErrorCode, Limits, ProducerEpoch, ProducerId, ProducerIdentity, message,
 };
@@ -16,14 +20,11 @@ use milena_connection::{
 };
 use uuid::Uuid;
 
-use super::failure::RecordError;
-use super::identity::InitAnswer;
-use super::machine::{PartitionAnswer, PartitionId, ProduceAnswer, ProduceRequest};
+use super::batch::SealedBatch;
 use super::queue::PartitionQueue;
-use super::request::{
-    PRODUCE_VERSION_MAX, PRODUCE_VERSION_MIN, PartitionBatch, ProduceHead, TOPIC_IDS, produce_body,
-};
-use super::sealed::SealedBatch;
+use super::sender::failure::RecordError;
+use super::sender::identity::InitAnswer;
+use super::sender::{PartitionAnswer, PartitionId, ProduceAnswer, ProduceRequest};
 use crate::config::{Acks, ProducerConfig};
 use crate::error::Error;
 
@@ -313,55 +314,151 @@ pub(crate) fn init_answer(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use kafka_protocol::messages::produce_response::TopicProduceResponse;
-    use kafka_protocol::messages::{ProduceResponse, TopicName};
-    use kafka_protocol::protocol::StrBytes;
+/// The first flexible version: compact lengths and tagged fields.
+const FLEXIBLE: i16 = 9;
+/// The first version that names topics by id (KIP-516, P-46).
+pub(crate) const TOPIC_IDS: i16 = 13;
 
-    use super::*;
+/// The lowest version this writes.
+pub(crate) const PRODUCE_VERSION_MIN: i16 = 3;
+/// The highest version this writes.
+pub(crate) const PRODUCE_VERSION_MAX: i16 = 13;
 
-    const ASKED: Uuid = Uuid::from_u128(1);
-    const ANEW: Uuid = Uuid::from_u128(2);
+/// One partition's batch in a request.
+#[derive(Debug)]
+pub(crate) struct PartitionBatch<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) topic_id: Uuid,
+    pub(crate) partition: i32,
+    pub(crate) batch: &'a ClosedBatch,
+    pub(crate) stamp: BatchStamp,
+}
 
-    fn decoded(api_version: i16, topic_id: Uuid) -> Vec<(PartitionId, Option<i64>)> {
-        let expected = Expected {
-            api_version,
-            partitions: vec![ExpectedPartition {
-                id: PartitionId(5),
-                topic: Arc::from("t"),
-                topic_id: ASKED,
-                partition: 3,
-            }],
+/// What a request carries beside its batches.
+#[derive(Debug)]
+pub(crate) struct ProduceHead<'a> {
+    pub(crate) api_version: i16,
+    pub(crate) transactional_id: Option<&'a str>,
+    pub(crate) acks: i16,
+    pub(crate) timeout_ms: i32,
+}
+
+/// Encodes the body. `batches` must be sorted so that those of one topic are neighbours.
+pub(crate) fn produce_body(head: &ProduceHead<'_>, batches: &[PartitionBatch<'_>]) -> Vec<Bytes> {
+    let flexible = head.api_version >= FLEXIBLE;
+    let mut writer = Segments {
+        flexible,
+        open: Vec::with_capacity(256),
+        closed: Vec::new(),
+    };
+    writer.put_nullable_string(head.transactional_id);
+    writer.open.extend_from_slice(&head.acks.to_be_bytes());
+    writer
+        .open
+        .extend_from_slice(&head.timeout_ms.to_be_bytes());
+    let topics = batches.chunk_by(|a, b| a.topic == b.topic && a.topic_id == b.topic_id);
+    writer.put_array_length(topics.clone().count());
+    for topic in topics {
+        writer.put_topic(head.api_version, topic);
+    }
+    writer.put_no_tags();
+    writer.finish()
+}
+
+struct Segments {
+    flexible: bool,
+    open: Vec<u8>,
+    closed: Vec<Bytes>,
+}
+
+impl Segments {
+    fn put_topic(&mut self, api_version: i16, partitions: &[PartitionBatch<'_>]) {
+        let Some(first) = partitions.first() else {
+            return;
         };
-        let partition = |index, base_offset| {
-            PartitionProduceResponse::default()
-                .with_index(index)
-                .with_base_offset(base_offset)
-        };
-        let mut topic = TopicProduceResponse::default()
-            .with_partition_responses(vec![partition(4, 7), partition(3, 9)]);
         if api_version >= TOPIC_IDS {
-            topic.topic_id = topic_id;
+            self.open.extend_from_slice(first.topic_id.as_bytes());
         } else {
-            topic.name = TopicName(StrBytes::from_static_str("t"));
+            self.put_string(first.topic);
         }
-        let response = ProduceResponse::default().with_responses(vec![topic]);
-        let mut body = Vec::new();
-        message::encode_response::<ProduceMessage>(&mut body, &response, api_version).unwrap();
-        let (answer, _) = decode(body.into(), &expected, &Limits::default()).unwrap();
-        let ProduceAnswer::Answered { partitions, .. } = answer else {
-            panic!("{answer:?}")
-        };
-        let told = partitions.into_iter();
-        told.map(|(id, answer)| (id, answer.base_offset)).collect()
+        self.put_array_length(partitions.len());
+        for partition in partitions {
+            self.open
+                .extend_from_slice(&partition.partition.to_be_bytes());
+            self.put_bytes_length(partition.batch.wire_size());
+            self.open
+                .extend_from_slice(&partition.batch.header(&partition.stamp));
+            self.closed
+                .push(Bytes::from(std::mem::take(&mut self.open)));
+            self.closed.push(partition.batch.body().clone());
+            self.put_no_tags();
+        }
+        self.put_no_tags();
     }
 
-    /// P-46: an answer about another topic of that name, or a partition that was not asked about, proves nothing.
-    #[test]
-    fn an_answer_is_matched_by_what_the_request_said() {
-        assert_eq!(decoded(12, ASKED), [(PartitionId(5), Some(9))]);
-        assert_eq!(decoded(13, ASKED), [(PartitionId(5), Some(9))]);
-        assert_eq!(decoded(13, ANEW), []);
+    fn finish(mut self) -> Vec<Bytes> {
+        if !self.open.is_empty() {
+            self.closed.push(Bytes::from(self.open));
+        }
+        self.closed
+    }
+
+    fn put_string(&mut self, value: &str) {
+        if self.flexible {
+            self.put_unsigned_varint(value.len() + 1);
+        } else {
+            let length = i16::try_from(value.len()).unwrap_or(i16::MAX);
+            self.open.extend_from_slice(&length.to_be_bytes());
+        }
+        self.open.extend_from_slice(value.as_bytes());
+    }
+
+    fn put_nullable_string(&mut self, value: Option<&str>) {
+        match value {
+            Some(value) => self.put_string(value),
+            None if self.flexible => self.open.push(0),
+            None => self.open.extend_from_slice(&(-1_i16).to_be_bytes()),
+        }
+    }
+
+    fn put_array_length(&mut self, length: usize) {
+        if self.flexible {
+            self.put_unsigned_varint(length + 1);
+        } else {
+            self.put_i32(length);
+        }
+    }
+
+    fn put_bytes_length(&mut self, length: usize) {
+        if self.flexible {
+            self.put_unsigned_varint(length + 1);
+        } else {
+            self.put_i32(length);
+        }
+    }
+
+    fn put_i32(&mut self, value: usize) {
+        // Batches are bounded by the request limit, far below 2 GiB.
+        self.open
+            .extend_from_slice(&i32::try_from(value).unwrap_or(i32::MAX).to_be_bytes());
+    }
+
+    fn put_unsigned_varint(&mut self, value: usize) {
+        let mut rest = u32::try_from(value).unwrap_or(u32::MAX);
+        while rest >= 0x80 {
+            self.open
+                .push(u8::try_from(rest & 0x7f).unwrap_or(0) | 0x80);
+            rest >>= 7;
+        }
+        self.open.push(u8::try_from(rest).unwrap_or(0));
+    }
+
+    fn put_no_tags(&mut self) {
+        if self.flexible {
+            self.open.push(0);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

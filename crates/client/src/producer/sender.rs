@@ -20,10 +20,14 @@
 //! refused too. The way on from there is an abort, which mostly ends in a new epoch. It does not if no batch of
 //! the transaction reached a broker: then the partition counts on from the refused batch, as P-50 says.
 
-mod answers;
+pub(crate) mod failure;
+pub(crate) mod identity;
 #[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod operations;
+pub(crate) mod partition;
+mod responses;
 mod types;
+mod verdict;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -32,8 +36,8 @@ use std::time::Instant;
 use milena_codec::ProducerIdentity;
 use milena_codec::record::BatchStamp;
 
-use super::failure::{Failure, Obstacle, Outcome};
-use super::partition::{Flight, PartitionState, Tracked};
+use self::failure::{Failure, Obstacle, Outcome};
+use self::partition::{Flight, PartitionState, Tracked};
 use crate::error::Error;
 
 pub(crate) use types::{

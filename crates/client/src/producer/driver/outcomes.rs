@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::delivery::BatchOutcome;
-use super::super::failure::{Failure, Place};
-use super::super::machine::{Appended, Event, PartitionId, Sendable};
+use super::super::batch::BatchOutcome;
+use super::super::sender::failure::{Failure, Place};
+use super::super::sender::{Appended, Event, PartitionId, Sendable};
 use super::Driver;
 use crate::error::Error;
 use crate::runtime::now;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::super::failure::Place;
+use super::super::super::sender::failure::Place;
 use super::*;
 
 fn completed(events: &[Event<TestBatch>]) -> Vec<(u64, Result<Option<i64>, Outcome>)> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use milena_codec::{ApiKey, ErrorCode};
 
-use super::delivery::BatchOutcome;
-use super::machine::{PartitionAnswer, PartitionId};
+use super::{PartitionAnswer, PartitionId};
 use crate::error::Error;
+use crate::producer::batch::BatchOutcome;
 
 /// Whether the records may be in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

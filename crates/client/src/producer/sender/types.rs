@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use milena_codec::ErrorCode;
 use milena_codec::record::BatchStamp;
 
-use super::super::failure::{Failure, Obstacle, RecordError};
+use super::failure::{Failure, Obstacle, RecordError};
 use crate::error::Error;
 
 /// Index of a partition within one producer; given out once, never reused.
