@@ -213,9 +213,10 @@ impl From<ApiKey> for i16 {
 
 impl fmt::Display for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(key) => write!(f, "API {key}"),
-            known => f.pad(known.name()),
+        if let Self::Unknown(key) = self {
+            write!(f, "API {key}")
+        } else {
+            f.pad(self.name())
         }
     }
 }

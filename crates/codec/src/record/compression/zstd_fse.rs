@@ -74,6 +74,10 @@ pub(super) const OFFSETS: Numbers = Numbers {
 };
 
 /// Values one by one at first, then in steps of the bits that are added.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, for which an index out of bounds is an error"
+)]
 const fn lengths<const CODES: usize>(first: u32, bare: usize, bits: &[u8]) -> [(u32, u8); CODES] {
     let mut values = [(0, 0); CODES];
     let (mut code, mut value) = (0, first);
@@ -86,6 +90,10 @@ const fn lengths<const CODES: usize>(first: u32, bare: usize, bits: &[u8]) -> [(
     values
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, for which an index out of bounds is an error"
+)]
 const fn powers() -> [(u32, u8); 32] {
     let mut values = [(0, 0); 32];
     let mut code = 0_u8;
