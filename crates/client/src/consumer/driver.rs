@@ -335,7 +335,7 @@ fn view<'a>(
                 broker: partition.leader,
                 epoch: partition.leader_epoch,
             };
-            let replicas = partition.replicas.clone();
+            let replicas = partition.replicas.to_vec();
             let topic_id = topic.topic_id;
             Some((
                 name.clone(),

@@ -6,12 +6,12 @@
 //! consumer back to a leader that was already replaced.
 
 use crate::BrokerAddress;
-use kafka_protocol::messages::MetadataResponse;
 use kafka_protocol::messages::metadata_response::{
     MetadataResponsePartition, MetadataResponseTopic,
 };
+use kafka_protocol::messages::{BrokerId, MetadataResponse};
 use milena_codec::ErrorCode;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -95,9 +95,9 @@ pub struct PartitionMetadata {
     /// The leader's term; `None` from brokers before 2.4.
     pub leader_epoch: Option<i32>,
     /// The brokers that hold it, the preferred leader first.
-    pub replicas: Vec<i32>,
-    /// Those of them that are in sync.
-    pub in_sync_replicas: Vec<i32>,
+    pub replicas: Arc<[i32]>,
+    /// Those of them that are in sync. Partitions with the same brokers share the list.
+    pub in_sync_replicas: Arc<[i32]>,
     /// What the broker said is wrong with it.
     pub error: Option<ErrorCode>,
 }
@@ -353,12 +353,13 @@ fn merged_topic(
         answered_id.is_some() && known.topic_id.is_some() && answered_id != known.topic_id
     });
     let before = known.filter(|_| !recreated);
+    let mut lists = BrokerLists::default();
     let mut partitions: Vec<_> = response
         .partitions
         .iter()
         .map(|partition| {
             let known = before.and_then(|topic| topic.partition(partition.partition_index));
-            merged_partition(known, partition, api_version)
+            merged_partition(known, partition, api_version, &mut lists)
         })
         .collect();
     partitions.sort_by_key(|partition| partition.partition);
@@ -372,10 +373,32 @@ fn merged_topic(
     }
 }
 
+/// Lists of brokers, each of them kept once: a topic of thousands of partitions has few different ones.
+#[derive(Default)]
+struct BrokerLists {
+    known: HashSet<Arc<[i32]>>,
+    /// Of the list at hand, so that finding it takes no memory.
+    ids: Vec<i32>,
+}
+
+impl BrokerLists {
+    fn list(&mut self, nodes: &[BrokerId]) -> Arc<[i32]> {
+        self.ids.clear();
+        self.ids.extend(nodes.iter().map(|id| id.0));
+        if let Some(known) = self.known.get(self.ids.as_slice()) {
+            return Arc::clone(known);
+        }
+        let list: Arc<[i32]> = self.ids.as_slice().into();
+        self.known.insert(Arc::clone(&list));
+        list
+    }
+}
+
 fn merged_partition(
     known: Option<&PartitionMetadata>,
     response: &MetadataResponsePartition,
     api_version: i16,
+    lists: &mut BrokerLists,
 ) -> PartitionMetadata {
     let reliable = api_version >= RELIABLE_EPOCH_VERSION && response.leader_epoch >= 0;
     let leader_epoch = reliable.then_some(response.leader_epoch);
@@ -386,14 +409,13 @@ fn merged_partition(
         return known.clone();
     }
     let error = ErrorCode::from(response.error_code);
-    let ids = |nodes: &[kafka_protocol::messages::BrokerId]| nodes.iter().map(|id| id.0).collect();
     PartitionMetadata {
         partition: response.partition_index,
         leader: (response.leader_id.0 >= 0).then_some(response.leader_id.0),
         // An answer without an epoch does not take the known one away: it must not go back later.
         leader_epoch: leader_epoch.or_else(|| known.and_then(|known| known.leader_epoch)),
-        replicas: ids(&response.replica_nodes),
-        in_sync_replicas: ids(&response.isr_nodes),
+        replicas: lists.list(&response.replica_nodes),
+        in_sync_replicas: lists.list(&response.isr_nodes),
         error: (!error.is_none()).then_some(error),
     }
 }
@@ -401,8 +423,8 @@ fn merged_partition(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kafka_protocol::messages::TopicName;
     use kafka_protocol::messages::metadata_response::MetadataResponseBroker;
-    use kafka_protocol::messages::{BrokerId, TopicName};
     use kafka_protocol::protocol::StrBytes;
 
     const NEW: i16 = 12;
@@ -465,7 +487,7 @@ mod tests {
         assert_eq!(leader(&snapshot), (Some(2), Some(5)));
         let by_id = snapshot.topic_by_id(Uuid::from_u128(7)).unwrap();
         assert_eq!(&*by_id.name, "t");
-        assert_eq!(by_id.partition(0).unwrap().replicas, [1, 2]);
+        assert_eq!(by_id.partition(0).unwrap().replicas.as_ref(), [1, 2]);
         assert!(by_id.partition(1).is_none() && by_id.partition(-1).is_none());
     }
 
@@ -603,6 +625,22 @@ mod tests {
         let snapshot = MetadataSnapshot::default().updated(&answer(topic(7, partitions)), NEW);
         for (index, found) in [(0, true), (1, false), (2, true), (3, false), (4, true)] {
             assert_eq!(snapshot.partition("t", index).is_some(), found, "{index}");
+        }
+    }
+
+    #[test]
+    fn partitions_on_the_same_brokers_share_one_list_of_them() {
+        let partitions = (0..100).map(|index| partition(index, 1, 0)).collect();
+        let response = MetadataResponse::default().with_topics(vec![
+            MetadataResponseTopic::default()
+                .with_name(Some(TopicName(StrBytes::from_static_str("t"))))
+                .with_partitions(partitions),
+        ]);
+        let snapshot = MetadataSnapshot::default().updated(&response, NEW);
+        let all = &snapshot.topic("t").unwrap().partitions;
+        assert_eq!(all.len(), 100);
+        for partition in all {
+            assert!(Arc::ptr_eq(&partition.replicas, &all[0].replicas));
         }
     }
 }
