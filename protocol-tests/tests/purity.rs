@@ -56,6 +56,10 @@ const WAITING: &[(&str, &str)] = &[
     ),
     ("client/src/admin", "one call after the other"),
     ("client/src/client", "connects, and starts the handles"),
+    (
+        "client/src/config/properties/file.rs",
+        "reads a file of settings",
+    ),
     ("client/src/consumer/api.rs", "the application's end"),
     (
         "client/src/consumer/committed.rs",

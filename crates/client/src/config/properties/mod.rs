@@ -10,6 +10,7 @@ mod consumer;
 mod file;
 mod producer;
 mod suggest;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod value;
