@@ -104,6 +104,23 @@ fn listings_are_json_where_asked_for_and_a_quiet_command_prints_nothing_else() {
 }
 
 #[test]
+fn a_verbose_command_says_what_it_connects_to_without_colours_in_a_file() {
+    let served = Served::start(&["broker", "--port", "0", "--topic", "t"]);
+    let list = ["--bootstrap", &served.address, "-v", "topics", "list"];
+    let said = stderr(&milena(&list));
+    let connected = said.lines().find(|line| line.contains("connected"));
+    assert!(
+        connected.is_some_and(|line| line.contains(&served.address)),
+        "{said}"
+    );
+    assert!(!said.contains('\u{1b}'), "{said}");
+    assert_eq!(
+        stderr(&milena(&["--bootstrap", &served.address, "topics", "list"])),
+        ""
+    );
+}
+
+#[test]
 fn a_port_in_use_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();

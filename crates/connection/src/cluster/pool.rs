@@ -194,10 +194,18 @@ impl Inner {
                 slot.line = Line::Up(connection.clone());
                 slot.failure = None;
                 drop(pool);
+                tracing::info!(
+                    broker_id,
+                    address = %connection.address(),
+                    connection_id = connection.connection_id(),
+                    purpose = ?key,
+                    "connected"
+                );
                 self.note_versions(broker_id, connection.versions());
             }
             Err(error) => {
-                tracing::debug!(%error, "dial failed");
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::info!(broker_id, %address, %error, cause, "cannot connect");
                 slot.failure = Some(error.clone());
                 let mut random = lock(&self.random);
                 slot.dial

@@ -72,9 +72,9 @@ impl From<SubmitError> for NotSentCause {
 /// What handles, answers and the driver of one connection share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    address: Arc<BrokerAddress>,
-    broker_id: Option<i32>,
-    connection_id: u64,
+    pub(super) address: Arc<BrokerAddress>,
+    pub(super) broker_id: Option<i32>,
+    pub(super) connection_id: u64,
     in_flight_requests_max: usize,
     /// Requests submitted and not resolved.
     unresolved: AtomicUsize,

@@ -107,7 +107,13 @@ impl Driver {
     /// Runs until the connection ends; then everything on it is resolved and `closing` says why.
     pub(super) async fn run(mut self, closing: watch::Sender<Option<CloseReason>>) {
         let reason = std::future::poll_fn(|cx| self.poll(cx)).await;
-        tracing::debug!(%reason, "connection closed");
+        tracing::info!(
+            broker_id = self.shared.broker_id,
+            address = %self.shared.address,
+            connection_id = self.shared.connection_id,
+            %reason,
+            "connection closed"
+        );
         self.commands.close();
         closing.send_replace(Some(reason.clone()));
         // The callers' buffers are released before the callers hear about it (P-44).
