@@ -245,7 +245,7 @@ fn message(index: usize, definition: &Definition) -> Fallible<String> {
         });
     }
     if !listeners.is_empty() {
-        write!(line, ".answered_by(&[{}])", listeners.join(", "))?;
+        write!(line, ".served_by(&[{}])", listeners.join(", "))?;
     }
     Ok(line)
 }

@@ -169,7 +169,7 @@ impl Field {
         self.tag
     }
 
-    /// Whether the field is (part of) the key by which the elements of its array are told apart.
+    /// Whether the field is (part of) the key by which the elements of its array are distinguished.
     #[must_use]
     pub const fn is_map_key(&self) -> bool {
         self.map_key
@@ -269,7 +269,7 @@ pub enum Kind {
     Response,
 }
 
-/// Who answers an API.
+/// Which kind of server serves an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listener {
     /// Brokers.
@@ -335,7 +335,7 @@ impl Message {
         self.unstable && version == self.versions.last
     }
 
-    /// Who answers the API. Kafka lists this with the request; empty for every other message.
+    /// Which servers serve the API. Kafka lists this with the request; empty for every other message.
     #[must_use]
     pub const fn listeners(&self) -> &'static [Listener] {
         self.listeners
@@ -388,7 +388,7 @@ impl Message {
         }
     }
 
-    const fn answered_by(self, listeners: &'static [Listener]) -> Self {
+    const fn served_by(self, listeners: &'static [Listener]) -> Self {
         Self { listeners, ..self }
     }
 }
@@ -472,7 +472,7 @@ pub fn request_header_version(api_key: i16, api_version: i16) -> Option<i16> {
 
 /// The version of the response header (0 or 1) that a version of an API has.
 ///
-/// ApiVersions always has 0: the client reads the answer before it knows what the broker speaks.
+/// ApiVersions always has 0: the client reads the response before it knows which versions the broker supports.
 #[must_use]
 pub fn response_header_version(api_key: i16, api_version: i16) -> Option<i16> {
     let response = response(api_key).filter(|response| response.versions.contains(api_version))?;
