@@ -50,21 +50,21 @@ fn agree(guarded: Result<(), GuardError>, dissected: &Result<(), DissectError>) 
         (Ok(()), Ok(())) => {}
         // The dissector builds nothing and knows no budget.
         (
-            Err(GuardError::Refused {
+            Err(GuardError::Rejected {
                 fault: Fault::OverBudget { .. },
                 ..
             }),
             _,
         ) => {}
         (
-            Err(GuardError::Refused {
+            Err(GuardError::Rejected {
                 path: ours,
                 offset: at,
                 ..
             }),
             Err(DissectError::Malformed {
                 source:
-                    GuardError::Refused {
+                    GuardError::Rejected {
                         path: theirs,
                         offset: there,
                         ..

@@ -125,7 +125,7 @@ fn check(typed: &Typed, direction: Direction, version: i16, body: Bytes, verdict
 fn is_lenient(error: &GuardError) -> bool {
     matches!(
         error,
-        GuardError::Refused {
+        GuardError::Rejected {
             fault: guard::Fault::NotUtf8 | guard::Fault::TrailingBytes(_),
             ..
         }
@@ -135,7 +135,7 @@ fn is_lenient(error: &GuardError) -> bool {
 fn over_budget(guarded: &Result<(), GuardError>) -> bool {
     matches!(
         guarded,
-        Err(GuardError::Refused {
+        Err(GuardError::Rejected {
             fault: guard::Fault::OverBudget { .. },
             ..
         })

@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The schema guard refused the body before anything was built from it.
-    #[error("the guard refused the message")]
+    /// The body does not fit its schema; nothing was built from it.
+    #[error("the message does not fit its schema")]
     Guard {
         /// Which message, where, and why.
         #[from]
@@ -23,7 +23,7 @@ pub enum DecodeError {
         /// Where in the frame the field starts.
         offset: usize,
     },
-    /// The typed decoder refused a body that the guard let pass.
+    /// The typed decoder rejected a body that the guard let pass.
     #[error("malformed {message} v{api_version}: {reason}")]
     Message {
         /// The message's name in Kafka's schemas.
@@ -54,7 +54,7 @@ pub enum DecodeError {
     UnknownVersion {
         /// The message's name in Kafka's schemas.
         message: &'static str,
-        /// The version asked for.
+        /// The requested version.
         api_version: i16,
     },
 }
@@ -84,12 +84,12 @@ pub enum EncodeError {
     CompressionLevel {
         /// The codec's name.
         codec: &'static str,
-        /// The level asked for.
+        /// The requested level.
         level: i32,
         /// The levels there are, if the codec has any.
         levels: Option<RangeInclusive<i32>>,
     },
-    /// The typed encoder refused a message, for example because a field is set that the version lacks.
+    /// The typed encoder rejected a message, for example because a field is set that the version lacks.
     #[error("{message} cannot be written as v{api_version}: {reason}")]
     Message {
         /// The message's name in Kafka's schemas.
@@ -120,7 +120,7 @@ pub enum EncodeError {
     UnknownVersion {
         /// The message's name in Kafka's schemas.
         message: &'static str,
-        /// The version asked for.
+        /// The requested version.
         api_version: i16,
     },
 }

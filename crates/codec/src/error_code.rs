@@ -4,12 +4,12 @@ use std::fmt;
 
 macro_rules! error_codes {
     ($($variant:ident = $code:literal, $name:literal;)*) => {
-        /// What a broker answers where it could not do as it was asked: every code of Apache Kafka 4.4.0.
+        /// What a broker returns where it could not do what was requested: every code of Apache Kafka 4.4.0.
         ///
         /// Codes travel as `i16`; [`ErrorCode::from`] reads one and [`ErrorCode::code`] gives it back.
-        /// What a code lets the caller do depends on the request it answers, so that is decided
-        /// where the answer is handled, by exhaustive matches on this enum.
-        // Not `non_exhaustive`: whoever classifies codes shall have to place a new one.
+        /// What a code lets the caller do depends on the request, so that is decided
+        /// where the response is handled, by exhaustive matches on this enum.
+        // Not `non_exhaustive`: code that classifies codes has to place a new one.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $(

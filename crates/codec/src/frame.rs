@@ -16,13 +16,13 @@ pub enum FrameError {
     /// A negative length.
     #[error("a frame of negative length {length}")]
     Negative {
-        /// The length as it came. Its four bytes may tell what protocol is really spoken here.
+        /// The length as it came. Its four bytes may show which protocol the peer really speaks.
         length: i32,
     },
     /// A length beyond the limit.
     #[error("a frame of {length} bytes where at most {limit} are allowed")]
     TooLarge {
-        /// The length as it came. Its four bytes may tell what protocol is really spoken here.
+        /// The length as it came. Its four bytes may show which protocol the peer really speaks.
         length: i32,
         /// The limit in force.
         limit: usize,
@@ -41,7 +41,7 @@ pub struct FrameDecoder {
 }
 
 impl FrameDecoder {
-    /// A decoder that refuses frames of more than `frame_limit` bytes, length bytes not counted.
+    /// A decoder that rejects frames of more than `frame_limit` bytes, length bytes not counted.
     #[must_use]
     pub fn new(frame_limit: usize) -> Self {
         Self {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_above_the_limit_is_refused_before_space_is_made() {
+    fn a_length_above_the_limit_is_rejected_before_space_is_made() {
         let mut decoder = FrameDecoder::new(100);
         decoder
             .buffer_mut()
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_negative_length_is_refused() {
+    fn a_negative_length_is_rejected() {
         let mut decoder = FrameDecoder::new(100);
         decoder
             .buffer_mut()

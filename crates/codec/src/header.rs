@@ -8,7 +8,7 @@ use crate::{DecodeError, EncodeError, Limits};
 use bytes::{Buf, Bytes};
 
 /// The API key of ApiVersions. Its response always has header 0: the client cannot know yet what
-/// the broker speaks, so it must be able to read the answer to a version that the broker lacks.
+/// the broker supports, so it must be able to read the response to a version that the broker lacks.
 const API_VERSIONS: i16 = 18;
 
 /// For each API key, the first version with tagged fields.
@@ -38,7 +38,7 @@ pub struct RequestHeader {
     pub api_key: i16,
     /// In which version.
     pub api_version: i16,
-    /// Pairs the answer with this request.
+    /// Pairs the response with this request.
     pub correlation_id: i32,
     /// The client's name for itself.
     pub client_id: Option<String>,
@@ -150,7 +150,7 @@ pub fn put_response_header(
 /// Takes the header off a response frame, leaves the body, and returns the correlation id. Tagged
 /// fields are skipped.
 ///
-/// Look at [`response_correlation_id`] first if it decides which API this frame answers.
+/// Look at [`response_correlation_id`] first if it decides which API this frame is a response of.
 ///
 /// # Errors
 /// [`DecodeError::UnknownApi`]; [`DecodeError::Header`] if the frame ends early or a tag cannot be.

@@ -32,7 +32,7 @@ pub struct Limits {
     /// How many times its own size a compressed batch may claim to inflate to and be believed. One that claims
     /// more is first gone through without keeping anything, so that it costs nothing if it lies or is broken:
     /// for gzip that is inflating it twice. Default 8, which text seldom exceeds; with 4 or less nothing that
-    /// is refused has cost more than 64 KiB and four times its size, but for zstd with broken literals.
+    /// is rejected has cost more than 64 KiB and four times its size, but for zstd with broken literals.
     pub believed_ratio: usize,
     /// Records in one batch. Default 10,000,000.
     pub records_per_batch: usize,

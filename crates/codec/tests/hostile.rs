@@ -26,7 +26,7 @@ mod records;
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
-/// Memory that any refused input may cost, on top of four times its size.
+/// Memory that any rejected input may cost, on top of four times its size.
 const HEAP_BASE: usize = 64 << 10;
 
 /// The largest count that a varint can hold, as `N + 1`.
@@ -35,10 +35,10 @@ const VARINT_MAX: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x0f];
 /// 100 million, as a compact count.
 const HUNDRED_MILLION: [u8; 4] = [0x81, 0xc2, 0xd7, 0x2f];
 
-/// Why an input was refused.
-type Refusal = Box<dyn Error + Send + Sync>;
+/// Why an input was rejected.
+type Rejection = Box<dyn Error + Send + Sync>;
 
-type Read = fn(Bytes) -> Result<(), Refusal>;
+type Read = fn(Bytes) -> Result<(), Rejection>;
 
 struct Hostile {
     name: String,
@@ -101,7 +101,7 @@ fn strict() -> Limits {
     limits
 }
 
-fn response<R: Request, const VERSION: i16>(body: Bytes) -> Result<(), Refusal> {
+fn response<R: Request, const VERSION: i16>(body: Bytes) -> Result<(), Rejection> {
     message::decode_response::<R>(body, VERSION, &strict())?;
     Ok(())
 }
@@ -109,35 +109,35 @@ fn response<R: Request, const VERSION: i16>(body: Bytes) -> Result<(), Refusal> 
 #[cfg(feature = "broker")]
 fn request<R: Request + kafka_protocol::protocol::Decodable, const VERSION: i16>(
     body: Bytes,
-) -> Result<(), Refusal> {
+) -> Result<(), Rejection> {
     message::decode_request::<R>(body, VERSION, &strict())?;
     Ok(())
 }
 
 #[cfg(not(feature = "broker"))]
-fn request<R: Request, const VERSION: i16>(body: Bytes) -> Result<(), Refusal> {
+fn request<R: Request, const VERSION: i16>(body: Bytes) -> Result<(), Rejection> {
     guard::check(R::KEY, guard::Direction::Request, VERSION, &body, &strict())
         .map_err(DecodeError::from)?;
     Ok(())
 }
 
-fn request_header(mut frame: Bytes) -> Result<(), Refusal> {
+fn request_header(mut frame: Bytes) -> Result<(), Rejection> {
     header::take_request_header(&mut frame, &Limits::default())?;
     Ok(())
 }
 
-fn response_header(mut frame: Bytes) -> Result<(), Refusal> {
+fn response_header(mut frame: Bytes) -> Result<(), Rejection> {
     header::take_response_header(&mut frame, 0, 9, &Limits::default())?;
     Ok(())
 }
 
-fn assignment(bytes: Bytes) -> Result<(), Refusal> {
+fn assignment(bytes: Bytes) -> Result<(), Rejection> {
     guard::check_named("ConsumerProtocolAssignment", 0, &bytes, &Limits::default())
         .map_err(DecodeError::from)?;
     Ok(())
 }
 
-fn subscription(bytes: Bytes) -> Result<(), Refusal> {
+fn subscription(bytes: Bytes) -> Result<(), Rejection> {
     guard::check_named(
         "ConsumerProtocolSubscription",
         3,
@@ -387,18 +387,18 @@ fn limits() -> Limits {
 #[test]
 fn every_hostile_input_is_an_error_and_costs_next_to_no_memory() {
     // Whether what compressed bytes claim is believed or not.
-    refuse_all(0);
-    let refusals = refuse_all(Limits::default().believed_ratio);
+    reject_all(0);
+    let rejections = reject_all(Limits::default().believed_ratio);
     // Each for the reason it was made for.
-    insta::assert_snapshot!(refusals);
+    insta::assert_snapshot!(rejections);
 }
 
-fn refuse_all(believed_ratio: usize) -> String {
+fn reject_all(believed_ratio: usize) -> String {
     BELIEVED_RATIO.store(believed_ratio, Ordering::Relaxed);
     let all = all();
     assert!(all.len() >= 60, "{}", all.len());
     let mut wrong = Vec::new();
-    let mut refusals = String::new();
+    let mut rejections = String::new();
     for Hostile {
         name,
         read,
@@ -420,10 +420,10 @@ fn refuse_all(believed_ratio: usize) -> String {
                     .source()
                     .map(|cause| format!(": {cause}"))
                     .unwrap_or_default();
-                refusals += &format!("{name}: {error}{cause}\n");
+                rejections += &format!("{name}: {error}{cause}\n");
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    refusals
+    rejections
 }

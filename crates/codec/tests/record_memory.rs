@@ -93,7 +93,7 @@ fn writing_into_a_used_buffer_allocates_nothing_per_record() {
 
 /// A size that the input claims by itself is rejected before anything is reserved for it. What gzip seems to claim may be
 /// bytes behind its end, which Kafka ignores, so that is counted, in the state of an inflater.
-fn a_bomb_that_tells_its_size_costs_nothing() {
+fn a_bomb_that_claims_its_size_costs_nothing() {
     let plain = vec![0; 64 << 20];
     for codec in [
         Compression::Gzip,
@@ -102,7 +102,7 @@ fn a_bomb_that_tells_its_size_costs_nothing() {
         Compression::Zstd,
     ] {
         let wire = batch(1, &plain, codec);
-        let cost = refused(&wire, 1 << 20);
+        let cost = rejected(&wire, 1 << 20);
         let state = match codec {
             Compression::Gzip => 56 << 10,
             _ => 1 << 10,
@@ -118,7 +118,7 @@ fn a_bomb_that_hides_its_size_costs_only_its_decoder() {
     let zstd = batch(1, &plain, Compression::Zstd);
     for (wire, state) in [(gzip, 56 << 10), (zstd, 1 << 10)] {
         for limit in [64 << 10, 1 << 20] {
-            let cost = refused(&wire, limit);
+            let cost = rejected(&wire, limit);
             println!("{limit}: {cost}");
             assert!(cost <= state, "{cost} for {limit}");
         }
@@ -179,8 +179,8 @@ fn around(codec: Compression, body: &[u8]) -> Bytes {
     wire.into()
 }
 
-/// What refusing a batch for its size costs.
-fn refused(wire: &Bytes, limit: usize) -> usize {
+/// What rejecting a batch for its size costs.
+fn rejected(wire: &Bytes, limit: usize) -> usize {
     let mut limits = Limits::default();
     limits.decompressed_bytes = limit;
     allocated(|| {
@@ -251,7 +251,7 @@ fn a_count_beyond_the_bytes_costs_nothing() {
 fn record_batches_cost_no_more_memory_than_they_may() {
     reading_allocates_nothing_per_record();
     writing_into_a_used_buffer_allocates_nothing_per_record();
-    a_bomb_that_tells_its_size_costs_nothing();
+    a_bomb_that_claims_its_size_costs_nothing();
     a_bomb_that_hides_its_size_costs_only_its_decoder();
     a_lie_that_is_believed_costs_what_it_claims();
     zstd_with_broken_literals_costs_three_times_what_comes_before_them();

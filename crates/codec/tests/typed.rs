@@ -230,7 +230,7 @@ impl Heap {
     }
 }
 
-/// Mutated frames that pass the guard although they must not, or that the typed decoder then refuses.
+/// Mutated frames that pass the guard although they must not, or that the typed decoder then rejects.
 fn mutated_troubles(typed: &Typed, message: &'static schema::Message, version: i16) -> Vec<String> {
     let mut troubles = Vec::new();
     for seed in 0..SEEDS {

@@ -1,7 +1,7 @@
 //! Prints any frame in any version, as JSON or as an indented tree.
 //!
 //! A frame that does not fit its schema is printed as far as it goes, followed by what is wrong; the
-//! output is whole JSON even then. What the [`guard`](crate::guard) refuses for its lengths is refused
+//! output is whole JSON even then. What the [`guard`](crate::guard) rejects for its lengths is rejected
 //! here at the same byte; only the budget for typed memory plays no part, since nothing is built.
 //!
 //! JSON names fields as Kafka's own JSON converters do (`throttleTimeMs`), with bytes in base64 and
@@ -70,7 +70,7 @@ pub fn request(
             i16::from_be_bytes([*v1, *v2]),
         )
     });
-    // A frame too short to tell is printed as the oldest header.
+    // A frame too short to name its API is printed as the oldest header.
     let (body, version) = match found {
         Some((api_key, api_version)) => (known(schema::request(api_key), api_key)?, api_version),
         None => (known(schema::request(0), 0)?, 0),
@@ -81,7 +81,7 @@ pub fn request(
 }
 
 /// Prints a response frame: header and body, without the four bytes of length. Which API and version
-/// it answers is known to whoever sent the request.
+/// it belongs to is known to the sender of the request.
 ///
 /// # Errors
 /// [`DissectError::Malformed`] after as much as could be read; [`DissectError::Output`].

@@ -56,7 +56,7 @@ impl BatchSummary {
 }
 
 fn marker(batch: &Batch) -> Option<String> {
-    // Nobody compresses a marker, and a dissector inflates nothing.
+    // No broker compresses a marker, and a dissector inflates nothing.
     if batch.compression() != Ok(Compression::None) {
         return None;
     }

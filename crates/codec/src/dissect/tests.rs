@@ -82,9 +82,9 @@ fn a_cut_frame_is_printed_as_far_as_it_goes() {
     }
 }
 
-/// Message, path and offset: the guard tells fewer missing bytes apart.
+/// Message, path and offset: the guard distinguishes fewer missing bytes.
 fn place(error: &GuardError) -> (&str, &str, usize) {
-    let GuardError::Refused {
+    let GuardError::Rejected {
         message,
         path,
         offset,

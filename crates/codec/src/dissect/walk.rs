@@ -1,4 +1,4 @@
-//! One pass over the bytes, led by the schema itself, telling a visitor what it meets.
+//! One pass over the bytes, led by the schema itself, with a visitor for what it meets.
 //!
 //! The guard's walk knows programs, this one knows schemas. They share how a single value is read and
 //! nothing else, so that each can be held against the other.
@@ -30,7 +30,7 @@ pub enum Value<'a> {
     Uuid([u8; 16]),
 }
 
-/// What is told of a message, in the order of the wire.
+/// What a visitor sees of a message, in the order of the wire.
 ///
 /// Every method may fail with [`fmt::Error`] to end the walk.
 #[expect(clippy::missing_errors_doc, reason = "said once for all of them")]
@@ -54,7 +54,7 @@ pub trait Visit {
 /// Walks one message, which must take all of the bytes.
 ///
 /// # Errors
-/// [`DissectError::Malformed`] for bytes that do not fit the schema, after the visitor has been told
+/// [`DissectError::Malformed`] for bytes that do not fit the schema, after the visitor has seen
 /// of all that comes before; [`DissectError::Output`] if the visitor ended the walk.
 pub fn walk(
     message: &'static Message,
@@ -68,7 +68,7 @@ pub fn walk(
         let fault = Fault::TrailingBytes(bytes.len() - read);
         let path = "end".to_owned();
         let message = message.name();
-        return Err(GuardError::Refused {
+        return Err(GuardError::Rejected {
             message,
             version,
             path,
@@ -109,7 +109,7 @@ pub(super) fn walk_start(
     match walk.body(message.body(), bytes) {
         Ok(rest) => Ok(bytes.len() - rest.len()),
         Err(Stop::Visitor(source)) => Err(source.into()),
-        Err(Stop::Trouble(trouble)) => Err(GuardError::Refused {
+        Err(Stop::Trouble(trouble)) => Err(GuardError::Rejected {
             message: message.name(),
             version,
             path: trouble.path(),

@@ -59,7 +59,7 @@ fn verdict(message: &'static Message, version: i16, bytes: &[u8]) -> Result<(), 
 
 /// Path and offset: of a run of fixed fields the guard says only how many bytes are missing in all.
 fn place(error: &guard::GuardError) -> (String, usize) {
-    let guard::GuardError::Refused { path, offset, .. } = error else {
+    let guard::GuardError::Rejected { path, offset, .. } = error else {
         panic!("{error}")
     };
     (path.clone(), *offset)

@@ -1,4 +1,4 @@
-//! Refuses a message whose bytes do not fit its schema, before anything is built from them.
+//! Rejects a message whose bytes do not fit its schema, before anything is built from them.
 //!
 //! The typed decoder behind [`message`](crate::message) believes every length and count it reads:
 //! five bytes make it ask for 412 GB. So each body is walked here first, by its schema, and nothing
@@ -52,13 +52,13 @@ pub enum Direction {
     Response,
 }
 
-/// Why a message was refused.
+/// Why a message was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
     /// The bytes do not fit the schema, or ask for more than the limits allow.
     #[error("{message} v{version}, {path} at byte {offset}: {fault}")]
-    Refused {
+    Rejected {
         /// The message's name in Kafka's definitions.
         message: &'static str,
         /// The version it was read as.
@@ -88,7 +88,7 @@ pub enum GuardError {
     /// No message has this name.
     #[error("no message is named {name}")]
     UnknownMessage {
-        /// The name asked for.
+        /// The requested name.
         name: String,
     },
     /// Kafka 4.4.0 does not know this version of the message.
@@ -96,7 +96,7 @@ pub enum GuardError {
     UnknownVersion {
         /// The message's name in Kafka's definitions.
         message: &'static str,
-        /// The version asked for.
+        /// The requested version.
         version: i16,
     },
 }
@@ -229,7 +229,7 @@ pub fn admit(
     }
     body.truncate(length);
     if walked.invalid_text {
-        let repaired = repair::repair(program, &body).map_err(|fault| GuardError::Refused {
+        let repaired = repair::repair(program, &body).map_err(|fault| GuardError::Rejected {
             message: message.name(),
             version,
             path: "text".to_owned(),
@@ -258,7 +258,7 @@ fn program_of(message: &'static Message, version: i16) -> Result<&'static Progra
 
 #[cold]
 fn trailing_bytes(message: &Message, version: i16, length: usize, all: usize) -> GuardError {
-    GuardError::Refused {
+    GuardError::Rejected {
         message: message.name(),
         version,
         path: "end".to_owned(),
@@ -335,7 +335,7 @@ fn walk(
             limit: limits.frame_bytes,
         });
     }
-    walk::walk(program, bytes, limits, text).map_err(|trouble| GuardError::Refused {
+    walk::walk(program, bytes, limits, text).map_err(|trouble| GuardError::Rejected {
         message: message.name(),
         version,
         path: trouble.path(),
@@ -358,7 +358,7 @@ pub struct Checked {
 mod tests {
     use super::*;
 
-    fn refused(api_key: i16, version: i16, body: &[u8]) -> (String, usize, Fault) {
+    fn rejected(api_key: i16, version: i16, body: &[u8]) -> (String, usize, Fault) {
         match check(
             api_key,
             Direction::Response,
@@ -366,7 +366,7 @@ mod tests {
             body,
             &Limits::default(),
         ) {
-            Err(GuardError::Refused {
+            Err(GuardError::Rejected {
                 path,
                 offset,
                 fault,
@@ -377,14 +377,14 @@ mod tests {
     }
 
     #[test]
-    fn five_bytes_of_a_produce_response_are_refused() {
+    fn five_bytes_of_a_produce_response_are_rejected() {
         let fault = Fault::CountBeyondBytes {
             count: 0xffff_fffe,
             element_bytes: 3,
             left: 0,
         };
         let body = [0xff, 0xff, 0xff, 0xff, 0x0f];
-        assert_eq!(refused(0, 9, &body), ("Responses".to_owned(), 0, fault));
+        assert_eq!(rejected(0, 9, &body), ("Responses".to_owned(), 0, fault));
         let error = check(0, Direction::Response, 9, &body, &Limits::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -410,14 +410,14 @@ mod tests {
             left: 4,
         };
         assert_eq!(
-            refused(3, 12, &body),
+            rejected(3, 12, &body),
             ("Topics[0].Partitions[1].ReplicaNodes".to_owned(), at, fault)
         );
     }
 
     #[test]
     fn a_cut_run_of_fixed_fields_names_the_field_that_is_cut() {
-        let (path, offset, fault) = refused(22, 4, &[0, 0, 0, 0, 0, 0, 1]);
+        let (path, offset, fault) = rejected(22, 4, &[0, 0, 0, 0, 0, 0, 1]);
         assert_eq!((path.as_str(), offset), ("ProducerId", 6));
         assert_eq!(
             fault,
@@ -468,9 +468,9 @@ mod tests {
     }
 
     #[test]
-    fn bytes_after_the_last_field_are_refused() {
+    fn bytes_after_the_last_field_are_rejected() {
         let body = [0_u8; 18];
-        let error = refused(22, 4, &body);
+        let error = rejected(22, 4, &body);
         assert_eq!(error, ("end".to_owned(), 17, Fault::TrailingBytes(1)));
         check(22, Direction::Response, 4, &body[..17], &Limits::default()).unwrap();
     }

@@ -213,7 +213,7 @@ impl Walk<'_> {
         skip(rest, widen(elements) * element_bytes)
     }
 
-    /// Reads an array's count, and answers for the memory of its elements.
+    /// Reads an array's count, and counts the memory of its elements.
     #[inline(always)]
     fn count<'a>(
         &mut self,

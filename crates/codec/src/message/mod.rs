@@ -17,7 +17,7 @@ use bytes::Bytes;
 use kafka_protocol::messages;
 use kafka_protocol::protocol::{Decodable, Encodable, Message};
 
-/// A request and the response that answers it.
+/// A request and its response.
 ///
 /// `kafka-protocol` has a trait for this too, but only for builds with both its client and its broker
 /// half, which take three times as long to compile.
@@ -26,7 +26,7 @@ pub trait Request: Encodable + Message + Sized + 'static {
     const KEY: i16;
     /// The API.
     const API: ApiKey = ApiKey::from_key(Self::KEY);
-    /// What a broker answers.
+    /// What a broker returns.
     type Response: Decodable + Message;
 
     /// A version that `kafka-protocol` lacks.
@@ -44,7 +44,7 @@ pub trait Request: Encodable + Message + Sized + 'static {
     };
 }
 
-/// The newest version of a request to use unasked: Kafka may still change those it calls unstable, and
+/// The newest version of a request to use by default: Kafka may still change those it calls unstable, and
 /// its brokers offer them only with `unstable.api.versions.enable`.
 #[must_use]
 pub fn stable_version_max<R: Request>() -> i16 {
@@ -225,7 +225,7 @@ pub fn decode_request<R: Request + Decodable>(
     }
 }
 
-/// The version of the typed response that has the shape of the answer to a request.
+/// The version of the typed response that has the shape of the response to a request.
 fn response_version<R: Request>(api_version: i16) -> i16 {
     match R::NEWER {
         Some(newer) if newer.api_version == api_version => newer.response_as,
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_older_versions_are_refused_and_leave_no_trace() {
+    fn fields_of_older_versions_are_rejected_and_leave_no_trace() {
         let mut out = vec![1];
         let request = OffsetFetchRequest::default().with_topics(None);
         encode_request(&mut out, &request, 10).unwrap_err();
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_does_not_exist_is_refused() {
+    fn a_version_that_does_not_exist_is_rejected() {
         let mut out = Vec::new();
         let request = MetadataRequest::default();
         let error = encode_request(&mut out, &request, 99).unwrap_err();

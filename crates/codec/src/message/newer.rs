@@ -32,7 +32,7 @@ use kafka_protocol::messages::offset_fetch_request::{
 pub struct Newer<R> {
     /// The version, which follows the typed message's last.
     pub(super) api_version: i16,
-    /// The version of the typed response that has the shape of the answer.
+    /// The version of the typed response that has the shape of the response.
     pub(super) response_as: i16,
     pub(super) put: fn(&R, &mut Vec<u8>) -> Result<(), EncodeError>,
     #[cfg(feature = "broker")]
@@ -45,7 +45,7 @@ impl<R> Newer<R> {
     }
 }
 
-/// ListOffsets 11 has the shape of 10, and knows one more question (KIP-1023).
+/// ListOffsets 11 has the shape of 10, and knows one more special timestamp (KIP-1023).
 pub(super) const LIST_OFFSETS: Newer<ListOffsetsRequest> = Newer {
     api_version: 11,
     response_as: 10,
@@ -111,7 +111,7 @@ pub(super) const OFFSET_FETCH: Newer<OffsetFetchRequest> = Newer {
     api_version: 10,
     response_as: 10,
     put: |request, out| {
-        // Fields of versions before 8, which Kafka's own encoder refuses here too.
+        // Fields of versions before 8, which Kafka's own encoder rejects here too.
         if !request.group_id.is_empty() || request.topics.as_ref().is_none_or(|t| !t.is_empty()) {
             return Err(EncodeError::Message {
                 message: name::<OffsetFetchRequest>(),

@@ -13,7 +13,7 @@ use bytes::Bytes;
 /// compressed set; see [`Batch::magic`].
 ///
 /// A batch that is cut off at the end is not an error, since a broker cuts where `max_bytes` says
-/// iteration ends before it and [`Batches::tail`] tells. After an error nothing more comes.
+/// iteration ends before it and [`Batches::tail`] describes it. After an error nothing more comes.
 #[derive(Clone, Debug)]
 pub struct Batches {
     left: Bytes,
@@ -28,7 +28,7 @@ pub enum Tail {
     Partial {
         /// Bytes of it that are there.
         have: usize,
-        /// Bytes that the whole batch has, or the 17 that are needed to tell.
+        /// Bytes that the whole batch has, or the 17 that are needed to know.
         need: usize,
     },
 }
@@ -54,7 +54,7 @@ impl Batches {
         Tail::Partial { have, need }
     }
 
-    /// The size of the next batch, `None` if too little of it is there to tell.
+    /// The size of the next batch, `None` if too little of it is there to know.
     fn next_size(&self) -> Result<Option<usize>, BatchError> {
         if self.left.len() <= MAGIC_AT {
             return Ok(None);

@@ -126,7 +126,7 @@ impl BatchBuilder {
             return Ok(None);
         }
         if self.size() + size > BATCH_BYTES_MAX {
-            return Err(self.refusal(size));
+            return Err(self.too_large(size));
         }
         self.written += size;
 
@@ -199,7 +199,7 @@ impl BatchBuilder {
             return Ok(None);
         }
         if grown > BATCH_BYTES_MAX {
-            return Err(self.refusal(size));
+            return Err(self.too_large(size));
         }
         // As Vec grows, but into the whole capacity. One byte more than its size is free when a record's
         // length is moved into place.
@@ -226,7 +226,7 @@ impl BatchBuilder {
     }
 
     #[cold]
-    fn refusal(&self, record_bytes: usize) -> EncodeError {
+    fn too_large(&self, record_bytes: usize) -> EncodeError {
         let limit = BATCH_BYTES_MAX - BATCH_HEADER_BYTES;
         if record_bytes > limit {
             return EncodeError::TooLong {

@@ -94,7 +94,7 @@ impl ClosedBatch {
         fields.to_bytes(&self.body)
     }
 
-    /// Header and records in one piece: a copy, for whoever cannot write two pieces.
+    /// Header and records in one piece: a copy, for a caller that cannot write two pieces.
     #[must_use]
     pub fn to_vec(&self, stamp: &BatchStamp) -> Vec<u8> {
         let mut batch = Vec::with_capacity(self.wire_size());

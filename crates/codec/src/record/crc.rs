@@ -22,7 +22,7 @@ fn checksum<const N: usize>(algorithm: CrcAlgorithm, pieces: [&[u8]; N]) -> u32 
     }
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "a 32-bit CRC in a 64-bit answer"
+        reason = "a 32-bit CRC in a 64-bit value"
     )]
     let crc = digest.finalize() as u32;
     crc

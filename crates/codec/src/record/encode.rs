@@ -56,7 +56,7 @@ pub(super) fn exact_size(record: &RecordToWrite<'_>, place: Place) -> usize {
 /// Writes the record to the front of `space` and returns its size, its length included; `None` if it does
 /// not fit. `least` is the record's [`least_size`].
 ///
-/// Lengths beyond what their fields can say are written all the same; the size tells.
+/// Lengths beyond what their fields can say are written all the same; the size shows it.
 #[inline]
 pub(super) fn put_record(
     space: &mut [u8],
@@ -114,7 +114,7 @@ fn put_body<'s>(out: Writer<'s>, record: &RecordToWrite<'_>, place: Place) -> Op
     Some(out)
 }
 
-/// What is left to write into, and how much was written: counted, not told from what is left, so that one
+/// What is left to write into, and how much was written: counted, not computed from what is left, so that one
 /// record's size does not wait for where the record before it ended.
 struct Writer<'s> {
     space: &'s mut [u8],

@@ -293,7 +293,7 @@ fn parse(record: &[u8], context: RecordContext, headers_max: usize) -> Option<Re
     })
 }
 
-/// Walks the headers once, so that a record with a broken one is refused as a whole.
+/// Walks the headers once, so that a record with a broken one is rejected as a whole.
 fn check_headers(headers: Headers<'_>, headers_max: usize) -> Result<(), Malformed> {
     if headers.count > headers_max {
         return Err(Malformed::TooManyHeaders { limit: headers_max });
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_lies_is_refused_before_a_record_is_handed_out() {
+    fn a_count_that_lies_is_rejected_before_a_record_is_handed_out() {
         for declared in [-1_i32, 0, 1, 3, i32::MAX] {
             let mut wire = wire();
             wire[57..61].copy_from_slice(&declared.to_be_bytes());
@@ -582,7 +582,7 @@ mod tests {
     }
 
     #[test]
-    fn more_headers_than_the_limit_are_refused() {
+    fn more_headers_than_the_limit_are_rejected() {
         let limits = Limits {
             headers_per_record: 2,
             ..limits()
@@ -594,7 +594,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_count_beyond_the_bytes_is_refused() {
+    fn a_header_count_beyond_the_bytes_is_rejected() {
         let record: &[u8] = &[0, 0, 0, 1, 1, 0xfe, 0xff, 0xff, 0xff, 0x0f];
         let mut wire = wire();
         wire.truncate(BATCH_HEADER_BYTES);

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_varint_of_more_than_its_bits_is_refused() {
+    fn a_varint_of_more_than_its_bits_is_rejected() {
         assert_eq!(varint(&[0xff, 0xff, 0xff, 0xff, 0x0f]), Some(i32::MIN));
         assert_eq!(varint(&[0xff, 0xff, 0xff, 0xff, 0x1f]), None);
         assert_eq!(varint(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x00]), None);

@@ -1,6 +1,6 @@
 //! Record batches made to hurt, in the place where a client and where a broker meets them.
 
-use super::{Hostile, Refusal, Wire, limits, wire};
+use super::{Hostile, Rejection, Wire, limits, wire};
 use bytes::Bytes;
 use kafka_protocol::messages::{FetchRequest, ProduceRequest};
 use milena_codec::message;
@@ -39,7 +39,7 @@ fn framed(head: Wire, records: &[u8]) -> Wire {
     head.i32(length).raw(records)
 }
 
-fn fetched(body: Bytes) -> Result<(), Refusal> {
+fn fetched(body: Bytes) -> Result<(), Rejection> {
     let limits = Limits::default();
     let response = message::decode_response::<FetchRequest>(body, 4, &limits)?;
     let mut partitions = response
@@ -50,7 +50,7 @@ fn fetched(body: Bytes) -> Result<(), Refusal> {
 }
 
 #[cfg(feature = "broker")]
-fn produced(body: Bytes) -> Result<(), Refusal> {
+fn produced(body: Bytes) -> Result<(), Rejection> {
     let request = message::decode_request::<ProduceRequest>(body, 8, &Limits::default())?;
     let mut partitions = request
         .topic_data
@@ -60,7 +60,7 @@ fn produced(body: Bytes) -> Result<(), Refusal> {
 }
 
 #[cfg(not(feature = "broker"))]
-fn produced(body: Bytes) -> Result<(), Refusal> {
+fn produced(body: Bytes) -> Result<(), Rejection> {
     let (limits, request) = (Limits::default(), guard::Direction::Request);
     guard::check(ProduceRequest::KEY, request, 8, &body, &limits)
         .map_err(milena_codec::DecodeError::from)?;
@@ -68,7 +68,7 @@ fn produced(body: Bytes) -> Result<(), Refusal> {
 }
 
 /// Everything in the records, down to the last header.
-fn read(records: Option<Bytes>) -> Result<(), Refusal> {
+fn read(records: Option<Bytes>) -> Result<(), Rejection> {
     let mut batches = Batches::new(records.ok_or("no records")?);
     for batch in &mut batches {
         let batch = batch?;
@@ -275,7 +275,7 @@ fn hidden_bombs() -> Vec<(&'static str, Vec<u8>)> {
     wrong_checksum[at] ^= 1;
     let cut = &wrong_checksum[..at - 100];
 
-    // As the bombs that are told by their claims, but within all limits, and with a copy from nowhere at the end.
+    // As the bombs that are known by their claims, but within all limits, and with a copy from nowhere at the end.
     let snappy = wire().raw(&[0xc1, 0x80, 0x80, 1, 0, b'a']);
     let snappy = snappy.repeat(&[0xfe, 1, 0], 1 << 15).raw(&[0xfe, 0, 0]).0;
     let sequence = wire().raw(&[0x1f, b'a', 1, 0]).repeat(&[0xff], 16_000);
@@ -499,7 +499,7 @@ pub(crate) fn all() -> Vec<Hostile> {
         for (place, read, bytes) in [
             (
                 "fetch response",
-                fetched as fn(Bytes) -> Result<(), Refusal>,
+                fetched as fn(Bytes) -> Result<(), Rejection>,
                 response,
             ),
             ("produce request", produced, request),

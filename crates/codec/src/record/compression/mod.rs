@@ -1,6 +1,6 @@
 //! The four codecs, and how much their output may grow.
 //!
-//! Decompressors write into an [`Output`], which refuses to grow beyond its maximum and never reserves
+//! Decompressors write into an [`Output`], which does not grow beyond its maximum and never reserves
 //! more than that. What claims to be many times its own size is gone through before anything is reserved;
 //! docs/decisions/0004-compression.md says how, and what else decompressors take.
 
@@ -138,7 +138,7 @@ pub(super) fn decompress(
 
 /// Reserves what the output is going to take, and inflates into it. What claims to be many times its own size is
 /// not believed, but gone through first, keeping nothing: what is too much, or is not what it should be, has
-/// cost nothing by the time it is refused.
+/// cost nothing by the time it is rejected.
 fn decompress_into(
     compression: Compression,
     compressed: &[u8],
@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    /// Whatever may be made of the bytes: who believes nothing has the same records in the end.
+    /// Whatever the bytes are: a batch that is gone through first gives the same records.
     #[test]
     fn going_through_a_batch_first_changes_nothing_but_the_cost() {
         let text: String = (0..3_000).map(|i| format!("{{\"id\":{i}}}\n")).collect();
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_outside_a_codecs_range_are_refused() {
+    fn levels_outside_a_codecs_range_are_rejected() {
         for (codec, good, bad) in [
             (Compression::Gzip, vec![1, 9], vec![0, 10, -1]),
             (Compression::Lz4, vec![1, 17], vec![0, 18]),

@@ -1,7 +1,7 @@
 //! The header of a zstd frame, as far as it claims memory.
 //!
 //! A frame declares how much of the output its decoder has to remember: its window, up to terabytes. No
-//! more than the limit of the output can ever be needed, as whatever is longer is refused anyway. So the
+//! more than the limit of the output can ever be needed, as longer output is rejected anyway. So the
 //! declared window is lowered to the limit before the decoder sees it, and frames of any window can be
 //! read within bounded memory.
 
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_size_beyond_the_limit_is_refused_at_once() {
+    fn a_declared_size_beyond_the_limit_is_rejected_at_once() {
         for (descriptor, field, size) in [
             (0b0010_0000, &[200][..], 200),
             (0b0110_0000, &[0, 1], 512),

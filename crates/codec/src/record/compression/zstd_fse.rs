@@ -262,7 +262,7 @@ impl Default for Weights {
 }
 
 impl Weights {
-    /// Reads them, and tells how many bytes they took.
+    /// Reads them, and returns how many bytes they took.
     fn take(&mut self, numbers: &Numbers, bytes: &[u8]) -> Result<usize, Failure> {
         let mut bits = Forward { bytes, at: 0 };
         self.log = 5 + bits.take(4)?;

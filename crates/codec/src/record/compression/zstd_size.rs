@@ -1,6 +1,6 @@
 //! How much comes out of zstd frames, found out without decoding them.
 //!
-//! What a compressed block makes is told by its sequences: so many literals, then so many bytes copied from
+//! What a compressed block makes is in its sequences: so many literals, then so many bytes copied from
 //! before. Only their numbers are read here, not the literals themselves, in a few kilobytes of tables. So
 //! a bomb is known before anything is reserved for it, and so are sequences that are none.
 
