@@ -7,10 +7,10 @@ use milena::admin::NewTopic;
 use milena::config::{ClientBuilder, Compressor};
 use milena::transport::{ConnectFuture, TcpConnector};
 use milena::{
-    Acks, Admin, BrokerAddress, ClientConfig, Compression, ConfigError, Connector, Consumer,
-    ConsumerBuilder, ConsumerConfig, DeliveryGuarantee, Error, GroupMetadata, HeaderToWrite,
-    IsolationLevel, Limits, OffsetReset, Partitioner, Producer, ProducerBuilder, ProducerConfig,
-    Record, Report, TopicPartition, TransactionalProducerConfig, Uuid,
+    Acks, Admin, ApiKey, BrokerAddress, ClientConfig, Compression, ConfigError, Connector,
+    Consumer, ConsumerBuilder, ConsumerConfig, DeliveryGuarantee, Error, GroupMetadata,
+    HeaderToWrite, IsolationLevel, Limits, OffsetReset, Partitioner, Producer, ProducerBuilder,
+    ProducerConfig, Record, Report, TopicPartition, TransactionalProducerConfig, Uuid,
 };
 
 fn limits() -> Limits {
@@ -31,6 +31,8 @@ macro_rules! common {
             .reconnect_backoff(Duration::from_millis(50), Duration::from_millis(500))
             .metadata_max_age(Duration::from_secs(60))
             .in_flight_requests_max(32)
+            .fail_unreachable_at_once(true)
+            .max_versions([(ApiKey::Fetch, 12)])
             .limits(limits())
     };
 }

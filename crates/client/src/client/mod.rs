@@ -213,6 +213,8 @@ fn cluster_config(config: &ClientConfig, seed: u64) -> ClusterConfig {
         in_flight_requests_max: config.in_flight_requests_max,
         metadata_max_age: config.metadata_max_age,
         limits: config.limits,
+        fail_unreachable_at_once: config.fail_unreachable_at_once,
+        max_versions: config.max_versions.clone(),
         reconnect_backoff: Backoff {
             initial: config.reconnect_backoff,
             max: config.reconnect_backoff_max,

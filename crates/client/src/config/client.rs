@@ -1,8 +1,9 @@
 //! What producers, consumers and the admin client have in common: brokers, time limits, bounds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use milena_codec::Limits;
+use milena_codec::{ApiKey, Limits};
 use milena_connection::BrokerAddress;
 
 use super::ConfigError;
@@ -76,10 +77,35 @@ macro_rules! client_setters {
             self
         }
 
-        /// Requests without a response on one connection, 1..=10,000; more wait. Default 64. Kafka has no such key:
-        /// `max.in.flight.requests.per.connection` is about Produce requests only.
+        /// Requests without a response on one connection, 1..=10,000; more wait. Default 64. Kafka has no such key
+        /// (`max.in.flight.requests.per.connection` is about Produce requests only); in properties
+        /// `milena.in.flight.requests.max`.
+        #[doc(alias = "milena.in.flight.requests.max")]
         pub fn in_flight_requests_max(mut self, requests: usize) -> Self {
             self.client.in_flight_requests_max.set(requests);
+            self
+        }
+
+        /// Whether calls fail at once while no broker was ever reached. Default `false`: they are repeated until their
+        /// time is over, because a broker may start after its clients (KIP-909). Kafka has no such key; in properties
+        /// `milena.fail.unreachable.at.once`.
+        #[doc(alias = "milena.fail.unreachable.at.once")]
+        pub fn fail_unreachable_at_once(mut self, fail: bool) -> Self {
+            self.client.fail_unreachable_at_once.set(fail);
+            self
+        }
+
+        /// The newest version of an API that may be used, for brokers and proxies that announce versions which they
+        /// do not serve well. From 0; a cap below all versions that a broker speaks makes the API unusable there.
+        /// Default: no caps. Kafka has no such key; in properties `milena.max.versions`, such as
+        /// `Fetch:12, ApiVersions:3`.
+        #[doc(alias = "milena.max.versions")]
+        #[doc(alias = "broker.version.fallback")]
+        pub fn max_versions(
+            mut self,
+            caps: impl IntoIterator<Item = (crate::ApiKey, i16)>,
+        ) -> Self {
+            self.client.max_versions.set(caps.into_iter().collect());
             self
         }
 
@@ -120,6 +146,10 @@ pub struct ClientConfig {
     pub metadata_max_age: Duration,
     /// Requests without a response on one connection.
     pub in_flight_requests_max: usize,
+    /// Whether calls fail at once while no broker was ever reached.
+    pub fail_unreachable_at_once: bool,
+    /// The newest version of an API that may be used, where there is a cap.
+    pub max_versions: BTreeMap<ApiKey, i16>,
     /// Bounds on what a broker's bytes may make this client reserve.
     pub limits: Limits,
     /// What the caller calls the settings.
@@ -139,6 +169,8 @@ pub(super) struct ClientSettings {
     pub(super) reconnect_backoff_max: Setting<Duration>,
     pub(super) metadata_max_age: Setting<Duration>,
     pub(super) in_flight_requests_max: Setting<usize>,
+    pub(super) fail_unreachable_at_once: Setting<bool>,
+    pub(super) max_versions: Setting<BTreeMap<ApiKey, i16>>,
     pub(super) frame_bytes: Setting<usize>,
     pub(super) limits: Limits,
 }
@@ -157,6 +189,8 @@ impl Default for ClientSettings {
             reconnect_backoff_max: Setting::new("reconnect_backoff_max", millis(1_000)),
             metadata_max_age: Setting::new("metadata_max_age", millis(300_000)),
             in_flight_requests_max: Setting::new("in_flight_requests_max", 64),
+            fail_unreachable_at_once: Setting::new("fail_unreachable_at_once", false),
+            max_versions: Setting::new("max_versions", BTreeMap::new()),
             frame_bytes: Setting::new("limits.frame_bytes", Limits::default().frame_bytes),
             limits: Limits::default(),
         }
@@ -190,6 +224,10 @@ impl From<&ClientConfig> for ClientSettings {
         }
         let in_flight = &mut settings.in_flight_requests_max;
         in_flight.adopt(config.in_flight_requests_max, names);
+        let at_once = &mut settings.fail_unreachable_at_once;
+        at_once.adopt(config.fail_unreachable_at_once, names);
+        let caps = &mut settings.max_versions;
+        caps.adopt(config.max_versions.clone(), names);
         settings.frame_bytes.adopt(config.limits.frame_bytes, names);
         settings.limits = config.limits;
         settings
@@ -222,6 +260,8 @@ impl ClientSettings {
             reconnect_backoff_max: longest(&self.reconnect_backoff, &self.reconnect_backoff_max),
             metadata_max_age: *self.metadata_max_age.value(),
             in_flight_requests_max: *self.in_flight_requests_max.value(),
+            fail_unreachable_at_once: *self.fail_unreachable_at_once.value(),
+            max_versions: self.max_versions.value().clone(),
             limits: self.bounds(),
             names: self.names(),
         })
@@ -234,7 +274,7 @@ impl ClientSettings {
     }
 
     fn names(&self) -> SettingNames {
-        let settings: [&dyn Named; 10] = [
+        let settings: [&dyn Named; 13] = [
             &self.bootstrap,
             &self.client_id,
             &self.request_timeout,
@@ -244,6 +284,9 @@ impl ClientSettings {
             &self.reconnect_backoff,
             &self.reconnect_backoff_max,
             &self.metadata_max_age,
+            &self.in_flight_requests_max,
+            &self.fail_unreachable_at_once,
+            &self.max_versions,
             &self.frame_bytes,
         ];
         SettingNames::of(settings)
@@ -275,6 +318,18 @@ impl ClientSettings {
         }
         rejections.keep(in_range(&self.in_flight_requests_max, 1, 10_000));
         rejections.keep(in_range(&self.frame_bytes, 1_024, i32::MAX as usize));
+        rejections.keep(self.versions_begin_with_0());
+    }
+
+    fn versions_begin_with_0(&self) -> Result<(), ConfigError> {
+        let caps = &self.max_versions;
+        if caps.value().values().all(|version| *version >= 0) {
+            return Ok(());
+        }
+        Err(caps.reject(
+            "versions begin with 0",
+            "leave the API out if it needs no cap",
+        ))
     }
 
     fn addresses(&self) -> Result<Vec<BrokerAddress>, ConfigError> {

@@ -145,7 +145,7 @@ impl ConsumerSettings {
     }
 
     pub(super) fn names(&self) -> SettingNames {
-        let settings: [&dyn Named; 10] = [
+        let settings: [&dyn Named; 11] = [
             &self.isolation_level,
             &self.offset_reset,
             &self.fetch_bytes_min,
@@ -156,6 +156,7 @@ impl ConsumerSettings {
             &self.poll_records_max,
             &self.check_crcs,
             &self.rack,
+            &self.delivery_guarantee,
         ];
         SettingNames::of(settings)
     }
@@ -332,7 +333,8 @@ impl<On> ConsumerBuilder<On> {
 
     /// The promise to keep; a setting that breaks it is rejected with an error that names it. `ExactlyOnce` needs
     /// [`IsolationLevel::ReadCommitted`]; the others ask nothing of a consumer that assigns its
-    /// partitions itself. Default: no preset. Kafka has no such key.
+    /// partitions itself. Default: no preset. Kafka has no such key; in properties `milena.delivery.guarantee`.
+    #[doc(alias = "milena.delivery.guarantee")]
     pub fn delivery_guarantee(mut self, guarantee: DeliveryGuarantee) -> Self {
         self.settings.delivery_guarantee.set(Some(guarantee));
         self

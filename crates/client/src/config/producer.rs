@@ -132,7 +132,7 @@ impl Default for ProducerSettings {
 
 impl ProducerSettings {
     pub(super) fn names(&self) -> SettingNames {
-        let settings: [&dyn Named; 16] = [
+        let settings: [&dyn Named; 17] = [
             &self.acks,
             &self.enable_idempotence,
             &self.retries,
@@ -149,6 +149,7 @@ impl ProducerSettings {
             &self.transactional_id,
             &self.transaction_timeout,
             &self.two_phase_commit,
+            &self.delivery_guarantee,
         ];
         SettingNames::of(settings)
     }
@@ -438,14 +439,16 @@ impl<Mode, On> ProducerBuilder<Mode, On> {
     /// Bound on a record alone in its batch, in bytes before compression; a larger one is rejected
     /// by `send`. Default: `request_bytes_max`, which is its greatest value too. Brokers and topics
     /// have a bound of their own on the compressed batch (`max.message.bytes`, 1 MiB by default). Kafka has no such
-    /// key: `max.request.size` bounds both.
+    /// key: `max.request.size` bounds both; in properties `milena.record.bytes.max`.
+    #[doc(alias = "milena.record.bytes.max")]
     pub fn record_bytes_max(mut self, bytes: usize) -> Self {
         self.settings.record_bytes_max.set(bytes);
         self
     }
 
     /// The promise to keep: sets what is not set otherwise, and rejects, with an error that names it, what is set and
-    /// breaks it. Default: no preset. Kafka has no such key.
+    /// breaks it. Default: no preset. Kafka has no such key; in properties `milena.delivery.guarantee`.
+    #[doc(alias = "milena.delivery.guarantee")]
     pub fn delivery_guarantee(mut self, guarantee: DeliveryGuarantee) -> Self {
         self.settings.delivery_guarantee.set(Some(guarantee));
         self

@@ -1,8 +1,11 @@
 //! One setting: its value, its name as the caller wrote it, and whether the caller wrote it at all.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+use milena_codec::ApiKey;
 
 use super::ConfigError;
 
@@ -166,6 +169,13 @@ impl<T: Shown> Shown for Option<T> {
     fn shown(&self) -> String {
         self.as_ref()
             .map_or_else(|| "(not set)".to_owned(), Shown::shown)
+    }
+}
+
+impl Shown for BTreeMap<ApiKey, i16> {
+    fn shown(&self) -> String {
+        let caps = self.iter().map(|(api, version)| format!("{api}:{version}"));
+        caps.collect::<Vec<_>>().shown()
     }
 }
 

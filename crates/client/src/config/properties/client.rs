@@ -145,12 +145,39 @@ pub(in super::super) const CLIENT: &[Row<ClientSettings>] = &[
     },
     Row {
         of: ALL,
-        keys: &[],
+        keys: &["milena.in.flight.requests.max"],
         method: "in_flight_requests_max",
         default: |client| client.in_flight_requests_max.value().shown(),
         range: "1..=10,000",
         difference: "Kafka has no such setting",
-        set: |_, _| Ok(()),
+        set: |client, property| {
+            let requests = property.number()?;
+            client.in_flight_requests_max.set_as(property.key, requests)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &["milena.fail.unreachable.at.once"],
+        method: "fail_unreachable_at_once",
+        default: |client| client.fail_unreachable_at_once.value().shown(),
+        range: "true, false",
+        difference: "Kafka has no such setting",
+        set: |client, property| {
+            let fail = property.boolean()?;
+            client.fail_unreachable_at_once.set_as(property.key, fail)
+        },
+    },
+    Row {
+        of: ALL,
+        keys: &["milena.max.versions"],
+        method: "max_versions",
+        default: |_| "(no caps)".to_owned(),
+        range: "API:VERSION, separated by commas",
+        difference: "Kafka has no such setting",
+        set: |client, property| {
+            let caps = property.versions()?;
+            client.max_versions.set_as(property.key, caps)
+        },
     },
     Row {
         of: ALL,

@@ -168,12 +168,15 @@ pub(in super::super) const CONSUMER: &[Row<ConsumerSettings>] = &[
     },
     Row {
         of: OF,
-        keys: &[],
+        keys: &["milena.delivery.guarantee"],
         method: "delivery_guarantee",
         default: |_| "(not set)".to_owned(),
         range: "none, at_most_once, at_least_once, exactly_once",
         difference: "Kafka has no such setting; rejects settings that break the promise",
-        set: |_, _| Ok(()),
+        set: |consumer, property| {
+            let value = Some(property.guarantee()?);
+            consumer.delivery_guarantee.set_as(property.key, value)
+        },
     },
 ];
 

@@ -292,21 +292,27 @@ pub(in super::super) const PRODUCER: &[Row<ProducerSettings>] = &[
     },
     Row {
         of: SettingOf::Producer,
-        keys: &[],
+        keys: &["milena.record.bytes.max"],
         method: "record_bytes_max",
         default: |_| "max.request.size".to_owned(),
         range: "1 to max.request.size",
         difference: "Kafka has no such setting",
-        set: |_, _| Ok(()),
+        set: |producer, property| {
+            let value = property.number()?;
+            producer.record_bytes_max.set_as(property.key, value)
+        },
     },
     Row {
         of: SettingOf::Producer,
-        keys: &[],
+        keys: &["milena.delivery.guarantee"],
         method: "delivery_guarantee",
         default: |_| "(not set)".to_owned(),
         range: "none, at_most_once, at_least_once, exactly_once",
         difference: "Kafka has no such setting; rejects settings that break the promise",
-        set: |_, _| Ok(()),
+        set: |producer, property| {
+            let value = Some(property.guarantee()?);
+            producer.delivery_guarantee.set_as(property.key, value)
+        },
     },
     Row {
         of: SettingOf::TransactionalProducer,

@@ -5,7 +5,8 @@ use crate::config::{
     Acks, ClientBuilder, ConsumerBuilder, ConsumerConfig, Idempotent, Partitioner, ProducerBuilder,
     ProducerConfig, RejectedSetting, SettingOf, Transactional,
 };
-use milena_codec::Compression;
+use milena_codec::{ApiKey, Compression};
+use std::collections::BTreeMap;
 
 type Pairs = &'static [(&'static str, &'static str)];
 
@@ -98,6 +99,22 @@ fn java_and_librdkafka_names_set_the_same() {
         }),
         (&["reconnect.backoff.max.ms"], "90", |c| {
             c.client.reconnect_backoff_max.as_millis() == 90
+        }),
+        (&["milena.in.flight.requests.max"], "7", |c| {
+            c.client.in_flight_requests_max == 7
+        }),
+        (&["milena.fail.unreachable.at.once"], "true", |c| {
+            c.client.fail_unreachable_at_once
+        }),
+        (&["milena.max.versions"], "fetch:12, ApiVersions : 3", |c| {
+            let caps = [(ApiKey::Fetch, 12), (ApiKey::ApiVersions, 3)];
+            c.client.max_versions == BTreeMap::from(caps)
+        }),
+        (&["milena.record.bytes.max"], "1000", |c| {
+            c.record_bytes_max == 1000
+        }),
+        (&["milena.delivery.guarantee"], "at_most_once", |c| {
+            c.retries == 0
         }),
         (&["receive.message.max.bytes"], "5000", |c| {
             c.client.limits.frame_bytes == 5000
@@ -312,6 +329,26 @@ fn a_rejection_names_the_key_as_it_was_written() {
             &[
                 ("max.in.flight.requests.per.connection", "4"),
                 ("max.in.flight", "5"),
+            ],
+        ),
+        (
+            "milena.max.versions",
+            &[("milena.max.versions", "Fetch:-1")],
+        ),
+        (
+            "milena.max.versions",
+            &[("milena.max.versions", "Fetch=12")],
+        ),
+        ("milena.max.versions", &[("milena.max.versions", "Fetsh:1")]),
+        (
+            "milena.delivery.guarantee",
+            &[("milena.delivery.guarantee", "twice")],
+        ),
+        (
+            "retries",
+            &[
+                ("milena.delivery.guarantee", "at_least_once"),
+                ("retries", "0"),
             ],
         ),
         // not built

@@ -1,8 +1,11 @@
 //! What the text of a property means.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::ConfigError;
+use milena_codec::ApiKey;
+
+use super::super::{ConfigError, DeliveryGuarantee};
 use super::Property;
 
 impl Property<'_> {
@@ -61,6 +64,34 @@ impl Property<'_> {
         }
         let fraction: f64 = self.value.parse().map_err(|_| rejected())?;
         Duration::try_from_secs_f64(fraction / 1_000.0).map_err(|_| rejected())
+    }
+
+    /// Versions by the names of their APIs, such as `Fetch:12, ApiVersions:3`.
+    pub(super) fn versions(self) -> Result<BTreeMap<ApiKey, i16>, ConfigError> {
+        let rejected = |part: &str| {
+            let reason = format!("`{part}` is not Kafka's name of an API and a version");
+            self.reject(reason, "write API:VERSION, such as Fetch:12, ApiVersions:3")
+        };
+        let parts = self.value.split(',').map(str::trim);
+        let caps = parts.filter(|part| !part.is_empty()).map(|part| {
+            let (name, version) = part.split_once(':').ok_or_else(|| rejected(part))?;
+            let api = name.trim().parse().map_err(|_| rejected(part))?;
+            let version = version.trim().parse().map_err(|_| rejected(part))?;
+            Ok((api, version))
+        });
+        caps.collect()
+    }
+
+    pub(super) fn guarantee(self) -> Result<DeliveryGuarantee, ConfigError> {
+        use DeliveryGuarantee::{AtLeastOnce, AtMostOnce, ExactlyOnce, None};
+        let mut all = [None, AtMostOnce, AtLeastOnce, ExactlyOnce].into_iter();
+        all.find(|one| one.to_string() == self.value)
+            .ok_or_else(|| {
+                self.reject(
+                    "it is none of none, at_most_once, at_least_once and exactly_once",
+                    "write one of them",
+                )
+            })
     }
 
     pub(super) fn kibibytes(self) -> Result<usize, ConfigError> {
