@@ -104,8 +104,8 @@ impl Shared {
     }
 
     /// The open transaction can only be aborted (T-15). The first reason is kept.
-    pub(crate) fn spoil(&self, reason: &Error) {
-        self.standing.spoil(reason);
+    pub(crate) fn mark_abortable(&self, reason: &Error) {
+        self.standing.mark_abortable(reason);
         self.wake();
     }
 
@@ -190,7 +190,7 @@ impl Shared {
             return Err(error.clone());
         }
         if transaction != 0
-            && let Some(error) = self.standing.barred()
+            && let Some(error) = self.standing.blocked()
         {
             return Err(error);
         }

@@ -21,14 +21,14 @@ use milena_codec::{ErrorCode, ProducerIdentity};
 use milena_connection::{CallError, Cluster, Connection};
 use tokio::sync::{mpsc, watch};
 
-use self::wakeups::Arrivals;
+use self::wakeups::Wakeups;
 use super::accumulator::Shared;
 use super::batch::SealedBatch;
 use super::memory::{Returns, Room};
 use super::produce::Expected;
 use super::queue::PartitionQueue;
 use super::sender::identity::ProducerIdRequester;
-use super::sender::{ProduceAnswer, RequestId, Sender, SenderConfig};
+use super::sender::{ProduceOutcome, RequestId, Sender, SenderConfig};
 use crate::config::ProducerConfig;
 use crate::error::Error;
 use crate::runtime::now;
@@ -48,7 +48,7 @@ pub(crate) enum Command {
 }
 
 /// What the driver waits for, beside records, commands and time.
-enum Happening {
+enum DriverEvent {
     Connected {
         broker: i32,
         result: Result<Connection, CallError>,
@@ -67,7 +67,7 @@ enum Happening {
 }
 
 enum Link {
-    Dialling,
+    Connecting,
     Up(Connection),
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct Driver {
     queues: Vec<Arc<PartitionQueue>>,
     returns: Returns<Room>,
     links: HashMap<i32, Link>,
-    happenings: FuturesUnordered<BoxFuture<'static, Happening>>,
+    events: FuturesUnordered<BoxFuture<'static, DriverEvent>>,
     commands: mpsc::Receiver<Command>,
     metadata: watch::Receiver<u64>,
     refreshing: bool,
@@ -140,7 +140,7 @@ impl Driver {
             queues: Vec::new(),
             returns: Returns::new(config.buffer_memory),
             links: HashMap::new(),
-            happenings: FuturesUnordered::new(),
+            events: FuturesUnordered::new(),
             commands,
             metadata: cluster.metadata_changed(),
             refreshing: false,
@@ -173,10 +173,10 @@ impl Driver {
                 // the records that are there and does what is due, so nothing starves.
                 biased;
                 command = self.commands.recv(), if !abandoned => match command {
-                    Some(command) => if self.obey(command) == Turn::End { return },
+                    Some(command) => if self.handle_command(command) == Turn::End { return },
                     None => {
                         abandoned = true;
-                        self.look(now());
+                        self.collect_wakeups(now());
                         if let Some(transacting) = &mut self.transacting {
                             transacting.close(None, Close::Graceful);
                             give_up_at = Some(now() + transacting.patience());
@@ -189,11 +189,11 @@ impl Driver {
                     }
                     self.learn_leaders(now());
                 }
-                Some(happening) = self.happenings.next(), if !self.happenings.is_empty() => {
-                    self.handle(happening);
+                Some(event) = self.events.next(), if !self.events.is_empty() => {
+                    self.handle(event);
                     // Answers that are here already cost no further turn.
-                    while let Some(Some(happening)) = self.happenings.next().now_or_never() {
-                        self.handle(happening);
+                    while let Some(Some(event)) = self.events.next().now_or_never() {
+                        self.handle(event);
                     }
                 }
                 () = self.shared.woken() => {}
@@ -216,15 +216,15 @@ impl Driver {
         sent && self.transacting.as_ref().is_none_or(Transacting::is_over)
     }
 
-    /// Does everything that can be done now; says when there will be more without anything happening.
+    /// Does everything that can be done now; says when there will be more without anything event.
     fn pump(&mut self, now: Instant) -> Option<Instant> {
         loop {
-            self.look(now);
+            self.collect_wakeups(now);
             let effects = self.carry_out_effects(now);
             let work = self.drain(now);
-            self.tell(now);
+            self.complete_batches(now);
             let sent = !work.requests.is_empty();
-            let arranged = self.arrange(now, &work);
+            let pending = self.start_pending(now, &work);
             for request in work.requests {
                 self.submit(now, request);
             }
@@ -236,32 +236,29 @@ impl Driver {
                 .is_some_and(Transacting::has_effects);
             if !sent && !effects && !ended {
                 self.sit_out_pause(now);
-                let waits = self.shared.memory.somebody_waits_for_room();
+                let waits = self.shared.memory.has_waiters();
                 let returned = self.returns.poll(now, waits);
-                return [arranged, coordinated, returned]
-                    .into_iter()
-                    .flatten()
-                    .min();
+                return [pending, coordinated, returned].into_iter().flatten().min();
             }
         }
     }
 
     /// What callers left for the driver without waiting for it.
-    fn look(&mut self, now: Instant) {
-        let arrivals = Arrivals::collect(&*self.shared, self.queues.len());
-        if let Some(queues) = arrivals.partitions {
+    fn collect_wakeups(&mut self, now: Instant) {
+        let wakeups = Wakeups::collect(&*self.shared, self.queues.len());
+        if let Some(queues) = wakeups.partitions {
             self.learn_partitions(queues, now);
         }
-        for partition in arrivals.flagged {
+        for partition in wakeups.flagged {
             self.sender.on_records(partition);
         }
         let Some(transacting) = &mut self.transacting else {
             return;
         };
-        for partition in arrivals.touched {
+        for partition in wakeups.touched {
             transacting.touch(partition);
         }
-        if let Some(cause) = self.shared.standing.take_spoiled() {
+        if let Some(cause) = self.shared.standing.take_abortable() {
             transacting.spoil(cause);
         }
         if self.shared.standing.take_abort_request() {
@@ -269,17 +266,17 @@ impl Driver {
         }
     }
 
-    fn handle(&mut self, happening: Happening) {
+    fn handle(&mut self, event: DriverEvent) {
         let now = now();
-        match happening {
-            Happening::Connected {
+        match event {
+            DriverEvent::Connected {
                 broker,
                 result: Ok(connection),
             } => {
                 self.sender.on_connected(broker, connection.connection_id());
                 self.links.insert(broker, Link::Up(connection));
             }
-            Happening::Connected {
+            DriverEvent::Connected {
                 broker,
                 result: Err(cause),
             } => {
@@ -291,7 +288,7 @@ impl Driver {
                 // The leader may have moved because this broker is gone.
                 self.refresh();
             }
-            Happening::Coordinated(Performed { answered, trouble }) => {
+            DriverEvent::Coordinated(Performed { answered, trouble }) => {
                 let facts = session::facts(&self.cluster);
                 if let Some(transacting) = &mut self.transacting {
                     transacting.deliver(answered, facts, now);
@@ -301,8 +298,8 @@ impl Driver {
                 }
                 self.shared.standing.note_trouble(trouble);
             }
-            Happening::PauseOver => {}
-            Happening::MetadataRefreshed(result) => {
+            DriverEvent::PauseOver => {}
+            DriverEvent::MetadataRefreshed(result) => {
                 self.refreshing = false;
                 let trouble = result.err().map(|cause| Arc::new(Error::from(cause)));
                 if let Some(trouble) = &trouble {
@@ -311,14 +308,14 @@ impl Driver {
                 self.sender.on_metadata_refreshed(trouble);
                 self.learn_leaders(now);
             }
-            Happening::Produced {
+            DriverEvent::Produced {
                 id,
                 broker,
                 expected,
                 result,
             } => {
                 let answer = self.read(broker, &expected, result);
-                if let (Some(transacting), ProduceAnswer::Answered { partitions, .. }) =
+                if let (Some(transacting), ProduceOutcome::Responded { partitions, .. }) =
                     (&mut self.transacting, &answer)
                 {
                     for (partition, answer) in partitions {
@@ -326,15 +323,15 @@ impl Driver {
                         transacting.answered(*partition, concurrent, now);
                     }
                 }
-                self.sender.handle_answer(now, id, answer);
-                self.tell(now);
+                self.sender.handle_response(now, id, answer);
+                self.complete_batches(now);
             }
-            Happening::ProducerId(result) => self.handle_producer_id(now, result),
+            DriverEvent::ProducerId(result) => self.handle_producer_id(now, result),
         }
     }
 
-    fn obey(&mut self, command: Command) -> Turn {
-        self.look(now());
+    fn handle_command(&mut self, command: Command) -> Turn {
+        self.collect_wakeups(now());
         match command {
             Command::Transaction(request) => {
                 let facts = session::facts(&self.cluster);
@@ -357,7 +354,7 @@ impl Driver {
                     transacting.close(None, Close::Forced);
                 }
                 self.end(&super::standing::closed());
-                self.tell(now());
+                self.complete_batches(now());
                 // Whoever asked may have gone; the producer has ended all the same.
                 drop(done.send(Ok(())));
                 Turn::End
@@ -376,7 +373,7 @@ impl Drop for Driver {
             drop(transacting.effects(&self.shared));
         }
         self.end(&super::standing::closed());
-        self.tell(now());
+        self.complete_batches(now());
     }
 }
 

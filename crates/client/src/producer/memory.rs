@@ -64,7 +64,7 @@ impl Memory {
             .map(Room)
     }
 
-    pub(crate) fn somebody_waits_for_room(&self) -> bool {
+    pub(crate) fn has_waiters(&self) -> bool {
         self.waiting.load(Ordering::Acquire) > 0
     }
 
@@ -143,9 +143,9 @@ impl<R> Returns<R> {
     }
 
     /// Gives back what need not be held; the moment by which it has to be called again.
-    pub(crate) fn poll(&mut self, now: Instant, somebody_waits: bool) -> Option<Instant> {
+    pub(crate) fn poll(&mut self, now: Instant, has_waiters: bool) -> Option<Instant> {
         let due = self.since? + HELD_MAX;
-        if somebody_waits && due > now {
+        if has_waiters && due > now {
             return Some(due);
         }
         self.release();

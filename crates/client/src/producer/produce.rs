@@ -23,8 +23,8 @@ use uuid::Uuid;
 use super::batch::SealedBatch;
 use super::queue::PartitionQueue;
 use super::sender::failure::RecordError;
-use super::sender::identity::InitAnswer;
-use super::sender::{PartitionAnswer, PartitionId, ProduceAnswer, ProduceRequest};
+use super::sender::identity::InitOutcome;
+use super::sender::{PartitionId, PartitionResponse, ProduceOutcome, ProduceRequest};
 use crate::config::{Acks, ProducerConfig};
 use crate::error::Error;
 
@@ -92,7 +92,7 @@ pub(crate) fn decode(
     body: Bytes,
     expected: &Expected,
     limits: &Limits,
-) -> Result<(ProduceAnswer, Vec<LeaderHint>), DecodeError> {
+) -> Result<(ProduceOutcome, Vec<LeaderHint>), DecodeError> {
     let response = message::decode_response::<ProduceMessage>(body, expected.api_version, limits)?;
     let mut partitions = Vec::with_capacity(expected.partitions.len());
     let mut hints = Vec::new();
@@ -128,7 +128,7 @@ pub(crate) fn decode(
             }
             partitions.push((
                 named.id,
-                PartitionAnswer {
+                PartitionResponse {
                     code: ErrorCode::from(answer.error_code),
                     message: answer.error_message.as_ref().map(ToString::to_string),
                     base_offset: known(answer.base_offset),
@@ -141,7 +141,7 @@ pub(crate) fn decode(
     }
     let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
     Ok((
-        ProduceAnswer::Answered {
+        ProduceOutcome::Responded {
             partitions,
             throttle: Duration::from_millis(throttle),
         },
@@ -250,7 +250,7 @@ pub(crate) async fn init_producer_id(
 
 /// How InitProducerId ended, in the terms of [`super::identity`].
 pub(crate) struct InitResponse {
-    pub(crate) answer: InitAnswer,
+    pub(crate) answer: InitOutcome,
     pub(crate) identity: ProducerIdentity,
     /// Why there is no identity.
     pub(crate) error: Option<Error>,
@@ -268,7 +268,7 @@ struct NoProducerIds {
 }
 
 /// Reads the response to InitProducerId, or what happened instead.
-pub(crate) fn init_answer(
+pub(crate) fn read_init_response(
     result: Result<(ErrorCode, ProducerIdentity), CallError>,
 ) -> InitResponse {
     let without_identity = |answer, error| InitResponse {
@@ -278,7 +278,7 @@ pub(crate) fn init_answer(
     };
     match result {
         Ok((ErrorCode::None, identity)) if identity.is_some() => InitResponse {
-            answer: InitAnswer::Code(ErrorCode::None),
+            answer: InitOutcome::Code(ErrorCode::None),
             identity,
             error: None,
         },
@@ -290,11 +290,11 @@ pub(crate) fn init_answer(
                 broker: None,
                 cause: Arc::new(cause),
             };
-            without_identity(InitAnswer::NoAnswer, error)
+            without_identity(InitOutcome::NoResponse, error)
         }
         Ok((code, _)) => {
             let error = Error::broker(code, ApiKey::InitProducerId, None);
-            without_identity(InitAnswer::Code(code), error)
+            without_identity(InitOutcome::Code(code), error)
         }
         Err(CallError::NotSent {
             site,
@@ -305,11 +305,11 @@ pub(crate) fn init_answer(
                 broker: site.broker_id,
                 cause: Arc::new(NoProducerIds { source }),
             };
-            without_identity(InitAnswer::Unsupported, error)
+            without_identity(InitOutcome::Unsupported, error)
         }
         Err(cause) => {
             tracing::debug!(%cause, "no producer id yet");
-            without_identity(InitAnswer::NoAnswer, cause.into())
+            without_identity(InitOutcome::NoResponse, cause.into())
         }
     }
 }

@@ -41,8 +41,9 @@ use self::partition::{Flight, PartitionState, Tracked};
 use crate::error::Error;
 
 pub(crate) use types::{
-    Appended, BatchSource, Event, Gate, Leader, Open, Outgoing, PartitionAnswer, PartitionId,
-    Passage, ProduceAnswer, ProduceRequest, RequestId, Sendable, SenderConfig, Take, Work,
+    Appended, BatchSource, Event, Leader, NoTransaction, Outgoing, PartitionId, PartitionResponse,
+    Permits, ProduceOutcome, ProduceRequest, RequestId, SendPermit, Sendable, SenderConfig, Take,
+    Work,
 };
 
 #[derive(Debug, Default)]
@@ -259,7 +260,7 @@ impl<B: Sendable> Sender<B> {
             let state = &mut self.partitions[index];
             self.unresolved_batches -= state.in_flight.len();
             for tracked in std::mem::take(&mut state.in_flight) {
-                if !tracked.told {
+                if !tracked.resolved {
                     let on_wire = match tracked.flight {
                         Flight::OnWire(id) => self.unanswered(now, id),
                         Flight::Waiting(_) => None,
@@ -268,7 +269,7 @@ impl<B: Sendable> Sender<B> {
                     let outcome = if unknown {
                         Outcome::Unknown
                     } else {
-                        Outcome::Refused
+                        Outcome::NotAppended
                     };
                     let failure = failure.clone().after(tracked.last.or(on_wire));
                     self.events.push_back(Event::Completed {
@@ -286,7 +287,7 @@ impl<B: Sendable> Sender<B> {
         &mut self,
         now: Instant,
         source: &mut impl BatchSource<B>,
-        gate: &impl Gate,
+        permits: &impl Permits,
     ) -> Work<B> {
         let mut work = Work {
             requests: Vec::new(),
@@ -308,7 +309,7 @@ impl<B: Sendable> Sender<B> {
             self.expire(now, partition, source, &mut work);
             self.settle(partition);
             let sent = work.batches;
-            self.drain_partition(now, partition, source, gate, &mut work);
+            self.drain_partition(now, partition, source, permits, &mut work);
             let idle = self.partitions[partition.0 as usize].in_flight.is_empty()
                 && source.oldest(partition).is_none();
             if idle {
@@ -331,7 +332,7 @@ impl<B: Sendable> Sender<B> {
         now: Instant,
         partition: PartitionId,
         source: &mut impl BatchSource<B>,
-        gate: &impl Gate,
+        permits: &impl Permits,
         work: &mut Work<B>,
     ) {
         let state = &mut self.partitions[partition.0 as usize];
@@ -371,10 +372,10 @@ impl<B: Sendable> Sender<B> {
                 if !may_take(state, self.identity, connection, &self.config) {
                     return;
                 }
-                match gate.passage(partition, now) {
-                    Passage::Open => {}
-                    Passage::NotBefore(at) => return work.wait_at_most(at),
-                    Passage::Closed => return,
+                match permits.permit(partition, now) {
+                    SendPermit::Now => {}
+                    SendPermit::NotBefore(at) => return work.wait_at_most(at),
+                    SendPermit::WhenAdded | SendPermit::RepetitionsOnly | SendPermit::No => return,
                 }
                 match source.take(partition, now) {
                     Take::Empty => return,
@@ -502,13 +503,13 @@ impl<B: Sendable> Sender<B> {
                 break;
             };
             let deadline = tracked.batch.created() + timeout;
-            if tracked.told {
+            if tracked.resolved {
                 index += 1;
             } else if deadline > now {
                 work.wait_at_most(deadline);
                 index += 1;
             } else if tracked.is_on_wire() {
-                tracked.told = true;
+                tracked.resolved = true;
                 tracked.ambiguous = true;
                 let end = tracked.end_sequence();
                 let batch = tracked.batch.clone();
@@ -635,7 +636,7 @@ fn stamp<B: Sendable>(
         ambiguous: false,
         doubtful_parent: None,
         last: None,
-        told: false,
+        resolved: false,
     });
     state.in_flight.len() - 1
 }

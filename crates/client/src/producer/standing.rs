@@ -10,11 +10,11 @@ use crate::sync::lock;
 pub(crate) struct Standing {
     ended: OnceLock<Error>,
     /// Why the open transaction can't be committed: a send that could not be taken (T-15).
-    spoiled: Mutex<Option<Error>>,
+    abortable: Mutex<Option<Error>>,
     /// Why the open transaction takes no more records: it can only be aborted (T-11).
-    barred: Mutex<Option<Error>>,
-    /// There is something in `barred`.
-    is_barred: AtomicBool,
+    blocked: Mutex<Option<Error>>,
+    /// There is something in `blocked`.
+    is_blocked: AtomicBool,
     /// A transaction was dropped; its abort is wanted.
     abort_requested: AtomicBool,
     /// Why the last request to a coordinator did not succeed (L-30).
@@ -34,31 +34,31 @@ impl Standing {
     }
 
     /// The open transaction can only be aborted (T-15). The first reason is kept.
-    pub(crate) fn spoil(&self, reason: &Error) {
-        lock(&self.spoiled).get_or_insert_with(|| reason.clone());
-        self.bar(&reason.clone().into_abortable());
+    pub(crate) fn mark_abortable(&self, reason: &Error) {
+        lock(&self.abortable).get_or_insert_with(|| reason.clone());
+        self.block(&reason.clone().into_abortable());
     }
 
     /// The open transaction takes no more records, for this reason (T-11); set before anyone is told (L-8). The
     /// newest counts.
-    pub(crate) fn bar(&self, reason: &Error) {
-        *lock(&self.barred) = Some(reason.clone());
-        self.is_barred.store(true, Ordering::Release);
+    pub(crate) fn block(&self, reason: &Error) {
+        *lock(&self.blocked) = Some(reason.clone());
+        self.is_blocked.store(true, Ordering::Release);
     }
 
     /// A transaction begins.
-    pub(crate) fn unbar(&self) {
-        self.is_barred.store(false, Ordering::Release);
-        *lock(&self.barred) = None;
+    pub(crate) fn unblock(&self) {
+        self.is_blocked.store(false, Ordering::Release);
+        *lock(&self.blocked) = None;
     }
 
-    pub(crate) fn barred(&self) -> Option<Error> {
-        let is_barred = self.is_barred.load(Ordering::Acquire);
-        is_barred.then(|| lock(&self.barred).clone()).flatten()
+    pub(crate) fn blocked(&self) -> Option<Error> {
+        let is_blocked = self.is_blocked.load(Ordering::Acquire);
+        is_blocked.then(|| lock(&self.blocked).clone()).flatten()
     }
 
-    pub(crate) fn take_spoiled(&self) -> Option<Error> {
-        lock(&self.spoiled).take()
+    pub(crate) fn take_abortable(&self) -> Option<Error> {
+        lock(&self.abortable).take()
     }
 
     /// What became of the last request to a coordinator: `None` if it succeeded.

@@ -255,7 +255,7 @@ impl Transaction<'_> {
         let core = &self.producer.core;
         core.send(&record, self.producer.transaction)
             .await
-            .inspect_err(|error| core.shared.spoil(error))
+            .inspect_err(|error| core.shared.mark_abortable(error))
     }
 
     /// Makes consumed offsets part of this transaction: they count as committed exactly if it commits.

@@ -101,9 +101,11 @@ pub(crate) use machine::{TransactionConfig, TransactionMachine};
 pub use prepared::{ParsePreparedTransactionError, PreparedTransaction};
 pub(crate) use request::{
     Api, BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event,
-    Initialized, MaySend, NotSent, Output, Reply, Request, SenderStatus,
+    Initialized, NotSent, Output, Reply, Request, SenderStatus,
 };
 
+#[cfg(any(test, feature = "_fuzzing"))]
+pub(crate) use request::MaySend;
 #[cfg(test)]
 pub(crate) use state::Attachment;
 pub(crate) use state::{Close, Direction, Operation, State};

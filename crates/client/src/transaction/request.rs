@@ -9,6 +9,7 @@ use milena_codec::{ApiKey, ErrorCode, ProducerIdentity};
 use super::state::{Direction, Operation};
 use super::two_phase::TwoPhase;
 use crate::error::Error;
+pub(crate) use crate::producer::sender::SendPermit as MaySend;
 use crate::types::{GroupMetadata, OffsetToCommit, TopicPartition};
 
 /// The requests of a transactional id, by name only.
@@ -219,21 +220,6 @@ pub(crate) enum BatchOutcome {
     NotAppended,
     /// Some attempt may have been appended, or may yet be.
     Unknown,
-}
-
-/// Whether a batch of a partition may be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MaySend {
-    /// Any batch.
-    Now,
-    /// Any batch, from this moment on (L-23).
-    NotBefore(Instant),
-    /// None until [`Event::PartitionsAdded`] names the partition (T-31).
-    WhenAdded,
-    /// Only batches that were sent before and wait to be sent again (T-36, T-37).
-    RepetitionsOnly,
-    /// None.
-    No,
 }
 
 /// What others need to know.

@@ -12,14 +12,14 @@ use super::calls::{self, Answered, Performed};
 #[cfg(feature = "two-phase-commit")]
 use super::prepared::PreparedTransaction;
 use super::{
-    BatchOutcome, Call, Close, ClusterFacts, Event, MaySend, Operation, Output, SenderStatus,
-    State, TransactionConfig, TransactionMachine,
+    BatchOutcome, Call, Close, ClusterFacts, Event, Operation, Output, SenderStatus, State,
+    TransactionConfig, TransactionMachine,
 };
 use crate::error::Error;
 use crate::producer::accumulator::Shared;
 use crate::producer::queue::PartitionQueue;
 use crate::producer::sender::failure::Failure;
-use crate::producer::sender::{Gate, PartitionId, Passage};
+use crate::producer::sender::{PartitionId, Permits, SendPermit};
 use crate::types::{GroupMetadata, OffsetToCommit, TopicPartition};
 
 /// Where an answer goes.
@@ -249,7 +249,7 @@ impl Transacting {
             return;
         };
         if self.machine.state() == State::AbortableError {
-            shared.standing.bar(&error);
+            shared.standing.block(&error);
         } else {
             shared.end(error);
         }
@@ -333,7 +333,7 @@ impl Transacting {
         let begun = self.machine.begin();
         let is_open = begun.is_ok();
         if is_open {
-            shared.standing.unbar();
+            shared.standing.unblock();
         }
         if waiter.send(begun).is_err() && is_open {
             self.abort_unasked();
@@ -435,16 +435,12 @@ impl Transacting {
     }
 }
 
-impl Gate for Transacting {
-    fn passage(&self, partition: PartitionId, now: Instant) -> Passage {
+impl Permits for Transacting {
+    fn permit(&self, partition: PartitionId, now: Instant) -> SendPermit {
         let Some(partition) = self.partitions.get(partition.0 as usize) else {
-            return Passage::Closed;
+            return SendPermit::No;
         };
-        match self.machine.may_send(partition, now) {
-            MaySend::Now => Passage::Open,
-            MaySend::NotBefore(at) => Passage::NotBefore(at),
-            MaySend::No | MaySend::RepetitionsOnly | MaySend::WhenAdded => Passage::Closed,
-        }
+        self.machine.may_send(partition, now)
     }
 }
 

@@ -11,8 +11,8 @@ use super::super::batch::SealedBatch;
 use super::super::produce::{self, Expected, InitResponse};
 use super::super::queue::{PartitionQueue, Queues, Unsent};
 use super::super::sender::identity::InitVerdict;
-use super::super::sender::{Leader, Open, ProduceAnswer, ProduceRequest, Work};
-use super::{Driver, Happening, Link};
+use super::super::sender::{Leader, NoTransaction, ProduceOutcome, ProduceRequest, Work};
+use super::{Driver, DriverEvent, Link};
 use crate::config::Acks;
 use crate::error::Error;
 use crate::transaction::session::Transacting;
@@ -28,15 +28,15 @@ impl Driver {
         };
         let work = match &self.transacting {
             Some(transacting) => self.sender.drain(now, &mut queues, transacting),
-            None => self.sender.drain(now, &mut queues, &Open),
+            None => self.sender.drain(now, &mut queues, &NoTransaction),
         };
         let unsent = queues.unsent;
-        self.tell_unsent(now, unsent);
+        self.complete_unsent(now, unsent);
         work
     }
 
     /// Tells of batches that will not be sent: their transaction first, so that no commit omits them (T-15).
-    pub(super) fn tell_unsent(&mut self, now: Instant, unsent: Vec<Unsent>) {
+    pub(super) fn complete_unsent(&mut self, now: Instant, unsent: Vec<Unsent>) {
         for Unsent {
             partition,
             completion,
@@ -50,9 +50,13 @@ impl Driver {
     }
 
     /// Sees to what the sender lacks.
-    pub(super) fn arrange(&mut self, now: Instant, work: &Work<SealedBatch>) -> Option<Instant> {
+    pub(super) fn start_pending(
+        &mut self,
+        now: Instant,
+        work: &Work<SealedBatch>,
+    ) -> Option<Instant> {
         for broker in &work.connect {
-            self.dial(*broker);
+            self.connect(*broker);
         }
         if work.refresh_metadata {
             self.refresh();
@@ -62,8 +66,8 @@ impl Driver {
         }
         if self.requester.poll(now) {
             let cluster = self.cluster.clone();
-            self.happenings.push(Box::pin(async move {
-                Happening::ProducerId(produce::init_producer_id(&cluster).await)
+            self.events.push(Box::pin(async move {
+                DriverEvent::ProducerId(produce::init_producer_id(&cluster).await)
             }));
         }
         [work.wait_until, self.requester.wait_until()]
@@ -79,23 +83,23 @@ impl Driver {
         self.refreshing = true;
         let cluster = self.cluster.clone();
         let topics = milena_connection::TopicsWanted::Named(self.shared.topic_names());
-        self.happenings.push(Box::pin(async move {
+        self.events.push(Box::pin(async move {
             let refreshed = cluster.refresh(topics).await;
             if let Err(cause) = &refreshed {
                 tracing::debug!(%cause, "metadata could not be refreshed");
             }
-            Happening::MetadataRefreshed(refreshed.map(drop))
+            DriverEvent::MetadataRefreshed(refreshed.map(drop))
         }));
     }
 
-    pub(super) fn dial(&mut self, broker: i32) {
+    pub(super) fn connect(&mut self, broker: i32) {
         if self.links.contains_key(&broker) {
             return;
         }
-        self.links.insert(broker, Link::Dialling);
+        self.links.insert(broker, Link::Connecting);
         let cluster = self.cluster.clone();
-        self.happenings.push(Box::pin(async move {
-            Happening::Connected {
+        self.events.push(Box::pin(async move {
+            DriverEvent::Connected {
                 broker,
                 result: cluster.connection(broker, ConnectionKind::Produce).await,
             }
@@ -106,7 +110,7 @@ impl Driver {
         let (id, broker) = (request.id, request.broker);
         let Some(Link::Up(connection)) = self.links.get(&broker) else {
             let answer = self.not_sent(broker, NotSentCause::DeadlinePassed { last: None });
-            return self.sender.handle_answer(now, id, answer);
+            return self.sender.handle_response(now, id, answer);
         };
         let versions = self.transacting.as_ref().map(Transacting::produce_versions);
         let sending = produce::Sending {
@@ -124,8 +128,8 @@ impl Driver {
                         transacting.attempted(outgoing.partition, now);
                     }
                 }
-                self.happenings.push(Box::pin(async move {
-                    Happening::Produced {
+                self.events.push(Box::pin(async move {
+                    DriverEvent::Produced {
                         id,
                         broker,
                         expected,
@@ -137,13 +141,13 @@ impl Driver {
                 tracing::debug!(broker, %cause, "a Produce request could not be handed to its connection");
                 self.drop_closed_link(broker);
                 let answer = self.not_sent(broker, cause);
-                self.sender.handle_answer(now, id, answer);
+                self.sender.handle_response(now, id, answer);
             }
         }
     }
 
     /// A Produce request that its connection did not take.
-    fn not_sent(&self, broker: i32, cause: NotSentCause) -> ProduceAnswer {
+    fn not_sent(&self, broker: i32, cause: NotSentCause) -> ProduceOutcome {
         // Neither another attempt nor another broker makes these possible.
         let is_unsendable = matches!(
             cause,
@@ -160,9 +164,9 @@ impl Driver {
         };
         let error = Arc::new(Error::from(CallError::NotSent { site, cause }));
         if is_unsendable {
-            ProduceAnswer::Unsendable(error)
+            ProduceOutcome::Unsendable(error)
         } else {
-            ProduceAnswer::NotSent(error)
+            ProduceOutcome::NotSent(error)
         }
     }
 
@@ -172,9 +176,9 @@ impl Driver {
         broker: i32,
         expected: &Expected,
         result: Result<Bytes, CallError>,
-    ) -> ProduceAnswer {
+    ) -> ProduceOutcome {
         let body = match result {
-            Ok(_) if self.config.acks == Acks::NoneMayLose => return ProduceAnswer::Written,
+            Ok(_) if self.config.acks == Acks::NoneMayLose => return ProduceOutcome::Written,
             Ok(body) => body,
             Err(cause) => {
                 tracing::debug!(broker, %cause, "a Produce request got no answer");
@@ -183,9 +187,9 @@ impl Driver {
                 let error = Arc::new(Error::from(cause));
                 self.note_trouble(&error);
                 return if is_unknown {
-                    ProduceAnswer::Unknown(error)
+                    ProduceOutcome::Unknown(error)
                 } else {
-                    ProduceAnswer::NotSent(error)
+                    ProduceOutcome::NotSent(error)
                 };
             }
         };
@@ -199,7 +203,7 @@ impl Driver {
             }
             Err(cause) => {
                 tracing::warn!(broker, %cause, "malformed Produce response: the outcome of its batches is unknown");
-                ProduceAnswer::Unknown(Arc::new(Error::Malformed {
+                ProduceOutcome::Unknown(Arc::new(Error::Malformed {
                     request: ApiKey::Produce,
                     broker: Some(broker),
                     cause: Arc::new(cause),
@@ -230,7 +234,7 @@ impl Driver {
             answer,
             identity,
             error,
-        } = produce::init_answer(result);
+        } = produce::read_init_response(result);
         match (self.requester.handle(now, answer), error) {
             (InitVerdict::Granted, _) => self.sender.set_identity(identity),
             (InitVerdict::Retry, error) => {

@@ -12,7 +12,7 @@ use crate::runtime::now;
 
 impl Driver {
     /// Tells callers, and the transaction, what the sender found out.
-    pub(super) fn tell(&mut self, now: Instant) {
+    pub(super) fn complete_batches(&mut self, now: Instant) {
         while let Some(event) = self.sender.poll_event() {
             match event {
                 Event::Completed {
@@ -64,7 +64,7 @@ impl Driver {
                     let error =
                         self.with_place(partition, Duration::ZERO, |place| failure.to_error(place));
                     // Its transaction may know better what it means: that it is fenced.
-                    self.spoil_transaction(&error, &failure);
+                    self.fail_transaction(&error, &failure);
                     self.end(&error.into_fatal());
                 }
             }
@@ -83,7 +83,7 @@ impl Driver {
             let outcome = failure.to_outcome(&error, place);
             (error, outcome)
         });
-        self.spoil_transaction(&error, failure);
+        self.fail_transaction(&error, failure);
         outcome
     }
 

@@ -68,7 +68,7 @@ async fn a_transaction_that_nobody_holds_and_no_broker_ends_is_given_up_at_its_t
 async fn a_batch_that_can_not_be_compressed_leaves_its_transaction_with_the_abort_only() {
     let open = Txn::written(TransactionVersion::Two).machine;
     let (core, mut driver) = producer(Some(Transacting::over(open)));
-    driver.look(now());
+    driver.collect_wakeups(now());
     let sent = core.send(&Record::to("orders").value(b"1"), 1).await;
     let delivery = sent.unwrap();
     let pending = driver.queues[0].lock().clear().remove(0);
@@ -83,7 +83,7 @@ async fn a_batch_that_can_not_be_compressed_leaves_its_transaction_with_the_abor
         created: pending.created,
         failure: Failure::unsendable(Arc::new(error)),
     };
-    driver.tell_unsent(now(), vec![unsent]);
+    driver.complete_unsent(now(), vec![unsent]);
     assert!(matches!(
         delivery.try_result(),
         Some(Err(Error::Misuse { .. }))

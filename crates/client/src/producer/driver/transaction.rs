@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::super::sender::failure::Failure;
-use super::{Driver, Happening};
+use super::{Driver, DriverEvent};
 use crate::error::Error;
 use crate::transaction::SenderStatus;
 use crate::transaction::session::{self, Effect};
@@ -19,8 +19,8 @@ impl Driver {
         let (calls, wait_until) = transacting.poll(now, sender);
         for call in calls {
             let answered = session::perform(transacting, &self.cluster, call);
-            self.happenings.push(Box::pin(
-                async move { Happening::Coordinated(answered.await) },
+            self.events.push(Box::pin(
+                async move { DriverEvent::Coordinated(answered.await) },
             ));
         }
         wait_until
@@ -40,9 +40,9 @@ impl Driver {
         }
         let pause = until.saturating_duration_since(now);
         let over = self.cluster.pause(pause);
-        self.happenings.push(Box::pin(async move {
+        self.events.push(Box::pin(async move {
             over.await;
-            Happening::PauseOver
+            DriverEvent::PauseOver
         }));
     }
 
@@ -61,14 +61,14 @@ impl Driver {
                 Effect::FailUndrained(error) => self.fail_queued(&error),
                 Effect::End(error) => {
                     self.end(&error);
-                    self.tell(now);
+                    self.complete_batches(now);
                 }
             }
         }
         any
     }
 
-    pub(super) fn spoil_transaction(&mut self, error: &Error, failure: &Failure) {
+    pub(super) fn fail_transaction(&mut self, error: &Error, failure: &Failure) {
         if let Some(transacting) = &mut self.transacting {
             transacting.batch_failed(error.clone(), failure);
             transacting.show(&self.shared);

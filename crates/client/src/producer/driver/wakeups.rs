@@ -13,7 +13,7 @@ use super::super::queue::PartitionQueue;
 use super::super::sender::PartitionId;
 
 /// Where callers leave it. Each method may run while callers add more.
-pub(crate) trait Leavings {
+pub(crate) trait WakeupSource {
     type Partition;
 
     /// Takes the list of partitions that got a batch.
@@ -24,7 +24,7 @@ pub(crate) trait Leavings {
     fn partitions_beyond(&self, known: usize) -> Option<Vec<Self::Partition>>;
 }
 
-impl Leavings for Shared {
+impl WakeupSource for Shared {
     type Partition = Arc<PartitionQueue>;
 
     fn take_flagged(&self) -> Vec<PartitionId> {
@@ -42,22 +42,22 @@ impl Leavings for Shared {
 
 /// One look at it: learn the partitions, then the rest.
 #[derive(Debug)]
-pub(crate) struct Arrivals<P> {
+pub(crate) struct Wakeups<P> {
     /// All of them, if there are new ones.
     pub(crate) partitions: Option<Vec<P>>,
     pub(crate) flagged: Vec<PartitionId>,
     pub(crate) touched: Vec<PartitionId>,
 }
 
-impl<P> Arrivals<P> {
+impl<P> Wakeups<P> {
     /// Looks; `known` partitions are known already.
-    pub(crate) fn collect(leavings: &impl Leavings<Partition = P>, known: usize) -> Self {
-        let flagged = leavings.take_flagged();
-        let touched = leavings.take_touched();
+    pub(crate) fn collect(source: &impl WakeupSource<Partition = P>, known: usize) -> Self {
+        let flagged = source.take_flagged();
+        let touched = source.take_touched();
         Self {
             flagged,
             touched,
-            partitions: leavings.partitions_beyond(known),
+            partitions: source.partitions_beyond(known),
         }
     }
 }

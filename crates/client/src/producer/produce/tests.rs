@@ -38,7 +38,7 @@ fn decoded(api_version: i16, topic_id: Uuid) -> Vec<(PartitionId, Option<i64>)> 
     let mut body = Vec::new();
     message::encode_response::<ProduceMessage>(&mut body, &response, api_version).unwrap();
     let (answer, _) = decode(body.into(), &expected, &Limits::default()).unwrap();
-    let ProduceAnswer::Answered { partitions, .. } = answer else {
+    let ProduceOutcome::Responded { partitions, .. } = answer else {
         panic!("{answer:?}")
     };
     let told = partitions.into_iter();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use milena_codec::{ApiKey, ErrorCode};
 
-use super::{PartitionAnswer, PartitionId};
+use super::{PartitionId, PartitionResponse};
 use crate::error::Error;
 use crate::producer::batch::BatchOutcome;
 
@@ -14,7 +14,7 @@ use crate::producer::batch::BatchOutcome;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Proved not in the log.
-    Refused,
+    NotAppended,
     /// Neither proved in the log nor proved absent (P-75, T-12).
     Unknown,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Rejection {
 }
 
 impl Rejection {
-    pub(crate) fn of(broker: i32, answer: &PartitionAnswer) -> Self {
+    pub(crate) fn of(broker: i32, answer: &PartitionResponse) -> Self {
         Self {
             broker: Some(broker),
             code: answer.code,
@@ -142,7 +142,7 @@ impl Failure {
     fn new(cause: Cause) -> Self {
         Self {
             cause,
-            outcome: Outcome::Refused,
+            outcome: Outcome::NotAppended,
             last: None,
         }
     }

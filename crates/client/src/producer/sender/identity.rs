@@ -6,10 +6,10 @@ use milena_codec::ErrorCode;
 
 /// How an InitProducerId request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InitAnswer {
+pub(crate) enum InitOutcome {
     Code(ErrorCode),
     /// No broker could be asked, or none answered: asking again costs at most an unused producer id.
-    NoAnswer,
+    NoResponse,
     /// No broker speaks a version of it that we do.
     Unsupported,
 }
@@ -59,7 +59,7 @@ impl ProducerIdRequester {
         self.not_before.filter(|_| !self.asked)
     }
 
-    pub(crate) fn handle(&mut self, now: Instant, answer: InitAnswer) -> InitVerdict {
+    pub(crate) fn handle(&mut self, now: Instant, answer: InitOutcome) -> InitVerdict {
         self.asked = false;
         let verdict = verdict(answer);
         if verdict == InitVerdict::Granted {
@@ -75,12 +75,12 @@ impl ProducerIdRequester {
 }
 
 /// P-12.
-fn verdict(answer: InitAnswer) -> InitVerdict {
+fn verdict(answer: InitOutcome) -> InitVerdict {
     let code = match answer {
-        InitAnswer::Code(ErrorCode::None) => return InitVerdict::Granted,
-        InitAnswer::NoAnswer => return InitVerdict::Retry,
-        InitAnswer::Unsupported => ErrorCode::UnsupportedVersion,
-        InitAnswer::Code(code) => code,
+        InitOutcome::Code(ErrorCode::None) => return InitVerdict::Granted,
+        InitOutcome::NoResponse => return InitVerdict::Retry,
+        InitOutcome::Unsupported => ErrorCode::UnsupportedVersion,
+        InitOutcome::Code(code) => code,
     };
     if code == ErrorCode::ClusterAuthorizationFailed {
         InitVerdict::Refused(code)
@@ -105,7 +105,7 @@ mod tests {
         let mut requester = requester();
         assert!(requester.poll(now));
         assert!(!requester.poll(now));
-        let loading = InitAnswer::Code(ErrorCode::CoordinatorLoadInProgress);
+        let loading = InitOutcome::Code(ErrorCode::CoordinatorLoadInProgress);
         assert_eq!(requester.handle(now, loading), InitVerdict::Retry, "P-12");
         assert!(!requester.poll(now));
         assert_eq!(
@@ -122,7 +122,7 @@ mod tests {
         assert!(requester.poll(now));
         let denied = ErrorCode::ClusterAuthorizationFailed;
         assert_eq!(
-            requester.handle(now, InitAnswer::Code(denied)),
+            requester.handle(now, InitOutcome::Code(denied)),
             InitVerdict::Refused(denied)
         );
         assert!(requester.poll(now + Duration::from_secs(2)));
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_broker_without_producer_ids_is_fatal() {
-        let verdict = requester().handle(Instant::now(), InitAnswer::Unsupported);
+        let verdict = requester().handle(Instant::now(), InitOutcome::Unsupported);
         assert_eq!(verdict, InitVerdict::Fatal(ErrorCode::UnsupportedVersion));
     }
 }

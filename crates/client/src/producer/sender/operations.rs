@@ -23,8 +23,8 @@ use self::log::Log;
 use self::network::Wire;
 use super::failure::{Failure, Obstacle, Outcome};
 use super::types::{
-    BatchSource, Event, Gate, Leader, PartitionAnswer, PartitionId, Passage, ProduceAnswer,
-    Sendable, SenderConfig, Take,
+    BatchSource, Event, Leader, PartitionId, PartitionResponse, Permits, ProduceOutcome,
+    SendPermit, Sendable, SenderConfig, Take,
 };
 use super::{Outgoing, ProduceRequest, Sender};
 
@@ -118,12 +118,12 @@ struct Transaction {
     is_closed: bool,
 }
 
-impl Gate for Transaction {
-    fn passage(&self, _: PartitionId, _: Instant) -> Passage {
+impl Permits for Transaction {
+    fn permit(&self, _: PartitionId, _: Instant) -> SendPermit {
         if self.is_closed {
-            Passage::Closed
+            SendPermit::No
         } else {
-            Passage::Open
+            SendPermit::Now
         }
     }
 }
@@ -146,7 +146,7 @@ struct World {
     next_connection: u64,
     /// Sequences are about to begin again at 0 (P-22).
     wraps: bool,
-    gate: Transaction,
+    transaction: Transaction,
     /// Something of the transaction reached a broker.
     has_reached: bool,
     wants: watch::Wants,
@@ -202,7 +202,7 @@ impl World {
             left_behind: VecDeque::new(),
             next_connection: 0,
             wraps: mode & 0x80 != 0,
-            gate: Transaction::default(),
+            transaction: Transaction::default(),
             has_reached: false,
             wants: watch::Wants::default(),
             seen: watch::Seen::new(PARTITIONS, &config),
@@ -295,7 +295,9 @@ impl World {
 
     fn drain(&mut self) {
         for _ in 0..100 {
-            let work = self.sender.drain(self.now, &mut self.queues, &self.gate);
+            let work = self
+                .sender
+                .drain(self.now, &mut self.queues, &self.transaction);
             self.listen(); // As the driver: before what is sent, and before the next drain.
             if let Some(at) = work.wait_until {
                 assert!(at > self.now, "a wait that is over");
@@ -346,7 +348,7 @@ impl World {
             }
             self.fail_queued();
             self.listen();
-            self.gate.is_closed = false;
+            self.transaction.is_closed = false;
             if !std::mem::take(&mut self.has_reached) && keeps {
                 return;
             }

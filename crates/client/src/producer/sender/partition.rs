@@ -52,7 +52,7 @@ pub(crate) struct Tracked<B> {
     /// Why the last attempt that got a response did not succeed.
     pub(crate) last: Option<Obstacle>,
     /// The caller was already told an outcome (P-45); kept only until the wire has answered.
-    pub(crate) told: bool,
+    pub(crate) resolved: bool,
 }
 
 impl<B: Sendable> Tracked<B> {

@@ -9,7 +9,8 @@ use super::Sender;
 use super::failure::{Failure, Obstacle, Outcome, Rejection};
 use super::partition::{Flight, Tracked};
 use super::types::{
-    Appended, Event, PartitionAnswer, PartitionId, ProduceAnswer, RequestId, Sendable, SenderConfig,
+    Appended, Event, PartitionId, PartitionResponse, ProduceOutcome, RequestId, Sendable,
+    SenderConfig,
 };
 use super::verdict::{Verdict, verdict};
 
@@ -31,13 +32,13 @@ pub(super) struct From {
 
 impl<B: Sendable> Sender<B> {
     /// The answer to a Produce request, or what happened instead.
-    pub(crate) fn handle_answer(&mut self, now: Instant, id: RequestId, answer: ProduceAnswer) {
+    pub(crate) fn handle_response(&mut self, now: Instant, id: RequestId, answer: ProduceOutcome) {
         let Some(request) = self.requests.remove(&id) else {
             return;
         };
         if let Some(broker) = self.brokers.get_mut(&request.broker) {
             broker.in_flight = broker.in_flight.saturating_sub(1);
-            if let ProduceAnswer::Answered { throttle, .. } = &answer
+            if let ProduceOutcome::Responded { throttle, .. } = &answer
                 && !throttle.is_zero()
             {
                 broker.throttled_until = Some(now + *throttle);
@@ -45,16 +46,16 @@ impl<B: Sendable> Sender<B> {
         }
         let mut unanswered = None;
         let mut answers = match answer {
-            ProduceAnswer::Answered { partitions, .. } => partitions,
-            ProduceAnswer::Written => {
-                let written = PartitionAnswer::of(ErrorCode::None);
+            ProduceOutcome::Responded { partitions, .. } => partitions,
+            ProduceOutcome::Written => {
+                let written = PartitionResponse::of(ErrorCode::None);
                 request
                     .partitions
                     .iter()
                     .map(|p| (*p, written.clone()))
                     .collect()
             }
-            ProduceAnswer::NotSent(cause) => {
+            ProduceOutcome::NotSent(cause) => {
                 for partition in request.partitions {
                     let retry = Retry {
                         ambiguous: false,
@@ -66,17 +67,17 @@ impl<B: Sendable> Sender<B> {
                 }
                 return;
             }
-            ProduceAnswer::Unsendable(cause) => {
+            ProduceOutcome::Unsendable(cause) => {
                 for partition in request.partitions {
                     let state = self.partitions.get(partition.0 as usize);
                     if let Some(index) = state.and_then(|state| state.position_of(id)) {
                         let failure = Failure::unsendable(Arc::clone(&cause));
-                        self.refused(partition, index, failure);
+                        self.rejected(partition, index, failure);
                     }
                 }
                 return;
             }
-            ProduceAnswer::Unknown(cause) => {
+            ProduceOutcome::Unknown(cause) => {
                 unanswered = Some(Obstacle::Failed(cause));
                 Vec::new()
             }
@@ -113,7 +114,7 @@ impl<B: Sendable> Sender<B> {
         partition: PartitionId,
         id: RequestId,
         from: From,
-        answer: PartitionAnswer,
+        answer: PartitionResponse,
     ) {
         let connection = from.connection;
         let rejected = || Failure::rejected(Rejection::of(from.broker, &answer));
@@ -155,10 +156,10 @@ impl<B: Sendable> Sender<B> {
                 );
             }
             Verdict::TooLarge => self.too_large(now, partition, index, from, &answer),
-            Verdict::Refused => self.refused(partition, index, rejected()),
+            Verdict::Rejected => self.rejected(partition, index, rejected()),
             // A batch without a sequence can't be out of order: a mistake of the broker's proves nothing appended.
             Verdict::OutOfOrderSequence | Verdict::UnknownProducerId if !self.config.idempotent => {
-                self.refused(partition, index, rejected());
+                self.rejected(partition, index, rejected());
             }
             Verdict::OutOfOrderSequence => {
                 self.out_of_order(now, partition, index, from, &answer);
@@ -169,7 +170,7 @@ impl<B: Sendable> Sender<B> {
             Verdict::RaiseEpoch { ambiguous } => {
                 let tracked = &mut self.partitions[partition.0 as usize].in_flight[index];
                 tracked.ambiguous |= ambiguous;
-                self.refused(partition, index, rejected());
+                self.rejected(partition, index, rejected());
             }
             Verdict::Fatal => {
                 // Before the batches it fails: a caller that learns of one finds the producer unusable (L-8).
@@ -177,7 +178,7 @@ impl<B: Sendable> Sender<B> {
                     partition,
                     failure: rejected(),
                 });
-                self.refused(partition, index, rejected());
+                self.rejected(partition, index, rejected());
                 let rejection = Rejection::of(from.broker, &answer);
                 self.fail_all(now, &Failure::rejected_elsewhere(partition, rejection));
             }
@@ -205,7 +206,7 @@ impl<B: Sendable> Sender<B> {
             state.settle_parents(tracked.base_sequence);
         }
         state.confirmed_connection = Some(connection);
-        if !tracked.told {
+        if !tracked.resolved {
             let batch = tracked.batch;
             self.events.push_back(Event::Completed {
                 partition,
@@ -229,13 +230,13 @@ impl<B: Sendable> Sender<B> {
             return;
         };
         if bug!(ForgetInFlight) && retry.ambiguous && state.in_flight.len() > 1 {
-            return self.forget_told(partition, index);
+            return self.forget_resolved(partition, index);
         }
         if bug!(RebatchOnRetry)
             && retry.ambiguous
             && state.in_flight[index].batch.record_count() > 1
         {
-            let answer = PartitionAnswer::of(ErrorCode::MessageTooLarge);
+            let answer = PartitionResponse::of(ErrorCode::MessageTooLarge);
             let from = From {
                 broker: 0,
                 connection: 0,
@@ -250,8 +251,8 @@ impl<B: Sendable> Sender<B> {
         if retry.counts {
             tracked.attempts += 1;
         }
-        if tracked.told {
-            return self.forget_told(partition, index);
+        if tracked.resolved {
+            return self.forget_resolved(partition, index);
         }
         if tracked.attempts > self.config.retries_max {
             return self.give_up(partition, index, Failure::retries_exhausted());
@@ -263,7 +264,7 @@ impl<B: Sendable> Sender<B> {
     }
 
     /// A batch that its caller no longer waits for needs no second attempt; its sequence stays in doubt.
-    pub(super) fn forget_told(&mut self, partition: PartitionId, index: usize) {
+    pub(super) fn forget_resolved(&mut self, partition: PartitionId, index: usize) {
         let state = &mut self.partitions[partition.0 as usize];
         if state.in_flight.remove(index).is_some() {
             self.unresolved_batches -= 1;
@@ -281,7 +282,7 @@ impl<B: Sendable> Sender<B> {
         let outcome = if in_doubt {
             Outcome::Unknown
         } else {
-            Outcome::Refused
+            Outcome::NotAppended
         };
         if self.config.idempotent {
             if in_doubt {
@@ -290,7 +291,7 @@ impl<B: Sendable> Sender<B> {
                 state.note_gap(tracked.base_sequence);
             }
         }
-        if !tracked.told {
+        if !tracked.resolved {
             let failure = failure.or_after(tracked.last);
             let result = Err(failure.with_outcome(outcome));
             self.events.push_back(Event::Completed {
@@ -302,7 +303,7 @@ impl<B: Sendable> Sender<B> {
     }
 
     /// Proved not appended by this attempt, and no other will be (P-50, P-52).
-    pub(super) fn refused(&mut self, partition: PartitionId, index: usize, failure: Failure) {
+    pub(super) fn rejected(&mut self, partition: PartitionId, index: usize, failure: Failure) {
         let state = &mut self.partitions[partition.0 as usize];
         let Some(tracked) = state.in_flight.get(index) else {
             return;
@@ -336,7 +337,7 @@ impl<B: Sendable> Sender<B> {
         partition: PartitionId,
         index: usize,
         from: From,
-        answer: &PartitionAnswer,
+        answer: &PartitionResponse,
     ) {
         let state = &mut self.partitions[partition.0 as usize];
         let Some(tracked) = state.in_flight.get(index) else {
@@ -351,7 +352,7 @@ impl<B: Sendable> Sender<B> {
             };
             return self.appended(partition, index, from.connection, appended);
         }
-        let may_split = tracked.batch.record_count() > 1 && !tracked.told; // P-66
+        let may_split = tracked.batch.record_count() > 1 && !tracked.resolved; // P-66
         let known = state.batch_bytes_max.unwrap_or(self.config.batch_bytes_max);
         let batch_bytes_max = known.min(tracked.batch.plain_size() / 2).max(1);
         let children = if may_split {
@@ -366,7 +367,7 @@ impl<B: Sendable> Sender<B> {
                 let hint = "max.message.bytes of the topic, or message.max.bytes of the broker, is smaller";
                 Arc::from(format!("a batch of {bytes} bytes that can't be split: {hint}"))
             });
-            return self.refused(partition, index, Failure::rejected(rejection));
+            return self.rejected(partition, index, Failure::rejected(rejection));
         };
         state.batch_bytes_max = Some(batch_bytes_max);
         let Some(parent) = state.in_flight.remove(index) else {
@@ -384,7 +385,7 @@ impl<B: Sendable> Sender<B> {
                 ambiguous: false,
                 doubtful_parent: parent.doubtful_parent.or(own_doubt),
                 last: parent.last.clone(),
-                told: false,
+                resolved: false,
             };
             state.in_flight.insert(index + offset, tracked);
             base_sequence = end;
@@ -405,7 +406,7 @@ impl<B: Sendable> Sender<B> {
         partition: PartitionId,
         index: usize,
         from: From,
-        answer: &PartitionAnswer,
+        answer: &PartitionResponse,
     ) {
         let state = &mut self.partitions[partition.0 as usize];
         let Some(tracked) = state.in_flight.get_mut(index) else {
@@ -413,14 +414,14 @@ impl<B: Sendable> Sender<B> {
         };
         let (base, in_doubt) = (tracked.base_sequence, tracked.is_in_doubt());
         let rejection = Rejection::of(from.broker, answer);
-        if tracked.told {
-            return self.forget_told(partition, index);
+        if tracked.resolved {
+            return self.forget_resolved(partition, index);
         }
         if base.is_before(state.acknowledged_end) {
             if !in_doubt {
                 // A leader that had lost the producer's state took a later batch first (P-24); of this one it
                 // rejected every attempt.
-                return self.refused(partition, index, Failure::rejected(rejection));
+                return self.rejected(partition, index, Failure::rejected(rejection));
             }
             // A later batch of this epoch was appended, so this one was (P-33); the broker no longer
             // remembers where (P-53).
@@ -467,7 +468,7 @@ impl<B: Sendable> Sender<B> {
         partition: PartitionId,
         index: usize,
         from: From,
-        answer: &PartitionAnswer,
+        answer: &PartitionResponse,
     ) {
         let state = &mut self.partitions[partition.0 as usize];
         let Some(tracked) = state.in_flight.get_mut(index) else {

@@ -181,7 +181,7 @@ impl Bench {
     fn drain(&mut self) -> Vec<ProduceRequest<TestBatch>> {
         let mut requests = Vec::new();
         loop {
-            let work = self.sender.drain(self.now, &mut self.queue, &Open);
+            let work = self.sender.drain(self.now, &mut self.queue, &NoTransaction);
             if work.requests.is_empty() {
                 return requests;
             }
@@ -195,17 +195,17 @@ impl Bench {
         requests.remove(0)
     }
 
-    fn answer(&mut self, id: RequestId, answer: PartitionAnswer) {
+    fn answer(&mut self, id: RequestId, answer: PartitionResponse) {
         let partitions = vec![(P0, answer)];
-        let answer = ProduceAnswer::Answered {
+        let answer = ProduceOutcome::Responded {
             partitions,
             throttle: Duration::ZERO,
         };
-        self.sender.handle_answer(self.now, id, answer);
+        self.sender.handle_response(self.now, id, answer);
     }
 
     fn refuse(&mut self, id: RequestId, code: ErrorCode) {
-        self.answer(id, PartitionAnswer::of(code));
+        self.answer(id, PartitionResponse::of(code));
     }
 
     fn acknowledge(&mut self, id: RequestId) {
@@ -213,16 +213,16 @@ impl Bench {
         self.next_offset += 100;
         self.answer(
             id,
-            PartitionAnswer {
+            PartitionResponse {
                 base_offset,
-                ..PartitionAnswer::of(ErrorCode::None)
+                ..PartitionResponse::of(ErrorCode::None)
             },
         );
     }
 
     fn lose(&mut self, id: RequestId) {
         self.sender
-            .handle_answer(self.now, id, ProduceAnswer::Unknown(cut()));
+            .handle_response(self.now, id, ProduceOutcome::Unknown(cut()));
     }
 
     fn wait(&mut self, millis: u64) {
@@ -248,7 +248,9 @@ fn nothing_is_drained_before_there_is_a_producer_id() {
     bench.sender.identity = ProducerIdentity::NONE;
     bench.sender.identity_wanted = true;
     bench.put(1);
-    let work = bench.sender.drain(bench.now, &mut bench.queue, &Open);
+    let work = bench
+        .sender
+        .drain(bench.now, &mut bench.queue, &NoTransaction);
     assert!(work.requests.is_empty() && work.init_producer_id, "P-11");
 }
 
@@ -349,7 +351,7 @@ fn a_batch_refused_for_good_raises_the_epoch_only_when_its_followers_are_answere
     let events = bench.events();
     assert!(
         matches!(&events[..], [Event::Completed { batch, result: Err(failure), .. }]
-            if batch.id == refused && failure.outcome == Outcome::Refused),
+            if batch.id == refused && failure.outcome == Outcome::NotAppended),
         "{events:?}"
     );
     assert!(
@@ -482,8 +484,8 @@ fn another_partition_keeps_its_epoch_until_it_is_drained() {
         bench.drain().is_empty(),
         "P-14: the batch of the old epoch is not answered yet"
     );
-    let lost = ProduceAnswer::Unknown(cut());
-    bench.sender.handle_answer(bench.now, other.id, lost);
+    let lost = ProduceOutcome::Unknown(cut());
+    bench.sender.handle_response(bench.now, other.id, lost);
     bench.wait(200);
     let again = bench.send_one();
     assert_eq!(
@@ -491,15 +493,15 @@ fn another_partition_keeps_its_epoch_until_it_is_drained() {
         [(0, 0)],
         "its old identity to the end"
     );
-    let answer = PartitionAnswer {
+    let answer = PartitionResponse {
         base_offset: Some(0),
-        ..PartitionAnswer::of(ErrorCode::None)
+        ..PartitionResponse::of(ErrorCode::None)
     };
-    let answer = ProduceAnswer::Answered {
+    let answer = ProduceOutcome::Responded {
         partitions: vec![(p1, answer)],
         throttle: Duration::ZERO,
     };
-    bench.sender.handle_answer(bench.now, again.id, answer);
+    bench.sender.handle_response(bench.now, again.id, answer);
     assert_eq!(sequences(&bench.drain()), [(1, 0)]);
 }
 
@@ -511,7 +513,9 @@ fn an_epoch_that_is_used_up_asks_for_a_new_producer_id() {
     let sent = bench.send_one();
     bench.refuse(sent.id, ErrorCode::InvalidRecord);
     bench.put(1);
-    let work = bench.sender.drain(bench.now, &mut bench.queue, &Open);
+    let work = bench
+        .sender
+        .drain(bench.now, &mut bench.queue, &NoTransaction);
     assert!(work.requests.is_empty() && work.init_producer_id, "P-62");
     let fresh = ProducerIdentity {
         producer_id: ProducerId(8),
@@ -578,10 +582,10 @@ fn records_removed_by_retention_are_no_loss_of_the_ones_in_flight() {
         });
         bench.put(1);
         let sent = bench.send_one();
-        let unknown = PartitionAnswer::of(ErrorCode::UnknownProducerId);
+        let unknown = PartitionResponse::of(ErrorCode::UnknownProducerId);
         bench.answer(
             sent.id,
-            PartitionAnswer {
+            PartitionResponse {
                 log_start_offset: Some(9_999),
                 ..unknown
             },
@@ -659,7 +663,9 @@ fn a_moved_leader_is_asked_at_once_when_its_epoch_is_newer() {
     bench.put(1);
     let sent = bench.send_one();
     bench.refuse(sent.id, ErrorCode::NotLeaderOrFollower);
-    let work = bench.sender.drain(bench.now, &mut bench.queue, &Open);
+    let work = bench
+        .sender
+        .drain(bench.now, &mut bench.queue, &NoTransaction);
     assert!(work.refresh_metadata && work.requests.is_empty());
     bench.sender.on_connected(2, 20);
     let moved = Leader {

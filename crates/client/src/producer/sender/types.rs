@@ -62,28 +62,33 @@ pub(crate) trait BatchSource<B> {
     ) -> usize;
 }
 
-/// Whether a partition may begin to send a batch that has no sequence yet. What was sent before may always
-/// be sent again (T-36, T-37).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Passage {
-    Open,
-    /// Open from this moment on.
+/// Whether a batch of a partition may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SendPermit {
+    /// Any batch.
+    Now,
+    /// Any batch, from this moment on (L-23).
     NotBefore(Instant),
-    /// Closed until something happens.
-    Closed,
+    /// None until the partition is part of the transaction (T-31).
+    WhenAdded,
+    /// Only batches that were sent before and wait to be sent again (T-36, T-37).
+    RepetitionsOnly,
+    /// None.
+    No,
 }
 
-/// What a transaction lets pass (T-31, L-23); a plain producer's gate is always open.
-pub(crate) trait Gate {
-    fn passage(&self, partition: PartitionId, now: Instant) -> Passage;
+/// What a transaction permits. The sender asks before a batch gets its sequence; one that has a sequence was
+/// permitted before (T-36, T-37).
+pub(crate) trait Permits {
+    fn permit(&self, partition: PartitionId, now: Instant) -> SendPermit;
 }
 
-/// The gate of a producer without transactions.
-pub(crate) struct Open;
+/// A producer without transactions may always send.
+pub(crate) struct NoTransaction;
 
-impl Gate for Open {
-    fn passage(&self, _: PartitionId, _: Instant) -> Passage {
-        Passage::Open
+impl Permits for NoTransaction {
+    fn permit(&self, _: PartitionId, _: Instant) -> SendPermit {
+        SendPermit::Now
     }
 }
 
@@ -139,7 +144,7 @@ pub(crate) struct Work<B> {
 
 /// How one partition of a Produce request was answered.
 #[derive(Debug, Clone)]
-pub(crate) struct PartitionAnswer {
+pub(crate) struct PartitionResponse {
     pub(crate) code: ErrorCode,
     pub(crate) message: Option<String>,
     pub(crate) base_offset: Option<i64>,
@@ -151,9 +156,9 @@ pub(crate) struct PartitionAnswer {
 
 /// How a Produce request ended.
 #[derive(Debug)]
-pub(crate) enum ProduceAnswer {
-    Answered {
-        partitions: Vec<(PartitionId, PartitionAnswer)>,
+pub(crate) enum ProduceOutcome {
+    Responded {
+        partitions: Vec<(PartitionId, PartitionResponse)>,
         throttle: Duration,
     },
     /// acks=0: the bytes were handed to the socket (P-3).
@@ -200,7 +205,7 @@ pub(crate) enum Event<B> {
     },
 }
 
-impl PartitionAnswer {
+impl PartitionResponse {
     pub(crate) fn of(code: ErrorCode) -> Self {
         Self {
             code,

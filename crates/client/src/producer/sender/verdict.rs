@@ -24,7 +24,7 @@ pub(crate) enum Verdict {
     /// More than one record may fit if the batch is cut in pieces (P-65); a single record is refused.
     TooLarge,
     /// Proved not appended and never will be.
-    Refused,
+    Rejected,
     /// The broker's last sequence of this producer does not precede this batch (§1.7).
     OutOfOrderSequence,
     /// The broker knows nothing of this producer (§1.8); brokers before 2.5 and other vendors.
@@ -52,7 +52,7 @@ pub(crate) fn verdict(code: ErrorCode) -> Verdict {
         P::NotNow => retry(false, false),
         P::OldEpoch => Verdict::RaiseEpoch { ambiguous: false },
         P::OutOfOrderSequence => Verdict::OutOfOrderSequence,
-        P::Rejected => Verdict::Refused,
+        P::Rejected => Verdict::Rejected,
         P::TooLarge => Verdict::TooLarge,
         P::Unexpected => Verdict::RaiseEpoch { ambiguous: true },
         P::UnknownProducerId => Verdict::UnknownProducerId,

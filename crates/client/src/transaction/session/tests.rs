@@ -3,7 +3,7 @@
 use super::*;
 use crate::producer::accumulator::Placed;
 use crate::producer::accumulator::tests::{placing, shared};
-use crate::producer::sender::PartitionAnswer;
+use crate::producer::sender::PartitionResponse;
 use crate::producer::sender::failure::Rejection;
 use crate::transaction::tests::Txn;
 use crate::transaction::{CoordinatorKind, Reply, TransactionVersion};
@@ -22,7 +22,7 @@ fn send(shared: &Shared, transaction: u64) -> Result<Placed, Error> {
 }
 
 fn fail(transacting: &mut Transacting, code: ErrorCode) {
-    let failure = Failure::rejected(Rejection::of(3, &PartitionAnswer::of(code)));
+    let failure = Failure::rejected(Rejection::of(3, &PartitionResponse::of(code)));
     let error = Error::broker(code, milena_codec::ApiKey::Produce, Some(3));
     transacting.batch_failed(error, &failure);
 }
@@ -54,7 +54,7 @@ fn a_send_is_refused_once_another_could_not_be_taken() {
         bytes_max: 1_000,
         setting: "record_bytes_max".into(),
     };
-    shared.spoil(&too_large);
+    shared.mark_abortable(&too_large);
     let error = send(&shared, 1).unwrap_err();
     assert!(error.is_abortable(), "T-11, T-15: {error:?}");
 }
@@ -62,7 +62,7 @@ fn a_send_is_refused_once_another_could_not_be_taken() {
 #[test]
 fn the_next_transaction_takes_records_again() {
     let (mut transacting, shared) = open();
-    shared.standing.bar(&Error::TransactionAborted);
+    shared.standing.block(&Error::TransactionAborted);
     send(&shared, 1).unwrap_err();
     transacting.machine = Txn::ready(TransactionVersion::Two).machine;
     let (done, begun) = oneshot::channel();

@@ -27,7 +27,7 @@ impl Busy {
     }
 }
 
-impl Leavings for Busy {
+impl WakeupSource for Busy {
     type Partition = u32;
 
     fn take_flagged(&self) -> Vec<PartitionId> {
@@ -50,16 +50,16 @@ fn no_partition_is_missed_between_being_registered_and_being_flagged() {
     let mut known = 0;
     let (mut flagged, mut touched) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        let arrivals = Arrivals::collect(&callers, known);
-        known = arrivals.partitions.map_or(known, |all| all.len());
+        let wakeups = Wakeups::collect(&callers, known);
+        known = wakeups.partitions.map_or(known, |all| all.len());
         let is_known = |id: &PartitionId| usize::try_from(id.0).unwrap() < known;
-        assert!(arrivals.flagged.iter().all(is_known), "a record would wait");
+        assert!(wakeups.flagged.iter().all(is_known), "a record would wait");
         assert!(
-            arrivals.touched.iter().all(is_known),
+            wakeups.touched.iter().all(is_known),
             "a transaction would never add it"
         );
-        flagged.extend(arrivals.flagged);
-        touched.extend(arrivals.touched);
+        flagged.extend(wakeups.flagged);
+        touched.extend(wakeups.touched);
     }
     assert!(flagged.len() >= 5 && touched.len() >= 5);
     let in_order = |ids: &[PartitionId]| ids.iter().zip(0..).all(|(id, next)| id.0 == next);
@@ -77,7 +77,7 @@ fn partitions_that_are_known_are_not_listed_again() {
         1,
     );
     shared.register("orders", 3);
-    let found = Arrivals::collect(&shared, 0).partitions.unwrap();
+    let found = Wakeups::collect(&shared, 0).partitions.unwrap();
     assert_eq!(found.len(), 3);
-    assert!(Arrivals::collect(&shared, 3).partitions.is_none());
+    assert!(Wakeups::collect(&shared, 3).partitions.is_none());
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use milena_codec::record::BatchStamp;
 use milena_codec::{ErrorCode, Sequence};
 
-use super::super::types::PartitionAnswer;
+use super::super::types::PartitionResponse;
 use super::Batch;
 
 /// What the leader knows of one producer id.
@@ -65,22 +65,22 @@ impl Log {
         self.start_offset = self.end_offset();
     }
 
-    fn answer(&self, code: ErrorCode, base_offset: Option<i64>) -> PartitionAnswer {
-        PartitionAnswer {
+    fn answer(&self, code: ErrorCode, base_offset: Option<i64>) -> PartitionResponse {
+        PartitionResponse {
             base_offset,
             log_start_offset: Some(self.start_offset),
-            ..PartitionAnswer::of(code)
+            ..PartitionResponse::of(code)
         }
     }
 
     /// Appends the batch, or says why not.
-    pub(super) fn produce(&mut self, batch: &Batch, stamp: BatchStamp) -> PartitionAnswer {
+    pub(super) fn produce(&mut self, batch: &Batch, stamp: BatchStamp) -> PartitionResponse {
         if self
             .bytes_max
             .is_some_and(|bytes_max| batch.bytes > bytes_max)
         {
             // Before its sequence is looked at, and without a claim about the start of the log.
-            return PartitionAnswer::of(ErrorCode::MessageTooLarge);
+            return PartitionResponse::of(ErrorCode::MessageTooLarge);
         }
         let producer = stamp.producer;
         let (base, epoch) = (stamp.base_sequence, producer.producer_epoch.0);
@@ -131,7 +131,7 @@ impl Log {
         answer
     }
 
-    fn append(&mut self, batch: &Batch) -> PartitionAnswer {
+    fn append(&mut self, batch: &Batch) -> PartitionResponse {
         let base_offset = self.end_offset();
         self.records.extend(batch.ids());
         self.answer(ErrorCode::None, Some(base_offset))

@@ -9,8 +9,8 @@ use milena_codec::ErrorCode;
 use crate::error::Error;
 
 use super::{
-    BROKERS, Batch, Outgoing, PartitionAnswer, PartitionId, ProduceAnswer, ProduceRequest, World,
-    index, log,
+    BROKERS, Batch, Outgoing, PartitionId, PartitionResponse, ProduceOutcome, ProduceRequest,
+    World, index, log,
 };
 
 /// Why a request got no response.
@@ -18,7 +18,7 @@ fn cause() -> Arc<Error> {
     Arc::new(Error::TransactionAborted)
 }
 
-type Answers = Vec<(PartitionId, PartitionAnswer)>;
+type Answers = Vec<(PartitionId, PartitionResponse)>;
 
 /// One connection: requests in the order in which they were sent, and how far the broker is with them.
 #[derive(Default)]
@@ -90,11 +90,11 @@ impl World {
     }
 
     /// What a broker makes of one batch.
-    fn append(&mut self, broker: Option<i32>, outgoing: &Outgoing<Batch>) -> PartitionAnswer {
+    fn append(&mut self, broker: Option<i32>, outgoing: &Outgoing<Batch>) -> PartitionResponse {
         self.has_reached = true;
         let at = index(outgoing.partition);
         if broker.is_some_and(|broker| self.leaders[at].broker != broker) {
-            return PartitionAnswer::of(ErrorCode::NotLeaderOrFollower);
+            return PartitionResponse::of(ErrorCode::NotLeaderOrFollower);
         }
         self.logs[at].produce(&outgoing.batch, outgoing.stamp)
     }
@@ -118,7 +118,7 @@ impl World {
         &mut self,
         broker: i32,
         place: usize,
-        mut answer: impl FnMut(&mut Self, &Outgoing<Batch>) -> PartitionAnswer,
+        mut answer: impl FnMut(&mut Self, &Outgoing<Batch>) -> PartitionResponse,
     ) {
         let Some(wire) = self.wires.get(&broker) else {
             return;
@@ -142,11 +142,11 @@ impl World {
             return;
         };
         let partitions = answers.unwrap_or_default();
-        let answer = ProduceAnswer::Answered {
+        let answer = ProduceOutcome::Responded {
             partitions,
             throttle,
         };
-        self.sender.handle_answer(self.now, request.id, answer);
+        self.sender.handle_response(self.now, request.id, answer);
     }
 
     /// An answer arrives that does not name what was asked.
@@ -160,12 +160,12 @@ impl World {
         for outgoing in &request.batches {
             self.seen.in_doubt(&outgoing.batch);
         }
-        let stranger = PartitionAnswer::of(ErrorCode::None);
-        let answer = ProduceAnswer::Answered {
+        let stranger = PartitionResponse::of(ErrorCode::None);
+        let answer = ProduceOutcome::Responded {
             partitions: vec![(PartitionId(99), stranger)],
             throttle: Duration::ZERO,
         };
-        self.sender.handle_answer(self.now, request.id, answer);
+        self.sender.handle_response(self.now, request.id, answer);
     }
 
     /// A broker refuses the next request with any code at all. If the code leaves it open whether the batch was
@@ -181,7 +181,7 @@ impl World {
             self.work_on(broker, place, |world, outgoing| {
                 if log::proves_absence(code) {
                     // The start of the log would be a claim about it.
-                    return PartitionAnswer::of(code);
+                    return PartitionResponse::of(code);
                 }
                 if is_claim || appends {
                     let answer = world.append(Some(broker), outgoing);
@@ -190,7 +190,7 @@ impl World {
                     }
                 }
                 world.seen.in_doubt(&outgoing.batch);
-                PartitionAnswer::of(code)
+                PartitionResponse::of(code)
             });
             return self.deliver_if_first(broker, place);
         }
@@ -219,7 +219,7 @@ impl World {
         let mut left_behind = VecDeque::new();
         for (place, (request, answers)) in wire.requests.into_iter().enumerate() {
             let answer = if place >= sent && answers.is_none() {
-                ProduceAnswer::NotSent(cause())
+                ProduceOutcome::NotSent(cause())
             } else {
                 self.has_reached = true;
                 for outgoing in &request.batches {
@@ -228,9 +228,9 @@ impl World {
                 if answers.is_none() && stays_behind {
                     left_behind.extend(request.batches);
                 }
-                ProduceAnswer::Unknown(cause())
+                ProduceOutcome::Unknown(cause())
             };
-            self.sender.handle_answer(self.now, request.id, answer);
+            self.sender.handle_response(self.now, request.id, answer);
         }
         if !left_behind.is_empty() {
             self.left_behind.push_back(left_behind);

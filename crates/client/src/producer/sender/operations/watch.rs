@@ -33,7 +33,7 @@ struct Partition {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Told {
     Acknowledged,
-    Refused,
+    NotAppended,
     Unknown,
 }
 
@@ -112,7 +112,7 @@ impl Seen {
         }
         // P-50: in a transaction, what is proved not to be in the log leaves its sequences to the next.
         let is_free =
-            |owner: u64| self.transactional && self.told.get(&owner) == Some(&Told::Refused);
+            |owner: u64| self.transactional && self.told.get(&owner) == Some(&Told::NotAppended);
         let owner = partition.given.get(&stamp).copied();
         if owner.is_none_or(is_free) {
             let next = partition
@@ -187,9 +187,9 @@ impl World {
                     result: Err(failure),
                     ..
                 } => {
-                    self.gate.is_closed = self.config.transactional;
+                    self.transaction.is_closed = self.config.transactional;
                     let told = match failure.outcome {
-                        Outcome::Refused => Told::Refused,
+                        Outcome::NotAppended => Told::NotAppended,
                         Outcome::Unknown => Told::Unknown,
                     };
                     self.seen.tell(&batch, told);
@@ -208,7 +208,7 @@ impl World {
             }
         }
         for batch in std::mem::take(&mut self.queues.expired) {
-            self.seen.tell(&batch, Told::Refused);
+            self.seen.tell(&batch, Told::NotAppended);
         }
     }
 
@@ -232,7 +232,7 @@ impl World {
         for (id, told) in &self.seen.told {
             match told {
                 Told::Acknowledged => assert!(logged.contains(id), "{id} is not in the log"),
-                Told::Refused => assert!(!logged.contains(id), "P-52: {id} is in the log"),
+                Told::NotAppended => assert!(!logged.contains(id), "P-52: {id} is in the log"),
                 Told::Unknown => {}
             }
         }

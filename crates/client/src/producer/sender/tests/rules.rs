@@ -114,9 +114,9 @@ fn the_last_acknowledged_offset_never_goes_back() {
     for (request, base_offset) in [(&sent[1], Some(500)), (&sent[0], Some(100))] {
         bench.answer(
             request.id,
-            PartitionAnswer {
+            PartitionResponse {
                 base_offset,
-                ..PartitionAnswer::of(ErrorCode::None)
+                ..PartitionResponse::of(ErrorCode::None)
             },
         );
     }
@@ -151,7 +151,7 @@ fn a_follower_behind_a_retried_head_uses_up_no_attempt() {
 #[test]
 fn a_batch_is_given_up_when_its_retries_are_used_up() {
     for (code, outcome) in [
-        (ErrorCode::NotEnoughReplicas, Outcome::Refused),
+        (ErrorCode::NotEnoughReplicas, Outcome::NotAppended),
         (ErrorCode::NotEnoughReplicasAfterAppend, Outcome::Unknown),
     ] {
         let mut bench = Bench::confirmed(retries(1));
@@ -220,7 +220,7 @@ fn out_of_order_right_behind_a_doubtful_batch_raises_the_epoch_or_fails_the_tran
         bench.events();
         bench.refuse(sent[1].id, ErrorCode::OutOfOrderSequenceNumber);
         let events = bench.events();
-        let refused = [(follower, Err(Outcome::Refused))];
+        let refused = [(follower, Err(Outcome::NotAppended))];
         let expected = if transactional { &refused[..] } else { &[] };
         assert_eq!(completed(&events), expected, "{events:?}");
         assert_eq!(events.len(), expected.len(), "no further loss: {events:?}");
@@ -246,7 +246,10 @@ fn a_broker_that_always_answers_out_of_order_is_asked_ever_more_slowly_and_given
     assert!(completed(&bench.events()).is_empty());
     let sent = bench.send_one();
     bench.refuse(sent.id, ErrorCode::OutOfOrderSequenceNumber);
-    assert_eq!(completed(&bench.events()), [(batch, Err(Outcome::Refused))]);
+    assert_eq!(
+        completed(&bench.events()),
+        [(batch, Err(Outcome::NotAppended))]
+    );
 }
 
 /// P-58.
@@ -289,9 +292,9 @@ fn an_unknown_producer_behind_a_gap_is_no_second_loss() {
     assert!(bench.drain().is_empty(), "the second is on the wire");
     bench.answer(
         sent[1].id,
-        PartitionAnswer {
+        PartitionResponse {
             log_start_offset: Some(0),
-            ..PartitionAnswer::of(ErrorCode::UnknownProducerId)
+            ..PartitionResponse::of(ErrorCode::UnknownProducerId)
         },
     );
     assert!(bench.events().is_empty());
@@ -310,16 +313,16 @@ fn an_unknown_producer_with_its_records_in_the_log_raises_the_epoch_or_fails_the
         let sent = bench.send_one();
         bench.answer(
             sent.id,
-            PartitionAnswer {
+            PartitionResponse {
                 log_start_offset: Some(0),
-                ..PartitionAnswer::of(ErrorCode::UnknownProducerId)
+                ..PartitionResponse::of(ErrorCode::UnknownProducerId)
             },
         );
         let told = completed(&bench.events());
         bench.wait(200);
         let sent = bench.drain();
         if transactional {
-            assert_eq!(told, [(batch, Err(Outcome::Refused))]);
+            assert_eq!(told, [(batch, Err(Outcome::NotAppended))]);
             assert!(sent.is_empty());
         } else {
             assert!(told.is_empty());
@@ -377,7 +380,10 @@ fn a_batch_too_large_whose_first_response_was_lost_is_split_under_its_own_sequen
     let results = completed(&bench.events());
     assert_eq!(
         results,
-        [(batch, Ok(Some(100))), (batch + 1, Err(Outcome::Refused))]
+        [
+            (batch, Ok(Some(100))),
+            (batch + 1, Err(Outcome::NotAppended))
+        ]
     );
 }
 
@@ -467,7 +473,7 @@ fn a_batch_whose_every_attempt_was_rejected_is_not_acknowledged_by_a_later_succe
     let again = bench.send_one();
     bench.refuse(again.id, ErrorCode::OutOfOrderSequenceNumber);
     let results = completed(&bench.events());
-    assert_eq!(results, [(batch, Err(Outcome::Refused))]);
+    assert_eq!(results, [(batch, Err(Outcome::NotAppended))]);
 }
 
 /// P-70: each batch by its own age; P-72: in retry it may be in the log, never sent it is not.
@@ -523,7 +529,9 @@ fn a_topic_that_disappears_for_a_while_keeps_its_sequences() {
     bench.sender.set_leader(bench.now, P0, None);
     for _ in 0..3 {
         bench.wait(30_000);
-        let work = bench.sender.drain(bench.now, &mut bench.queue, &Open);
+        let work = bench
+            .sender
+            .drain(bench.now, &mut bench.queue, &NoTransaction);
         assert!(work.refresh_metadata && work.requests.is_empty());
     }
     bench.sender.set_leader(bench.now, P0, Some(LEADER));
@@ -592,13 +600,13 @@ fn in_a_transaction_the_sequence_of_a_batch_that_was_never_written_is_used_again
     assert_eq!(sequences(std::slice::from_ref(&sent)), [(0, 1)]);
     bench
         .sender
-        .handle_answer(bench.now, sent.id, ProduceAnswer::NotSent(cut()));
+        .handle_response(bench.now, sent.id, ProduceOutcome::NotSent(cut()));
     bench.sender.on_disconnected(1);
     bench.wait(120_000);
     assert!(bench.drain().is_empty());
     assert_eq!(
         completed(&bench.events()),
-        [(unsent, Err(Outcome::Refused))]
+        [(unsent, Err(Outcome::NotAppended))]
     );
     bench.sender.on_connected(1, 11);
     let next = bench.put(2);
@@ -624,7 +632,7 @@ fn in_a_transaction_a_sequence_in_doubt_is_used_again_only_under_a_new_epoch() {
     bench.refuse(sent[1].id, ErrorCode::InvalidRecord);
     let told = [
         (doubtful, Err(Outcome::Unknown)),
-        (follower, Err(Outcome::Refused)),
+        (follower, Err(Outcome::NotAppended)),
     ];
     assert_eq!(completed(&bench.events()), told);
     bench.put(1);
@@ -649,14 +657,14 @@ fn without_idempotence_a_refusal_over_sequences_acknowledges_nothing() {
         let sent = bench.send_one();
         bench.answer(
             sent.id,
-            PartitionAnswer {
+            PartitionResponse {
                 log_start_offset: Some(5),
-                ..PartitionAnswer::of(code)
+                ..PartitionResponse::of(code)
             },
         );
         assert_eq!(
             completed(&bench.events()),
-            [(batch, Err(Outcome::Refused))],
+            [(batch, Err(Outcome::NotAppended))],
             "{code}"
         );
         bench.put(1);
@@ -687,15 +695,15 @@ fn partitions_that_fill_every_request_leave_room_for_one_that_came_later() {
         }
         let sent = bench.send_one();
         let answered =
-            |b: &Outgoing<TestBatch>| (b.partition, PartitionAnswer::of(ErrorCode::None));
+            |b: &Outgoing<TestBatch>| (b.partition, PartitionResponse::of(ErrorCode::None));
         let last = sent.batches.iter().any(|b| b.partition == partitions[2]);
         rounds_without = if last { 0 } else { rounds_without + 1 };
         assert!(rounds_without < 3, "it starves");
-        let answer = ProduceAnswer::Answered {
+        let answer = ProduceOutcome::Responded {
             partitions: sent.batches.iter().map(answered).collect(),
             throttle: Duration::ZERO,
         };
-        bench.sender.handle_answer(bench.now, sent.id, answer);
+        bench.sender.handle_response(bench.now, sent.id, answer);
     }
 }
 
@@ -704,9 +712,9 @@ fn an_offset_beyond_all_offsets_does_not_stop_the_sender() {
     let mut bench = Bench::new(config());
     let batch = bench.put(3);
     let sent = bench.send_one();
-    let answer = PartitionAnswer {
+    let answer = PartitionResponse {
         base_offset: Some(i64::MAX),
-        ..PartitionAnswer::of(ErrorCode::None)
+        ..PartitionResponse::of(ErrorCode::None)
     };
     bench.answer(sent.id, answer);
     assert_eq!(completed(&bench.events()), [(batch, Ok(Some(i64::MAX)))]);
@@ -783,11 +791,11 @@ fn every_delivery_timeout_names_what_stood_in_the_way() {
         ("throttled", |bench| {
             bench.put_on(PartitionId(1), 1);
             let sent = bench.send_one();
-            let answer = ProduceAnswer::Answered {
-                partitions: vec![(PartitionId(1), PartitionAnswer::of(ErrorCode::None))],
+            let answer = ProduceOutcome::Responded {
+                partitions: vec![(PartitionId(1), PartitionResponse::of(ErrorCode::None))],
                 throttle: Duration::from_secs(1_000),
             };
-            bench.sender.handle_answer(bench.now, sent.id, answer);
+            bench.sender.handle_response(bench.now, sent.id, answer);
             bench.events();
         }),
         ("unanswered", |bench| {

@@ -102,7 +102,7 @@ impl Case {
             let Bench {
                 sender, queue, now, ..
             } = &mut self.bench;
-            let work = sender.drain(*now, queue, &Open);
+            let work = sender.drain(*now, queue, &NoTransaction);
             for broker in &work.connect {
                 told.push(format!("connect {broker}"));
             }
@@ -135,7 +135,7 @@ impl Case {
         }
     }
 
-    fn answer(&mut self, at: usize, answer: PartitionAnswer) -> Option<()> {
+    fn answer(&mut self, at: usize, answer: PartitionResponse) -> Option<()> {
         if at >= self.wire.len() {
             return None;
         }
@@ -145,13 +145,13 @@ impl Case {
     }
 
     fn refuse(&mut self, at: usize, code: ErrorCode) -> Option<()> {
-        self.answer(at, PartitionAnswer::of(code))
+        self.answer(at, PartitionResponse::of(code))
     }
 
     fn acknowledge(&mut self, at: usize) -> Option<()> {
-        let appended = PartitionAnswer {
+        let appended = PartitionResponse {
             base_offset: Some(100),
-            ..PartitionAnswer::of(ErrorCode::None)
+            ..PartitionResponse::of(ErrorCode::None)
         };
         self.answer(at, appended)
     }
@@ -183,7 +183,7 @@ impl Case {
                     Flight::Waiting(_) => "waits",
                 };
                 let doubt = if tracked.is_in_doubt() { "?" } else { "" };
-                let told = if tracked.told { ", told" } else { "" };
+                let told = if tracked.resolved { ", told" } else { "" };
                 format!("{} {flight}{doubt}{told}", name(&tracked.batch))
             })
             .collect();
@@ -234,7 +234,7 @@ fn event(event: &Event<TestBatch>) -> String {
             result: Err(failure),
             ..
         } => match failure.outcome {
-            Outcome::Refused => format!("{} refused", name(batch)),
+            Outcome::NotAppended => format!("{} refused", name(batch)),
             Outcome::Unknown => format!("{} unknown", name(batch)),
         },
         Event::Split {
@@ -314,12 +314,12 @@ const SCENARIOS: [Scenario; 15] = [
     ("a waits, the broker throttles", |config| {
         let mut case = Case::sent(config, 1);
         let id = case.wire.remove(0);
-        let answer = ProduceAnswer::Answered {
-            partitions: vec![(P0, PartitionAnswer::of(ErrorCode::None))],
+        let answer = ProduceOutcome::Responded {
+            partitions: vec![(P0, PartitionResponse::of(ErrorCode::None))],
             throttle: Duration::from_millis(400),
         };
         let now = case.bench.now;
-        case.bench.sender.handle_answer(now, id, answer);
+        case.bench.sender.handle_response(now, id, answer);
         case.events();
         case.bench.next_id = 0;
         case.put(1);
@@ -376,9 +376,9 @@ const INPUTS: [Input; 25] = [
         case.refuse(0, ErrorCode::OutOfOrderSequenceNumber)
     }),
     ("oldest: 59 forgotten", |case| {
-        let forgotten = PartitionAnswer {
+        let forgotten = PartitionResponse {
             log_start_offset: Some(1_000),
-            ..PartitionAnswer::of(ErrorCode::UnknownProducerId)
+            ..PartitionResponse::of(ErrorCode::UnknownProducerId)
         };
         case.answer(0, forgotten)
     }),
@@ -398,7 +398,7 @@ const INPUTS: [Input; 25] = [
         let now = case.bench.now;
         case.bench
             .sender
-            .handle_answer(now, id, ProduceAnswer::NotSent(cut()));
+            .handle_response(now, id, ProduceOutcome::NotSent(cut()));
         Some(())
     }),
     ("newest: appended", |case| {
