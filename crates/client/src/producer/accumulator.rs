@@ -109,7 +109,7 @@ impl Shared {
         self.wake();
     }
 
-    /// Asks for the abort of the open transaction; never waits.
+    /// Requests the abort of the open transaction; never waits.
     pub(crate) fn request_abort(&self) {
         self.standing.request_abort();
         self.wake();
@@ -205,19 +205,19 @@ impl Shared {
         room: &mut Option<Room>,
     ) -> Result<(Placed, bool), Error> {
         let record = &placing.record;
-        let refuse = |cause| super::accumulator::unencodable(&queue.topic, cause);
+        let reject = |cause| unencodable(&queue.topic, cause);
         let timestamp = record.timestamp;
         let mut accumulator = queue.lock();
         let appended = accumulator
             .try_append(record)
-            .map_err(refuse)?
+            .map_err(reject)?
             .map(|(completion, index)| Delivery::new(Arc::clone(completion), index, timestamp));
         if let Some(delivery) = appended {
             self.touch(queue, placing.transaction);
             return Ok((Placed::Queued(delivery), false));
         }
-        // Looked at again now that nobody else can be at this queue: what is put into it after the producer or its
-        // transaction failed what was there would never be told anything (L-19).
+        // Checked again under the queue's lock: a batch that is added after the producer or its transaction failed
+        // the queued ones would never be completed (L-19).
         self.admit(placing.transaction)?;
         let record_bytes = BatchBuilder::new(Vec::new()).size_with(record);
         if record_bytes > self.limits.record_bytes_max.min(self.limits.buffer_memory) {
@@ -238,10 +238,10 @@ impl Shared {
             created: now(),
             room,
         };
-        // The driver was told of a sealed batch when the first one was sealed, and looks again whenever
-        // something that held it back changes: waking it for each would only cost.
+        // The driver was woken when the first batch was sealed, and looks at the queue again whenever
+        // something that deferred it changes: a wake-up for each batch would only cost.
         let news = !accumulator.has_sealed();
-        let (completion, index) = accumulator.open_with(batch, record).map_err(refuse)?;
+        let (completion, index) = accumulator.open_with(batch, record).map_err(reject)?;
         let delivery = Delivery::new(Arc::clone(completion), index, timestamp);
         queue.note_load(&accumulator);
         self.undrained.fetch_add(1, Ordering::AcqRel);
@@ -334,7 +334,7 @@ impl Shared {
         names
     }
 
-    /// Seals every open batch and gives the completions of everything not answered yet.
+    /// Seals every open batch and returns the completions of everything that is unresolved.
     pub(crate) fn seal_all(&self) -> Vec<Arc<BatchCompletion>> {
         let mut incomplete = Vec::new();
         for queue in self.queues() {

@@ -23,7 +23,7 @@ pub struct RecordMetadata {
     pub topic: Arc<str>,
     /// Its partition.
     pub partition: i32,
-    /// Its offset; `None` where no broker told it: with `acks` 0, and for a duplicate whose place the
+    /// Its offset; `None` where no broker returned it: with `acks` 0, and for a duplicate whose place the
     /// broker no longer remembers.
     pub offset: Option<i64>,
     /// Its timestamp in milliseconds since 1970: the record's own, or the broker's where the topic is
@@ -174,7 +174,7 @@ impl fmt::Debug for BatchCompletion {
     }
 }
 
-/// The fate of one record: a future that ends when the broker has answered for it, or when it is given up.
+/// The outcome of one record: a future that resolves when the broker has responded, or when the record is given up.
 ///
 /// Dropping it changes nothing about the record: it is delivered all the same. A record's failure is
 /// [`Error::is_outcome_unknown`](crate::Error::is_outcome_unknown) when it may be in the log all the same.

@@ -1,8 +1,7 @@
 //! The producer's one task: it waits for sockets, timers and callers, and decides nothing.
 //!
-//! Each turn it lets the [sender](super::machine) say what to do, does it, and sleeps until an answer, a
-//! record, a command, new metadata or the next deadline. It ends when it is told to stop, or when every
-//! handle is gone and nothing is left to deliver.
+//! Each turn it does what the [sender](super::sender) wants done, and sleeps until a response, a record, a
+//! command, new metadata or the next deadline. It ends when it is stopped, or when every handle is gone and nothing is left to deliver.
 
 mod brokers;
 mod outcomes;
@@ -151,7 +150,7 @@ impl Driver {
         }
     }
 
-    /// Runs until it is stopped, or until nobody holds a handle and nothing is left to do.
+    /// Runs until it is stopped, or until no handle is left and nothing is left to do.
     pub(crate) async fn run(mut self) {
         let mut abandoned = false;
         let mut give_up_at = None;
@@ -191,7 +190,7 @@ impl Driver {
                 }
                 Some(event) = self.events.next(), if !self.events.is_empty() => {
                     self.handle(event);
-                    // Answers that are here already cost no further turn.
+                    // Responses that have arrived already cost no further turn.
                     while let Some(Some(event)) = self.events.next().now_or_never() {
                         self.handle(event);
                     }
@@ -202,7 +201,7 @@ impl Driver {
         }
     }
 
-    /// Nobody holds a handle, and no broker was to be had for so long.
+    /// All handles are gone and no broker became reachable within the transaction timeout: stop trying.
     fn give_up_if_due(&mut self, at: Option<Instant>) {
         if let Some(transacting) = &mut self.transacting
             && at.is_some_and(|at| at <= now())
@@ -229,7 +228,7 @@ impl Driver {
                 self.submit(now, request);
             }
             let coordinated = self.coordinate(now);
-            // A transaction can end by what the sender has just told, without another answer.
+            // A transaction can end by what the sender has just reported, without another response.
             let ended = self
                 .transacting
                 .as_ref()
@@ -314,16 +313,16 @@ impl Driver {
                 expected,
                 result,
             } => {
-                let answer = self.read(broker, &expected, result);
+                let outcome = self.read(broker, &expected, result);
                 if let (Some(transacting), ProduceOutcome::Responded { partitions, .. }) =
-                    (&mut self.transacting, &answer)
+                    (&mut self.transacting, &outcome)
                 {
-                    for (partition, answer) in partitions {
-                        let concurrent = answer.code == ErrorCode::ConcurrentTransactions;
+                    for (partition, response) in partitions {
+                        let concurrent = response.code == ErrorCode::ConcurrentTransactions;
                         transacting.answered(*partition, concurrent, now);
                     }
                 }
-                self.sender.handle_response(now, id, answer);
+                self.sender.handle_response(now, id, outcome);
                 self.complete_batches(now);
             }
             DriverEvent::ProducerId(result) => self.handle_producer_id(now, result),
@@ -355,7 +354,7 @@ impl Driver {
                 }
                 self.end(&super::standing::closed());
                 self.complete_batches(now());
-                // Whoever asked may have gone; the producer has ended all the same.
+                // The caller may have gone; the producer has ended all the same.
                 drop(done.send(Ok(())));
                 Turn::End
             }
@@ -363,13 +362,13 @@ impl Driver {
     }
 }
 
-/// A runtime that shuts down drops its tasks wherever they are, and a panic would end this one: nobody may wait for
-/// what nobody does any more (L-19).
+/// A runtime that shuts down drops its tasks wherever they are, and a panic would end this one: no caller may
+/// go on waiting for a task that is gone (L-19).
 impl Drop for Driver {
     fn drop(&mut self) {
         if let Some(transacting) = &mut self.transacting {
             transacting.close(None, Close::Forced);
-            // Tells those who wait for an operation; the rest follows.
+            // Completes the operations that callers wait for; the rest follows.
             drop(transacting.effects(&self.shared));
         }
         self.end(&super::standing::closed());

@@ -86,7 +86,7 @@ impl Producer {
         })
     }
 
-    /// Hands a record over and gives a handle to its fate.
+    /// Queues a record for its partition and returns a handle to its outcome (Java's `send`, librdkafka's `produce`).
     ///
     /// Waits only for the topic's partitions to be known and for room in `buffer_memory`, each at most
     /// `max_block`; not for the broker.
@@ -100,14 +100,14 @@ impl Producer {
     /// # Cancel safety
     ///
     /// Cancel safe: a call that is dropped before it ends has sent nothing.
-    #[must_use = "a record that was refused is only reported by its delivery"]
+    #[must_use = "a record that was not written is only reported by its delivery"]
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, Error> {
         self.core.send(&record, 0).await
     }
 
-    /// Waits until the fate of every record sent before this call is known, without lingering.
+    /// Waits until the outcome of every record sent before this call is known, without lingering.
     ///
-    /// Failures are told by the records' [deliveries](Delivery), not here. Waits at most the delivery timeout.
+    /// The records' [deliveries](Delivery) report failures, this call does not. Waits at most the delivery timeout.
     ///
     /// # Cancel safety
     ///
@@ -118,7 +118,7 @@ impl Producer {
 
     /// Delivers what was sent before and ends the producer, for all its clones.
     ///
-    /// Sends from now on are refused. Records that are not delivered within `timeout` fail; those that were on
+    /// Sends from now on are rejected. Records that are not delivered within `timeout` fail; those that were on
     /// the wire with an unknown outcome.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl Producer {
     ///
     /// # Cancel safety
     ///
-    /// Dropped early, sends stay refused and what is left is delivered in the background.
+    /// Dropped early, sends stay rejected and what is left is delivered in the background.
     pub async fn close(self, timeout: Duration) -> Result<(), Error> {
         self.core.close(timeout).await
     }
@@ -320,22 +320,22 @@ impl Core {
         }
     }
 
-    /// Waits until the fate of every record that was sent before this call is known.
+    /// Waits until the outcome of every record that was sent before this call is known.
     pub(crate) async fn flush(&self) {
         resolved(&self.shared.seal_all()).await;
     }
 
-    /// Hands a command to the driver and waits for its answer.
+    /// Hands a command to the driver and waits for its response.
     async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
     ) -> Result<T, Error> {
-        let (answer, answered) = oneshot::channel();
+        let (respond, response) = oneshot::channel();
         let ended = || self.shared.ended().cloned().unwrap_or_else(closed);
         // Made when there is a place for it: what is made is handed over.
         let place = self.commands.reserve().await.map_err(|_| ended())?;
-        place.send(command(answer));
-        answered.await.map_err(|_| ended())?
+        place.send(command(respond));
+        response.await.map_err(|_| ended())?
     }
 
     /// As [`ask`](Self::ask), for at most `max_block`.
@@ -345,12 +345,12 @@ impl Core {
     ) -> Result<Result<T, Error>, Late> {
         let within = self.config.max_block;
         let mut is_asked = false;
-        let command = |answer| {
+        let command = |respond| {
             is_asked = true;
-            command(answer)
+            command(respond)
         };
-        let answer = tokio::time::timeout(within, self.ask(command)).await;
-        answer.map_err(|_| Late {
+        let response = tokio::time::timeout(within, self.ask(command)).await;
+        response.map_err(|_| Late {
             elapsed: within,
             cause: self.trouble(),
             is_asked,
@@ -405,11 +405,11 @@ impl Core {
     }
 }
 
-/// No answer came within `max_block`.
+/// The driver did not respond within `max_block`.
 #[derive(Debug)]
 pub(crate) struct Late {
     elapsed: Duration,
-    /// What the coordinator was last heard of, or why it was not (L-30).
+    /// The coordinator's last error, or why it could not be reached (L-30).
     cause: Option<Arc<Error>>,
     /// The driver has what was asked and goes on with it.
     is_asked: bool,

@@ -40,7 +40,7 @@ impl Memory {
         }
     }
 
-    /// Nobody gets room any more, those who wait for some included.
+    /// No caller gets room any more; those that wait for some are woken.
     pub(crate) fn close(&self) {
         self.permits.close();
     }
@@ -74,7 +74,7 @@ impl Memory {
         pooled.unwrap_or_else(|| Vec::with_capacity(self.batch_bytes))
     }
 
-    /// Keeps the allocation of an answered batch for the next, and its bytes: a builder writes over them, and
+    /// Keeps the allocation of a completed batch for the next, and its bytes: a builder writes over them, and
     /// a buffer without any would have to be zeroed again.
     pub(crate) fn recycle(&self, buffer: Vec<u8>) {
         let bound = (self.bytes / self.batch_bytes.max(1)).clamp(1, 64);

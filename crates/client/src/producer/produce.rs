@@ -30,7 +30,7 @@ use crate::error::Error;
 
 const PRODUCE: i16 = 0;
 
-/// A partition of a request, as its answer will name it (P-46).
+/// A partition of a request, as its response will name it (P-46).
 #[derive(Debug)]
 struct ExpectedPartition {
     id: PartitionId,
@@ -39,14 +39,14 @@ struct ExpectedPartition {
     partition: i32,
 }
 
-/// What is needed to read the answer to a request.
+/// What is needed to read the response to a request.
 #[derive(Debug)]
 pub(crate) struct Expected {
     api_version: i16,
     partitions: Vec<ExpectedPartition>,
 }
 
-/// The request's body, and how to read its answer.
+/// The request's body, and how to read its response.
 ///
 /// `topic_id` gives the id of a topic, nil where it is not known; then versions that need one can't be used.
 pub(crate) fn encode(
@@ -87,7 +87,7 @@ pub(crate) fn encode(
     )
 }
 
-/// Reads an answer: the fate of each partition, and where leaders moved to (KIP-951).
+/// Reads a response: the outcome of each partition, and where leaders moved to (KIP-951).
 pub(crate) fn decode(
     body: Bytes,
     expected: &Expected,
@@ -97,19 +97,19 @@ pub(crate) fn decode(
     let mut partitions = Vec::with_capacity(expected.partitions.len());
     let mut hints = Vec::new();
     for topic in &response.responses {
-        for answer in &topic.partition_responses {
+        for from_leader in &topic.partition_responses {
             let named = expected.partitions.iter().find(|e| {
                 let same_topic = if expected.api_version >= TOPIC_IDS {
                     e.topic_id == topic.topic_id
                 } else {
                     *e.topic == *topic.name.0
                 };
-                same_topic && e.partition == answer.index
+                same_topic && e.partition == from_leader.index
             });
-            // An answer about something that was not asked proves nothing.
+            // An from_leader about something that was not asked proves nothing.
             let Some(named) = named else { continue };
             let known = |value: i64| (value >= 0).then_some(value);
-            let leader = &answer.current_leader;
+            let leader = &from_leader.current_leader;
             if leader.leader_id.0 >= 0 {
                 let endpoint = response
                     .node_endpoints
@@ -129,12 +129,12 @@ pub(crate) fn decode(
             partitions.push((
                 named.id,
                 PartitionResponse {
-                    code: ErrorCode::from(answer.error_code),
-                    message: answer.error_message.as_ref().map(ToString::to_string),
-                    base_offset: known(answer.base_offset),
-                    log_append_time: known(answer.log_append_time_ms),
-                    log_start_offset: known(answer.log_start_offset),
-                    record_errors: record_errors(answer),
+                    code: ErrorCode::from(from_leader.error_code),
+                    message: from_leader.error_message.as_ref().map(ToString::to_string),
+                    base_offset: known(from_leader.base_offset),
+                    log_append_time: known(from_leader.log_append_time_ms),
+                    log_start_offset: known(from_leader.log_start_offset),
+                    record_errors: record_errors(from_leader),
                 },
             ));
         }
@@ -217,14 +217,14 @@ impl Sending<'_> {
             timeout_ms: i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX),
         };
         let (body, expected) = encode(request, self.queues, topic_id, &head);
-        let answer = self.connection.submit(RawRequest {
+        let response = self.connection.submit(RawRequest {
             api_key: PRODUCE,
             api_version,
             body,
             timeout,
             expects_response: self.config.acks != Acks::NoneMayLose,
         })?;
-        Ok((answer, expected))
+        Ok((response, expected))
     }
 }
 
@@ -237,20 +237,20 @@ pub(crate) async fn init_producer_id(
         .with_transaction_timeout_ms(i32::MAX)
         .with_producer_id((-1).into())
         .with_producer_epoch(-1);
-    let answer = cluster
+    let response = cluster
         .call(Target::Any, request, CallOptions::default())
         .await?
         .response;
     let identity = ProducerIdentity::new(
-        ProducerId(answer.producer_id.0),
-        ProducerEpoch(answer.producer_epoch),
+        ProducerId(response.producer_id.0),
+        ProducerEpoch(response.producer_epoch),
     );
-    Ok((ErrorCode::from(answer.error_code), identity))
+    Ok((ErrorCode::from(response.error_code), identity))
 }
 
 /// How InitProducerId ended, in the terms of [`super::identity`].
 pub(crate) struct InitResponse {
-    pub(crate) answer: InitOutcome,
+    pub(crate) outcome: InitOutcome,
     pub(crate) identity: ProducerIdentity,
     /// Why there is no identity.
     pub(crate) error: Option<Error>,
@@ -271,14 +271,14 @@ struct NoProducerIds {
 pub(crate) fn read_init_response(
     result: Result<(ErrorCode, ProducerIdentity), CallError>,
 ) -> InitResponse {
-    let without_identity = |answer, error| InitResponse {
-        answer,
+    let without_identity = |outcome, error| InitResponse {
+        outcome,
         identity: ProducerIdentity::NONE,
         error: Some(error),
     };
     match result {
         Ok((ErrorCode::None, identity)) if identity.is_some() => InitResponse {
-            answer: InitOutcome::Code(ErrorCode::None),
+            outcome: InitOutcome::Code(ErrorCode::None),
             identity,
             error: None,
         },

@@ -229,7 +229,7 @@ pub(crate) struct Queues<'a> {
     pub(crate) queues: &'a [Arc<PartitionQueue>],
     pub(crate) compressor: Compressor,
     pub(crate) linger: Duration,
-    /// Batches that will not be sent, to be told.
+    /// Batches that will not be sent; their callers do not know yet.
     pub(crate) unsent: Vec<Unsent>,
 }
 
@@ -252,7 +252,7 @@ impl<'a> Queues<'a> {
         &self,
         partition: PartitionId,
         pending: PendingBatch<Room>,
-    ) -> Result<SealedBatch, Unsent> {
+    ) -> Result<SealedBatch, Box<Unsent>> {
         let PendingBatch {
             builder,
             completion,
@@ -269,12 +269,12 @@ impl<'a> Queues<'a> {
             Ok(closed) => closed,
             Err(cause) => {
                 let error = unencodable(completion.topic(), cause);
-                return Err(Unsent {
+                return Err(Box::new(Unsent {
                     partition,
                     completion,
                     created,
                     failure: Failure::unsendable(Arc::new(error)),
-                });
+                }));
             }
         };
         if spare.capacity() > 0 {
@@ -307,7 +307,7 @@ impl BatchSource<SealedBatch> for Queues<'_> {
                     match sealed {
                         Ok(sealed) => return Take::Batch(sealed),
                         // The next may do.
-                        Err(unsent) => self.unsent.push(unsent),
+                        Err(unsent) => self.unsent.push(*unsent),
                     }
                 }
             }

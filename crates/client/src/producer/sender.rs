@@ -1,12 +1,12 @@
-//! The sender: which batch goes to which leader now, and what an answer means for it. Pure.
+//! The sender: which batch goes to which leader now, and what a response means for it. Pure.
 //!
 //! ```text
-//!            take (stamp P-20)            answer: appended
+//!            take (stamp P-20)            response: appended
 //!  source ───────────────────▶ on the wire ─────────────────▶ done
 //!                                │     ▲
 //!             retriable, unknown │     │ due, and lowest of its partition (P-31)
 //!                                ▼     │
-//!                              waiting ───────▶ failed (refused, or unknown at its deadline P-70)
+//!                              waiting ───────▶ failed (rejected, or unknown at its deadline P-70)
 //! ```
 //!
 //! Invariants, asserted by the tests beside this file:
@@ -16,9 +16,9 @@
 //! * no sequence is used twice under one epoch (P-26), unless its batch is proved not to be in the log (P-50);
 //! * one batch per partition and request (P-5).
 //!
-//! Deviation from P-50 in transactions, on purpose: a refused batch does not renumber its followers, they are
-//! refused too. The way on from there is an abort, which mostly ends in a new epoch. It does not if no batch of
-//! the transaction reached a broker: then the partition counts on from the refused batch, as P-50 says.
+//! Deviation from P-50 in transactions, on purpose: a rejected batch does not renumber its followers, they fail
+//! too. The transaction can then only be aborted, which mostly ends in a new epoch. It does not if no batch of the
+//! transaction reached a broker: then the partition counts on from the rejected batch, as P-50 says.
 
 pub(crate) mod failure;
 pub(crate) mod identity;
@@ -37,7 +37,7 @@ use milena_codec::ProducerIdentity;
 use milena_codec::record::BatchStamp;
 
 use self::failure::{Failure, Obstacle, Outcome};
-use self::partition::{Flight, PartitionState, Tracked};
+use self::partition::{Flight, PartitionState, Partitions, Tracked};
 use crate::error::Error;
 
 pub(crate) use types::{
@@ -68,13 +68,13 @@ struct InFlightRequest {
 pub(crate) struct Sender<B> {
     config: SenderConfig,
     identity: ProducerIdentity,
-    /// A fresh identity is wanted; the caller asks for it and answers with `set_identity`.
+    /// A fresh identity is wanted; the caller requests it and hands it to `set_identity`.
     identity_wanted: bool,
     /// Why there is no identity yet.
     identity_trouble: Option<Arc<Error>>,
     /// Why the last refresh of the metadata did not succeed.
     metadata_trouble: Option<Arc<Error>>,
-    partitions: Vec<PartitionState<B>>,
+    partitions: Partitions<B>,
     listed: VecDeque<PartitionId>,
     brokers: HashMap<i32, BrokerState>,
     requests: HashMap<RequestId, InFlightRequest>,
@@ -94,7 +94,7 @@ impl<B: Sendable> Sender<B> {
             identity: ProducerIdentity::NONE,
             identity_trouble: None,
             metadata_trouble: None,
-            partitions: Vec::new(),
+            partitions: Partitions::new(),
             listed: VecDeque::new(),
             brokers: HashMap::new(),
             requests: HashMap::new(),
@@ -108,12 +108,10 @@ impl<B: Sendable> Sender<B> {
 
     /// Adds a partition; ids are given out in order from 0.
     pub(crate) fn add_partition(&mut self) -> PartitionId {
-        let id = PartitionId(u32::try_from(self.partitions.len()).unwrap_or(u32::MAX));
-        self.partitions.push(PartitionState::new());
-        id
+        self.partitions.add()
     }
 
-    /// Batches that have a sequence and no final answer yet (T-34).
+    /// Batches that have a sequence and no outcome yet (T-34).
     pub(crate) fn unresolved_batches(&self) -> usize {
         self.unresolved_batches
     }
@@ -137,7 +135,7 @@ impl<B: Sendable> Sender<B> {
 
     /// Metadata names no leader of this partition, for this reason.
     pub(crate) fn on_leader_missing(&mut self, partition: PartitionId, trouble: Arc<Error>) {
-        if let Some(state) = self.partitions.get_mut(partition.0 as usize) {
+        if let Some(state) = self.partitions.find_mut(partition) {
             state.leader = None;
             state.leader_stale = false;
             state.leader_trouble = Some(trouble);
@@ -146,7 +144,7 @@ impl<B: Sendable> Sender<B> {
 
     /// Records wait in this partition's queue.
     pub(crate) fn on_records(&mut self, partition: PartitionId) {
-        if let Some(state) = self.partitions.get_mut(partition.0 as usize)
+        if let Some(state) = self.partitions.find_mut(partition)
             && !state.listed
         {
             state.listed = true;
@@ -161,7 +159,7 @@ impl<B: Sendable> Sender<B> {
         partition: PartitionId,
         leader: Option<Leader>,
     ) {
-        let Some(state) = self.partitions.get_mut(partition.0 as usize) else {
+        let Some(state) = self.partitions.find_mut(partition) else {
             return;
         };
         if let (Some(old), Some(new)) = (state.leader, leader)
@@ -190,7 +188,7 @@ impl<B: Sendable> Sender<B> {
         self.brokers.entry(broker).or_default().trouble = Some(trouble);
     }
 
-    /// There is no connection to `broker` any more. Its requests are answered one by one.
+    /// There is no connection to `broker` any more. The outcome of each of its requests is reported on its own.
     pub(crate) fn on_disconnected(&mut self, broker: i32) {
         if let Some(state) = self.brokers.get_mut(&broker) {
             state.connection = None;
@@ -209,7 +207,7 @@ impl<B: Sendable> Sender<B> {
         partition: PartitionId,
         index: Option<usize>,
     ) -> Option<Obstacle> {
-        let state = self.partitions.get(partition.0 as usize)?;
+        let state = self.partitions.find(partition)?;
         let ahead = state.in_flight.get(index.unwrap_or(0));
         let last = || ahead?.last.clone();
         if let Some(Flight::OnWire(id)) = ahead.map(|tracked| tracked.flight) {
@@ -250,14 +248,13 @@ impl<B: Sendable> Sender<B> {
         })
     }
 
-    /// Ends everything: every batch is told `failure`, unknown where it was on the wire (P-76).
+    /// Ends everything: every batch fails with `failure`, unknown where it was on the wire (P-76).
     pub(crate) fn fail_all(&mut self, now: Instant, failure: &Failure) {
         if self.fatal.is_none() {
             self.fatal = Some(failure.clone());
         }
-        for index in 0..self.partitions.len() {
-            let partition = PartitionId(u32::try_from(index).unwrap_or(u32::MAX));
-            let state = &mut self.partitions[index];
+        for partition in self.partitions.ids() {
+            let state = &mut self.partitions[partition];
             self.unresolved_batches -= state.in_flight.len();
             for tracked in std::mem::take(&mut state.in_flight) {
                 if !tracked.resolved {
@@ -303,24 +300,24 @@ impl<B: Sendable> Sender<B> {
                 break;
             };
             if self.config.transactional {
-                // Of gaps that were here before: the transaction has been told, and lets nothing pass until it ends.
-                self.partitions[partition.0 as usize].count_on_from_gap();
+                // Only gaps from before this turn: their transaction permits nothing more until it ends.
+                self.partitions[partition].count_on_from_gap();
             }
             self.expire(now, partition, source, &mut work);
             self.settle(partition);
             let sent = work.batches;
             self.drain_partition(now, partition, source, permits, &mut work);
-            let idle = self.partitions[partition.0 as usize].in_flight.is_empty()
+            let idle = self.partitions[partition].in_flight.is_empty()
                 && source.oldest(partition).is_none();
             if idle {
-                self.partitions[partition.0 as usize].listed = false;
+                self.partitions[partition].listed = false;
             } else if work.batches > sent {
                 served.push_back(partition);
             } else {
                 self.listed.push_back(partition);
             }
         }
-        // Whoever found no room is first next time: a few that always have something must not starve the rest.
+        // Partitions that did not fit go first next time, so that busy partitions cannot starve the others.
         self.listed.append(&mut served);
         work.init_producer_id =
             self.identity_wanted && self.fatal.is_none() && !self.listed.is_empty();
@@ -335,7 +332,7 @@ impl<B: Sendable> Sender<B> {
         permits: &impl Permits,
         work: &mut Work<B>,
     ) {
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         if self.fatal.is_some() {
             return;
         }
@@ -354,14 +351,13 @@ impl<B: Sendable> Sender<B> {
             work.wait_at_most(until);
             return;
         }
-        let open = work.requests.iter().position(|r| r.broker == leader.broker);
+        let mut requests = work.requests.iter();
+        let open = requests.find(|request| request.broker == leader.broker);
         let has_room = match open {
             None => broker.in_flight < self.config.in_flight_max,
-            Some(open) => {
-                work.requests[open].bytes + self.config.batch_bytes_max
-                    <= self.config.request_bytes_max
-            }
+            Some(open) => open.bytes + self.config.batch_bytes_max <= self.config.request_bytes_max,
         };
+        let open = open.map(|open| open.id);
         if !has_room {
             return;
         }
@@ -387,7 +383,10 @@ impl<B: Sendable> Sender<B> {
                 }
             }
         };
-        let open = open.unwrap_or_else(|| {
+        let Some(tracked) = state.in_flight.get_mut(chosen) else {
+            return;
+        };
+        let id = open.unwrap_or_else(|| {
             let id = RequestId(self.next_request);
             self.next_request += 1;
             broker.in_flight += 1;
@@ -406,30 +405,31 @@ impl<B: Sendable> Sender<B> {
                 batches: Vec::new(),
                 bytes: 0,
             });
-            work.requests.len() - 1
+            id
         });
-        let request = &mut work.requests[open];
-        let tracked = &mut state.in_flight[chosen];
-        tracked.flight = Flight::OnWire(request.id);
-        request.bytes += tracked.batch.wire_size();
-        work.batches += 1;
-        request.batches.push(Outgoing {
-            partition,
-            batch: tracked.batch.clone(),
-            stamp: BatchStamp {
-                producer: state.identity,
-                base_sequence: tracked.base_sequence,
-                transactional: self.config.transactional,
-            },
-        });
-        if let Some(in_flight) = self.requests.get_mut(&request.id) {
+        tracked.flight = Flight::OnWire(id);
+        if let Some(in_flight) = self.requests.get_mut(&id) {
             in_flight.partitions.push(partition);
+        }
+        let mut requests = work.requests.iter_mut();
+        if let Some(request) = requests.find(|request| request.id == id) {
+            request.bytes += tracked.batch.wire_size();
+            request.batches.push(Outgoing {
+                partition,
+                batch: tracked.batch.clone(),
+                stamp: BatchStamp {
+                    producer: state.identity,
+                    base_sequence: tracked.base_sequence,
+                    transactional: self.config.transactional,
+                },
+            });
+            work.batches += 1;
         }
     }
 
     /// Closes a hole in a partition's sequences once everything before it is resolved.
     fn settle(&mut self, partition: PartitionId) {
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         if state.in_flight.is_empty() {
             state.note_gap_in_doubt(); // P-74: no later batch proved that it was appended.
         }
@@ -443,7 +443,7 @@ impl<B: Sendable> Sender<B> {
             return;
         }
         self.give_up_ambiguous(partition);
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         if state.restart {
             state.restart = false;
             let identity = state.identity;
@@ -462,11 +462,11 @@ impl<B: Sendable> Sender<B> {
         state.renumber(self.identity);
     }
 
-    /// Gives up the batches that must not be renumbered: a copy of an attempt that was never answered may still
+    /// Gives up the batches that must not be renumbered: a copy of an attempt without a response may still
     /// reach the leader, and be appended there before the new epoch shuts it out (P-61).
     fn give_up_ambiguous(&mut self, partition: PartitionId) {
         loop {
-            let state = &self.partitions[partition.0 as usize];
+            let state = &self.partitions[partition];
             let Some(index) = state.in_flight.iter().position(Tracked::is_in_doubt) else {
                 return;
             };
@@ -478,7 +478,7 @@ impl<B: Sendable> Sender<B> {
     /// definite result of every batch (T-34): that result is here.
     fn refuse_behind_gap(&mut self, partition: PartitionId) {
         loop {
-            let state = &mut self.partitions[partition.0 as usize];
+            let state = &mut self.partitions[partition];
             let behind = state.in_flight.iter().position(|t| {
                 !t.is_on_wire() && state.gap.is_some_and(|gap| !t.base_sequence.is_before(gap))
             });
@@ -487,7 +487,7 @@ impl<B: Sendable> Sender<B> {
         }
     }
 
-    /// Tells the callers whose deadline has passed (P-70 to P-75).
+    /// Fails the batches whose deadline has passed (P-70 to P-75).
     fn expire(
         &mut self,
         now: Instant,
@@ -498,7 +498,7 @@ impl<B: Sendable> Sender<B> {
         let timeout = self.config.delivery_timeout;
         let mut index = 0;
         loop {
-            let state = &mut self.partitions[partition.0 as usize];
+            let state = &mut self.partitions[partition];
             let Some(tracked) = state.in_flight.get_mut(index) else {
                 break;
             };
@@ -567,14 +567,14 @@ fn choose_waiting<B: Sendable>(
         .iter()
         .enumerate()
         .find_map(|(index, tracked)| match tracked.flight {
-            Flight::Waiting(retry_at) => Some((index, retry_at)),
+            Flight::Waiting(retry_at) => Some((index, retry_at, tracked.base_sequence)),
             Flight::OnWire(_) => None,
         });
-    let Some((index, retry_at)) = waiting else {
+    let Some((index, retry_at, base_sequence)) = waiting else {
         return Choice::Fresh;
     };
     let lowest = index == 0 || !config.idempotent;
-    if !lowest || state.is_behind_gap(state.in_flight[index].base_sequence) {
+    if !lowest || state.is_behind_gap(base_sequence) {
         return Choice::Hold;
     }
     if retry_at > now {

@@ -1,4 +1,4 @@
-//! How the producer and its open transaction stand, as callers and the driver tell each other. Pure.
+//! The state of the producer and its open transaction, as callers and the driver share it. Pure.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -24,7 +24,7 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// The reason why nothing more is accepted; set before anyone is told (L-8). The first counts.
+    /// The error that closes the producer to everything; set before any caller is woken with it (L-8). The first counts.
     pub(crate) fn end(&self, reason: Error) {
         let _ = self.ended.set(reason);
     }
@@ -39,8 +39,8 @@ impl Standing {
         self.block(&reason.clone().into_abortable());
     }
 
-    /// The open transaction takes no more records, for this reason (T-11); set before anyone is told (L-8). The
-    /// newest counts.
+    /// The open transaction takes no more records, for this reason (T-11); set before any caller is woken with
+    /// it (L-8). The newest counts.
     pub(crate) fn block(&self, reason: &Error) {
         *lock(&self.blocked) = Some(reason.clone());
         self.is_blocked.store(true, Ordering::Release);
@@ -80,7 +80,7 @@ impl Standing {
         lock(&self.trouble).clone()
     }
 
-    /// Asks for the abort of the open transaction; never waits.
+    /// Requests the abort of the open transaction; never waits.
     pub(crate) fn request_abort(&self) {
         self.abort_requested.store(true, Ordering::Release);
     }

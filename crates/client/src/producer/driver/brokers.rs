@@ -1,4 +1,4 @@
-//! What the driver says to brokers and hears from them: connections, requests, answers, leaders.
+//! What the driver exchanges with brokers: connections, requests, responses, leaders.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ impl Driver {
         work
     }
 
-    /// Tells of batches that will not be sent: their transaction first, so that no commit omits them (T-15).
+    /// Fails batches that will not be sent: in their transaction first, so that no commit omits them (T-15).
     pub(super) fn complete_unsent(&mut self, now: Instant, unsent: Vec<Unsent>) {
         for Unsent {
             partition,
@@ -109,8 +109,8 @@ impl Driver {
     pub(super) fn submit(&mut self, now: Instant, request: ProduceRequest<SealedBatch>) {
         let (id, broker) = (request.id, request.broker);
         let Some(Link::Up(connection)) = self.links.get(&broker) else {
-            let answer = self.not_sent(broker, NotSentCause::DeadlinePassed { last: None });
-            return self.sender.handle_response(now, id, answer);
+            let response = self.not_sent(broker, NotSentCause::DeadlinePassed { last: None });
+            return self.sender.handle_response(now, id, response);
         };
         let versions = self.transacting.as_ref().map(Transacting::produce_versions);
         let sending = produce::Sending {
@@ -122,7 +122,7 @@ impl Driver {
             versions: versions.unwrap_or(produce::ANY_VERSION),
         };
         match sending.submit(&request) {
-            Ok((answer, expected)) => {
+            Ok((response, expected)) => {
                 if let Some(transacting) = &mut self.transacting {
                     for outgoing in &request.batches {
                         transacting.attempted(outgoing.partition, now);
@@ -133,15 +133,15 @@ impl Driver {
                         id,
                         broker,
                         expected,
-                        result: answer.await,
+                        result: response.await,
                     }
                 }));
             }
             Err(cause) => {
                 tracing::debug!(broker, %cause, "a Produce request could not be handed to its connection");
                 self.drop_closed_link(broker);
-                let answer = self.not_sent(broker, cause);
-                self.sender.handle_response(now, id, answer);
+                let response = self.not_sent(broker, cause);
+                self.sender.handle_response(now, id, response);
             }
         }
     }
@@ -181,7 +181,7 @@ impl Driver {
             Ok(_) if self.config.acks == Acks::NoneMayLose => return ProduceOutcome::Written,
             Ok(body) => body,
             Err(cause) => {
-                tracing::debug!(broker, %cause, "a Produce request got no answer");
+                tracing::debug!(broker, %cause, "a Produce request got no response");
                 self.drop_closed_link(broker);
                 let is_unknown = cause.is_ambiguous();
                 let error = Arc::new(Error::from(cause));
@@ -194,12 +194,12 @@ impl Driver {
             }
         };
         match produce::decode(body, expected, &self.config.client.limits) {
-            Ok((answer, hints)) => {
+            Ok((response, hints)) => {
                 self.shared.standing.note_delivery_trouble(None);
                 for hint in &hints {
                     self.cluster.apply_leader_hint(hint);
                 }
-                answer
+                response
             }
             Err(cause) => {
                 tracing::warn!(broker, %cause, "malformed Produce response: the outcome of its batches is unknown");
@@ -231,11 +231,11 @@ impl Driver {
         result: Result<(ErrorCode, ProducerIdentity), CallError>,
     ) {
         let InitResponse {
-            answer,
+            outcome,
             identity,
             error,
         } = produce::read_init_response(result);
-        match (self.requester.handle(now, answer), error) {
+        match (self.requester.handle(now, outcome), error) {
             (InitVerdict::Granted, _) => self.sender.set_identity(identity),
             (InitVerdict::Retry, error) => {
                 if let Some(error) = error.map(Arc::new) {
@@ -243,7 +243,7 @@ impl Driver {
                     self.sender.on_producer_id_failed(error);
                 }
             }
-            (InitVerdict::Refused(code), error) => {
+            (InitVerdict::Rejected(code), error) => {
                 let error = error.unwrap_or(Error::broker(code, ApiKey::InitProducerId, None));
                 self.fail_queued(&error);
             }

@@ -1,4 +1,4 @@
-//! What the driver tells those who sent: the fate of their records, and its own end.
+//! What callers learn from the driver: the outcome of their records, and that the producer has ended.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::runtime::now;
 
 impl Driver {
-    /// Tells callers, and the transaction, what the sender found out.
+    /// Reports what the sender found out, to the transaction first and then to callers (L-8).
     pub(super) fn complete_batches(&mut self, now: Instant) {
         while let Some(event) = self.sender.poll_event() {
             match event {
@@ -118,7 +118,7 @@ impl Driver {
 
     /// Fails what has no sequence yet.
     pub(super) fn fail_queued(&mut self, error: &Error) {
-        // All of them, those that this task has not heard of yet included.
+        // All of them, including partitions that this task has not learnt of yet.
         for queue in self.shared.queues() {
             let pending = {
                 let mut waiting = queue.lock();
@@ -135,7 +135,7 @@ impl Driver {
         }
     }
 
-    /// Nothing is accepted or sent any more. The state is set before anyone is told (L-8).
+    /// Nothing is accepted or sent any more. The state is set before any caller is woken (L-8).
     pub(super) fn end(&mut self, error: &Error) {
         self.shared.end(error.clone());
         let reason = self.shared.ended().unwrap_or(error).clone();

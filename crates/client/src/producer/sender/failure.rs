@@ -39,12 +39,12 @@ pub(crate) struct Rejection {
 }
 
 impl Rejection {
-    pub(crate) fn of(broker: i32, answer: &PartitionResponse) -> Self {
+    pub(crate) fn of(broker: i32, response: &PartitionResponse) -> Self {
         Self {
             broker: Some(broker),
-            code: answer.code,
-            message: answer.message.as_deref().map(Arc::from),
-            records: answer.record_errors.iter().cloned().collect(),
+            code: response.code,
+            message: response.message.as_deref().map(Arc::from),
+            records: response.record_errors.iter().cloned().collect(),
         }
     }
 

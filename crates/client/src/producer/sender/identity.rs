@@ -8,21 +8,21 @@ use milena_codec::ErrorCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InitOutcome {
     Code(ErrorCode),
-    /// No broker could be asked, or none answered: asking again costs at most an unused producer id.
+    /// No broker could be asked, or none responded: another request costs at most an unused producer id.
     NoResponse,
     /// No broker speaks a version of it that we do.
     Unsupported,
 }
 
-/// What an answer means.
+/// What a response means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InitVerdict {
     Granted,
     /// Ask again, any broker.
     Retry,
-    /// What waits to be sent is refused; a later send may succeed once the ACLs allow it.
-    Refused(ErrorCode),
-    /// The producer is at its end.
+    /// What waits to be sent fails; a later send may succeed once the ACLs allow it.
+    Rejected(ErrorCode),
+    /// The producer is unusable.
     Fatal(ErrorCode),
 }
 
@@ -54,14 +54,14 @@ impl ProducerIdRequester {
         due
     }
 
-    /// When `poll` may next be true without an answer.
+    /// When `poll` may next be true without a response.
     pub(crate) fn wait_until(&self) -> Option<Instant> {
         self.not_before.filter(|_| !self.asked)
     }
 
-    pub(crate) fn handle(&mut self, now: Instant, answer: InitOutcome) -> InitVerdict {
+    pub(crate) fn handle(&mut self, now: Instant, response: InitOutcome) -> InitVerdict {
         self.asked = false;
-        let verdict = verdict(answer);
+        let verdict = verdict(response);
         if verdict == InitVerdict::Granted {
             self.failures = 0;
             self.not_before = None;
@@ -75,15 +75,15 @@ impl ProducerIdRequester {
 }
 
 /// P-12.
-fn verdict(answer: InitOutcome) -> InitVerdict {
-    let code = match answer {
+fn verdict(response: InitOutcome) -> InitVerdict {
+    let code = match response {
         InitOutcome::Code(ErrorCode::None) => return InitVerdict::Granted,
         InitOutcome::NoResponse => return InitVerdict::Retry,
         InitOutcome::Unsupported => ErrorCode::UnsupportedVersion,
         InitOutcome::Code(code) => code,
     };
     if code == ErrorCode::ClusterAuthorizationFailed {
-        InitVerdict::Refused(code)
+        InitVerdict::Rejected(code)
     } else if crate::error::recovery_of(code).is_retriable() {
         InitVerdict::Retry
     } else {
@@ -92,45 +92,4 @@ fn verdict(answer: InitOutcome) -> InitVerdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn requester() -> ProducerIdRequester {
-        ProducerIdRequester::new(Duration::from_millis(100), Duration::from_secs(1))
-    }
-
-    #[test]
-    fn one_request_is_out_at_a_time_and_a_refusal_waits_before_the_next() {
-        let now = Instant::now();
-        let mut requester = requester();
-        assert!(requester.poll(now));
-        assert!(!requester.poll(now));
-        let loading = InitOutcome::Code(ErrorCode::CoordinatorLoadInProgress);
-        assert_eq!(requester.handle(now, loading), InitVerdict::Retry, "P-12");
-        assert!(!requester.poll(now));
-        assert_eq!(
-            requester.wait_until(),
-            Some(now + Duration::from_millis(100))
-        );
-        assert!(requester.poll(now + Duration::from_millis(100)));
-    }
-
-    #[test]
-    fn missing_permission_is_refused_and_may_be_asked_again() {
-        let now = Instant::now();
-        let mut requester = requester();
-        assert!(requester.poll(now));
-        let denied = ErrorCode::ClusterAuthorizationFailed;
-        assert_eq!(
-            requester.handle(now, InitOutcome::Code(denied)),
-            InitVerdict::Refused(denied)
-        );
-        assert!(requester.poll(now + Duration::from_secs(2)));
-    }
-
-    #[test]
-    fn a_broker_without_producer_ids_is_fatal() {
-        let verdict = requester().handle(Instant::now(), InitOutcome::Unsupported);
-        assert_eq!(verdict, InitVerdict::Fatal(ErrorCode::UnsupportedVersion));
-    }
-}
+mod tests;

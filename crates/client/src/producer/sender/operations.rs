@@ -387,9 +387,7 @@ impl World {
     /// take the 0 in the middle of a pipeline for a beginning, and nobody could tell.
     fn forget(&mut self, argument: u8) {
         let partition = PartitionId(u32::from(argument) % PARTITIONS);
-        let is_quiet = self.sender.partitions[index(partition)]
-            .in_flight
-            .is_empty()
+        let is_quiet = self.sender.partitions[partition].in_flight.is_empty()
             && self.left_behind.is_empty()
             && !self.wires.values().any(|wire| wire.mentions(partition));
         if is_quiet && !self.wraps {

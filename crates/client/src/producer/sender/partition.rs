@@ -5,13 +5,14 @@
 //! proved that nothing behind the gap can have been appended (P-60, P-61).
 
 use std::collections::VecDeque;
+use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::Instant;
 
 use milena_codec::{ProducerIdentity, Sequence};
 
 use super::failure::Obstacle;
-use super::{Leader, RequestId, Sendable};
+use super::{Leader, PartitionId, RequestId, Sendable};
 use crate::error::Error;
 
 /// The sequences of a batch: from `base` on, `end` is the first behind it.
@@ -30,7 +31,7 @@ impl SequenceRange {
 /// Where a batch that has a sequence stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flight {
-    /// Written, or handed to be written, in this request; no answer yet.
+    /// Written, or handed to be written, in this request; no response yet.
     OnWire(RequestId),
     /// Waits to be sent again, not before this moment.
     Waiting(Instant),
@@ -51,7 +52,7 @@ pub(crate) struct Tracked<B> {
     pub(crate) doubtful_parent: Option<SequenceRange>,
     /// Why the last attempt that got a response did not succeed.
     pub(crate) last: Option<Obstacle>,
-    /// The caller was already told an outcome (P-45); kept only until the wire has answered.
+    /// The caller has an outcome already (P-45); kept only until the request has one too.
     pub(crate) resolved: bool,
 }
 
@@ -78,11 +79,74 @@ impl<B: Sendable> Tracked<B> {
     }
 }
 
+/// All partitions of a producer, by their ids.
+#[derive(Debug)]
+pub(crate) struct Partitions<B>(Vec<PartitionState<B>>);
+
+impl<B: Sendable> Partitions<B> {
+    pub(crate) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds a partition; ids are given out in order from 0, and no partition is ever removed.
+    pub(crate) fn add(&mut self) -> PartitionId {
+        let id = PartitionId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+        self.0.push(PartitionState::new());
+        id
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = PartitionId> + use<B> {
+        (0..u32::try_from(self.0.len()).unwrap_or(u32::MAX)).map(PartitionId)
+    }
+
+    /// For an id that comes from outside of the sender.
+    pub(crate) fn find(&self, id: PartitionId) -> Option<&PartitionState<B>> {
+        self.0.get(id.0 as usize)
+    }
+
+    /// For an id that comes from outside of the sender.
+    pub(crate) fn find_mut(&mut self, id: PartitionId) -> Option<&mut PartitionState<B>> {
+        self.0.get_mut(id.0 as usize)
+    }
+
+    #[cfg(any(test, feature = "_fuzzing"))]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &PartitionState<B>> {
+        self.0.iter()
+    }
+
+    #[cfg(any(test, feature = "_fuzzing"))]
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut PartitionState<B>> {
+        self.0.iter_mut()
+    }
+}
+
+impl<B> Index<PartitionId> for Partitions<B> {
+    type Output = PartitionState<B>;
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the ids in the sender's lists and requests came from `add` or passed `find_mut`, and none is removed"
+    )]
+    fn index(&self, id: PartitionId) -> &PartitionState<B> {
+        &self.0[id.0 as usize]
+    }
+}
+
+impl<B> IndexMut<PartitionId> for Partitions<B> {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the ids in the sender's lists and requests came from `add` or passed `find_mut`, and none is removed"
+    )]
+    fn index_mut(&mut self, id: PartitionId) -> &mut PartitionState<B> {
+        &mut self.0[id.0 as usize]
+    }
+}
+
 /// Sequence state and unresolved batches of one partition.
 #[derive(Debug)]
 pub(crate) struct PartitionState<B> {
     pub(crate) leader: Option<Leader>,
-    /// The leader refused us: fresh metadata must name it before it is asked again.
+    /// The leader rejected a batch: fresh metadata must name it before the next request.
     pub(crate) leader_stale: bool,
     /// Why no leader is known.
     pub(crate) leader_trouble: Option<Arc<Error>>,

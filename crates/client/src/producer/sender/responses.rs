@@ -1,4 +1,4 @@
-//! What an answer does to the batches of its request: §1.6 to §1.9.
+//! What a response does to the batches of its request: P-40 to P-67.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,21 +31,26 @@ pub(super) struct From {
 }
 
 impl<B: Sendable> Sender<B> {
-    /// The answer to a Produce request, or what happened instead.
-    pub(crate) fn handle_response(&mut self, now: Instant, id: RequestId, answer: ProduceOutcome) {
+    /// The response to a Produce request, or what happened instead.
+    pub(crate) fn handle_response(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        response: ProduceOutcome,
+    ) {
         let Some(request) = self.requests.remove(&id) else {
             return;
         };
         if let Some(broker) = self.brokers.get_mut(&request.broker) {
             broker.in_flight = broker.in_flight.saturating_sub(1);
-            if let ProduceOutcome::Responded { throttle, .. } = &answer
+            if let ProduceOutcome::Responded { throttle, .. } = &response
                 && !throttle.is_zero()
             {
                 broker.throttled_until = Some(now + *throttle);
             }
         }
         let mut unanswered = None;
-        let mut answers = match answer {
+        let mut answers = match response {
             ProduceOutcome::Responded { partitions, .. } => partitions,
             ProduceOutcome::Written => {
                 let written = PartitionResponse::of(ErrorCode::None);
@@ -69,7 +74,7 @@ impl<B: Sendable> Sender<B> {
             }
             ProduceOutcome::Unsendable(cause) => {
                 for partition in request.partitions {
-                    let state = self.partitions.get(partition.0 as usize);
+                    let state = self.partitions.find(partition);
                     if let Some(index) = state.and_then(|state| state.position_of(id)) {
                         let failure = Failure::unsendable(Arc::clone(&cause));
                         self.rejected(partition, index, failure);
@@ -85,14 +90,14 @@ impl<B: Sendable> Sender<B> {
         for partition in request.partitions {
             let found = answers.iter().position(|(p, _)| *p == partition);
             match found.map(|index| answers.swap_remove(index).1) {
-                Some(answer) => {
+                Some(response) => {
                     let from = From {
                         broker: request.broker,
                         connection: request.connection,
                     };
-                    self.handle_partition(now, partition, id, from, answer)
+                    self.handle_partition(now, partition, id, from, response)
                 }
-                // A partition the answer does not name is as unknown as one without an answer.
+                // A partition that the response does not name is as unknown as one without a response.
                 None => self.retry(
                     now,
                     partition,
@@ -114,18 +119,18 @@ impl<B: Sendable> Sender<B> {
         partition: PartitionId,
         id: RequestId,
         from: From,
-        answer: PartitionResponse,
+        response: PartitionResponse,
     ) {
         let connection = from.connection;
-        let rejected = || Failure::rejected(Rejection::of(from.broker, &answer));
-        let Some(index) = self.partitions[partition.0 as usize].position_of(id) else {
+        let rejected = || Failure::rejected(Rejection::of(from.broker, &response));
+        let Some(index) = self.partitions[partition].position_of(id) else {
             return;
         };
-        match verdict(answer.code) {
+        match verdict(response.code) {
             Verdict::Appended => {
                 let appended = Appended {
-                    base_offset: answer.base_offset,
-                    log_append_time: answer.log_append_time,
+                    base_offset: response.base_offset,
+                    log_append_time: response.log_append_time,
                 };
                 self.appended(partition, index, connection, appended);
             }
@@ -138,10 +143,10 @@ impl<B: Sendable> Sender<B> {
             }
             Verdict::Retry { refresh, ambiguous } => {
                 if refresh {
-                    self.partitions[partition.0 as usize].leader_stale = true;
+                    self.partitions[partition].leader_stale = true;
                 }
                 // The broker has waited already; the last markers are a matter of a millisecond (peers.md).
-                let concurrent = answer.code == ErrorCode::ConcurrentTransactions;
+                let concurrent = response.code == ErrorCode::ConcurrentTransactions;
                 let delay = concurrent.then_some(Duration::from_millis(1));
                 self.retry(
                     now,
@@ -151,25 +156,26 @@ impl<B: Sendable> Sender<B> {
                         ambiguous,
                         counts: !concurrent,
                         delay,
-                        last: Some(Obstacle::Rejected(Rejection::of(from.broker, &answer))),
+                        last: Some(Obstacle::Rejected(Rejection::of(from.broker, &response))),
                     },
                 );
             }
-            Verdict::TooLarge => self.too_large(now, partition, index, from, &answer),
+            Verdict::TooLarge => self.too_large(now, partition, index, from, &response),
             Verdict::Rejected => self.rejected(partition, index, rejected()),
             // A batch without a sequence can't be out of order: a mistake of the broker's proves nothing appended.
             Verdict::OutOfOrderSequence | Verdict::UnknownProducerId if !self.config.idempotent => {
                 self.rejected(partition, index, rejected());
             }
             Verdict::OutOfOrderSequence => {
-                self.out_of_order(now, partition, index, from, &answer);
+                self.out_of_order(now, partition, index, from, &response);
             }
             Verdict::UnknownProducerId => {
-                self.unknown_producer(now, partition, index, from, &answer);
+                self.unknown_producer(now, partition, index, from, &response);
             }
             Verdict::RaiseEpoch { ambiguous } => {
-                let tracked = &mut self.partitions[partition.0 as usize].in_flight[index];
-                tracked.ambiguous |= ambiguous;
+                if let Some(tracked) = self.partitions[partition].in_flight.get_mut(index) {
+                    tracked.ambiguous |= ambiguous;
+                }
                 self.rejected(partition, index, rejected());
             }
             Verdict::Fatal => {
@@ -179,7 +185,7 @@ impl<B: Sendable> Sender<B> {
                     failure: rejected(),
                 });
                 self.rejected(partition, index, rejected());
-                let rejection = Rejection::of(from.broker, &answer);
+                let rejection = Rejection::of(from.broker, &response);
                 self.fail_all(now, &Failure::rejected_elsewhere(partition, rejection));
             }
         }
@@ -192,7 +198,7 @@ impl<B: Sendable> Sender<B> {
         connection: u64,
         appended: Appended,
     ) {
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         let Some(tracked) = state.in_flight.remove(index) else {
             return;
         };
@@ -225,7 +231,7 @@ impl<B: Sendable> Sender<B> {
         retry: Retry,
     ) {
         let jitter = self.next_jitter();
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         let Some(index) = state.position_of(id) else {
             return;
         };
@@ -234,14 +240,17 @@ impl<B: Sendable> Sender<B> {
         }
         if bug!(RebatchOnRetry)
             && retry.ambiguous
-            && state.in_flight[index].batch.record_count() > 1
+            && state
+                .in_flight
+                .get(index)
+                .is_some_and(|t| t.batch.record_count() > 1)
         {
-            let answer = PartitionResponse::of(ErrorCode::MessageTooLarge);
+            let response = PartitionResponse::of(ErrorCode::MessageTooLarge);
             let from = From {
                 broker: 0,
                 connection: 0,
             };
-            return self.too_large(now, partition, index, from, &answer);
+            return self.too_large(now, partition, index, from, &response);
         }
         let Some(tracked) = state.in_flight.get_mut(index) else {
             return;
@@ -265,15 +274,15 @@ impl<B: Sendable> Sender<B> {
 
     /// A batch that its caller no longer waits for needs no second attempt; its sequence stays in doubt.
     pub(super) fn forget_resolved(&mut self, partition: PartitionId, index: usize) {
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         if state.in_flight.remove(index).is_some() {
             self.unresolved_batches -= 1;
         }
     }
 
-    /// The caller is told; the sequence may have been used (P-51, P-72).
+    /// The batch fails; its sequence may have been used (P-51, P-72).
     pub(super) fn give_up(&mut self, partition: PartitionId, index: usize, failure: Failure) {
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         let Some(tracked) = state.in_flight.remove(index) else {
             return;
         };
@@ -304,14 +313,14 @@ impl<B: Sendable> Sender<B> {
 
     /// Proved not appended by this attempt, and no other will be (P-50, P-52).
     pub(super) fn rejected(&mut self, partition: PartitionId, index: usize, failure: Failure) {
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         let Some(tracked) = state.in_flight.get(index) else {
             return;
         };
         let base = tracked.base_sequence;
         let in_doubt = tracked.is_in_doubt();
         self.give_up(partition, index, failure);
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         // An earlier attempt may be in the log: then the followers are in sequence after all (P-52).
         if self.config.idempotent && !in_doubt {
             state.note_gap(base);
@@ -337,9 +346,9 @@ impl<B: Sendable> Sender<B> {
         partition: PartitionId,
         index: usize,
         from: From,
-        answer: &PartitionResponse,
+        response: &PartitionResponse,
     ) {
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         let Some(tracked) = state.in_flight.get(index) else {
             return;
         };
@@ -361,7 +370,7 @@ impl<B: Sendable> Sender<B> {
             None
         };
         let Some(children) = children.filter(|children| children.len() > 1) else {
-            let mut rejection = Rejection::of(from.broker, answer);
+            let mut rejection = Rejection::of(from.broker, response);
             rejection.message.get_or_insert_with(|| {
                 let bytes = tracked.batch.wire_size();
                 let hint = "max.message.bytes of the topic, or message.max.bytes of the broker, is smaller";
@@ -406,14 +415,15 @@ impl<B: Sendable> Sender<B> {
         partition: PartitionId,
         index: usize,
         from: From,
-        answer: &PartitionResponse,
+        response: &PartitionResponse,
     ) {
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         let Some(tracked) = state.in_flight.get_mut(index) else {
             return;
         };
         let (base, in_doubt) = (tracked.base_sequence, tracked.is_in_doubt());
-        let rejection = Rejection::of(from.broker, answer);
+        let flight = tracked.flight;
+        let rejection = Rejection::of(from.broker, response);
         if tracked.resolved {
             return self.forget_resolved(partition, index);
         }
@@ -434,17 +444,18 @@ impl<B: Sendable> Sender<B> {
         if index > 0 || state.is_behind_gap(base) {
             // An earlier batch is still to be resolved, or the hole before this one is being closed: no
             // attempt is used up (P-36, P-55, P-58).
-            state.in_flight[index].flight = Flight::Waiting(now);
+            if let Some(tracked) = state.in_flight.get_mut(index) {
+                tracked.flight = Flight::Waiting(now);
+            }
             return;
         }
         // Without a doubt in between, what is missing was acknowledged, if anything was (P-82).
         let lost = state.unresolved.is_none() && state.acknowledged_end != Sequence::ZERO;
         state.note_gap(base);
-        let flight = state.in_flight[index].flight;
         if self.config.transactional || in_doubt {
             self.give_up(partition, index, Failure::rejected(rejection)); // P-53, P-56, P-57
         } else if let Flight::OnWire(id) = flight {
-            // The next attempt comes later: a broker that always answers so must not be asked as fast as it can,
+            // The next attempt comes later: a broker that always responds so must not be asked as fast as it can,
             // with an epoch spent on each (L-26). Behind a doubtful batch it is not this one's fault (P-36, P-57).
             let counts = state.unresolved.is_none();
             let retry = Retry {
@@ -468,14 +479,14 @@ impl<B: Sendable> Sender<B> {
         partition: PartitionId,
         index: usize,
         from: From,
-        answer: &PartitionResponse,
+        response: &PartitionResponse,
     ) {
-        let state = &mut self.partitions[partition.0 as usize];
+        let state = &mut self.partitions[partition];
         let Some(tracked) = state.in_flight.get_mut(index) else {
             return;
         };
         let (base, flight) = (tracked.base_sequence, tracked.flight);
-        match (answer.log_start_offset, state.last_acknowledged_offset) {
+        match (response.log_start_offset, state.last_acknowledged_offset) {
             (None, _) => {
                 // P-59a: no verdict before the log start is known.
                 let Flight::OnWire(id) = flight else { return };
@@ -483,7 +494,7 @@ impl<B: Sendable> Sender<B> {
                     ambiguous: false,
                     counts: true,
                     delay: None,
-                    last: Some(Obstacle::Rejected(Rejection::of(from.broker, answer))),
+                    last: Some(Obstacle::Rejected(Rejection::of(from.broker, response))),
                 };
                 self.retry(now, partition, id, retry);
             }
@@ -493,7 +504,7 @@ impl<B: Sendable> Sender<B> {
                 state.note_gap(base);
                 state.restart = self.config.transactional;
             }
-            (Some(_), _) => self.out_of_order(now, partition, index, from, answer), // P-59d
+            (Some(_), _) => self.out_of_order(now, partition, index, from, response), // P-59d
         }
     }
 

@@ -528,8 +528,8 @@ fn an_epoch_that_is_used_up_asks_for_a_new_producer_id() {
 #[test]
 fn a_batch_may_straddle_the_end_of_the_sequence_space() {
     let mut bench = Bench::confirmed(config());
-    bench.sender.partitions[0].next_sequence = Sequence(i32::MAX - 1);
-    bench.sender.partitions[0].acknowledged_end = Sequence(i32::MAX - 1);
+    bench.sender.partitions[P0].next_sequence = Sequence(i32::MAX - 1);
+    bench.sender.partitions[P0].acknowledged_end = Sequence(i32::MAX - 1);
     bench.put(3);
     bench.put(2);
     let sent = bench.drain();

@@ -138,11 +138,11 @@ pub(crate) struct Work<B> {
     pub(crate) refresh_metadata: bool,
     /// A producer id is needed before anything can go out (P-11).
     pub(crate) init_producer_id: bool,
-    /// Nothing changes before this moment unless an answer or a record arrives.
+    /// Nothing changes before this moment unless a response or a record arrives.
     pub(crate) wait_until: Option<Instant>,
 }
 
-/// How one partition of a Produce request was answered.
+/// A leader's response about one partition of a Produce request.
 #[derive(Debug, Clone)]
 pub(crate) struct PartitionResponse {
     pub(crate) code: ErrorCode,
@@ -178,10 +178,10 @@ pub(crate) struct Appended {
     pub(crate) log_append_time: Option<i64>,
 }
 
-/// What the sender tells.
+/// What the sender reports.
 #[derive(Debug)]
 pub(crate) enum Event<B> {
-    /// The fate of a batch, told once.
+    /// The outcome of a batch, reported once.
     Completed {
         partition: PartitionId,
         batch: B,
@@ -195,9 +195,9 @@ pub(crate) enum Event<B> {
         children: Vec<B>,
         batch_bytes_max: usize,
     },
-    /// A leader refused a sequence that must have followed: acknowledged records may be lost (P-56, P-82).
+    /// A leader rejected a sequence that must have followed: acknowledged records may be lost (P-56, P-82).
     DataLossSuspected { partition: PartitionId },
-    /// Nothing more can be sent; told before the batches that fail with it (L-8).
+    /// Nothing more can be sent; reported before the batches that fail with it (L-8).
     Fatal {
         /// Whose leader said so.
         partition: PartitionId,

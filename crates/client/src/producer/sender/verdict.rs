@@ -1,4 +1,4 @@
-//! What a partition's answer to a Produce request means for the batch: the table of P-50 to P-67.
+//! What a leader's response about a partition of a Produce request means for the batch: the table of P-50 to P-67.
 //!
 //! The table says what the broker proved about *this attempt*. What follows for the batch also depends
 //! on its earlier attempts and on its neighbours; that is decided in [`super::machine`].
@@ -12,7 +12,7 @@ use milena_connection::judgement::ProduceMeaning;
 pub(crate) enum Verdict {
     /// The batch is in the log (also for a duplicate that the broker recognised).
     Appended,
-    /// The batch is in the log as a duplicate, its offset is not told (P-53, code 46).
+    /// The batch is in the log as a duplicate, its offset is not returned (P-53, code 46).
     AppendedOffsetUnknown,
     /// Not now: the same batch may be sent again, byte for byte.
     Retry {
@@ -21,7 +21,7 @@ pub(crate) enum Verdict {
         /// The attempt may have been appended all the same (column A of the table).
         ambiguous: bool,
     },
-    /// More than one record may fit if the batch is cut in pieces (P-65); a single record is refused.
+    /// More than one record may fit if the batch is split (P-65); a single record is rejected.
     TooLarge,
     /// Proved not appended and never will be.
     Rejected,

@@ -221,7 +221,7 @@ impl World {
             .map(|p| p.in_flight.len())
             .sum();
         assert_eq!(self.sender.unresolved_batches(), tracked, "T-34");
-        for state in &self.sender.partitions {
+        for state in self.sender.partitions.iter() {
             assert!(state.on_wire_count() <= self.config.in_flight_max, "P-23");
         }
         for log in self.logs.iter().filter(|_| self.config.idempotent) {

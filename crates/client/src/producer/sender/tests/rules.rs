@@ -120,7 +120,7 @@ fn the_last_acknowledged_offset_never_goes_back() {
             },
         );
     }
-    let state = &bench.sender.partitions[0];
+    let state = &bench.sender.partitions[P0];
     assert_eq!(state.last_acknowledged_offset, Some(501));
     assert_eq!(state.acknowledged_end, Sequence(5));
 }

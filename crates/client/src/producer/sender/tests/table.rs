@@ -173,7 +173,7 @@ impl Case {
     }
 
     fn standing(&self) -> String {
-        let state = &self.bench.sender.partitions[0];
+        let state = &self.bench.sender.partitions[P0];
         let mut standing: Vec<_> = state
             .in_flight
             .iter()
