@@ -167,12 +167,16 @@ impl Consumer {
     ///
     /// # Errors
     /// The error of one partition; the others go on with the next poll, and so does this one unless
-    /// said otherwise. What was read before an error is delivered first.
+    /// said otherwise. What was read before an error is returned first.
     ///
     /// - [`Error::CorruptRecords`], [`Error::OffsetOutOfRange`], [`Error::LogTruncated`], and
-    ///   [`Error::Misuse`] without a position: every poll says so again until the partition is sought.
-    /// - [`Error::Broker`] for what the broker refuses, such as a topic that does not exist or may not
-    ///   be read; it is asked again.
+    ///   [`Error::Misuse`] without a position: every poll returns it again until the partition is sought.
+    /// - [`Error::Broker`] for what the broker rejects; it is asked again. A topic or partition that does
+    ///   not exist is one once metadata has said so for `retry_backoff_max` (1 s by default), as it may just
+    ///   have been created, and again as often as that; records come as soon as it exists.
+    /// - [`Error::Malformed`] for a response that is not what was requested; it is asked again. A broker whose
+    ///   responses bring nothing for `request_timeout`, although there is something to read, is one too; the
+    ///   cause names it, the partition and what it sends.
     /// - [`Error::Transport`] and the like: at once if no broker was ever reached or waiting cannot
     ///   help, otherwise after `request_timeout` without any. It is tried again all the time.
     /// - [`Error::Closed`] if the consumer's task is gone, with its runtime.
@@ -181,14 +185,14 @@ impl Consumer {
     /// Nothing is taken before the moment it returns: a poll that is dropped has lost nothing.
     pub async fn poll(&mut self, timeout: Duration) -> Result<Records, Error> {
         let deadline = after(now(), timeout);
-        let failures = self.shared.contact().failures();
+        let failures = self.shared.health().failures();
         // Polls that find something at once must not keep the task from fetching more.
         tokio::task::yield_now().await;
         loop {
             if let Some(records) = self.collect()? {
                 return Ok(records);
             }
-            if let Some(error) = self.shared.contact().hopeless(failures) {
+            if let Some(error) = self.shared.health().unrecoverable(failures) {
                 return Err(error);
             }
             if self.task.is_finished() {
@@ -203,33 +207,34 @@ impl Consumer {
         }
     }
 
-    /// Waits until every assigned partition has a position, at most for `timeout`.
+    /// Waits until every assigned partition has a position, or an error that the next poll returns, at most
+    /// for `timeout`.
     ///
     /// After a seek to the end this is the moment from which on every new record will be seen.
     ///
     /// # Errors
-    /// [`Error::Timeout`]; and as [`poll`](Self::poll) where no broker can be reached. Errors of
-    /// partitions are left to poll.
+    /// [`Error::Timeout`], whose cause is what keeps a partition from getting its position, such as a leader
+    /// that is missing; and as [`poll`](Self::poll) where no broker can be reached.
     ///
     /// # Cancel safety
     /// Can be dropped and called again at any time.
     pub async fn wait_for_positions(&mut self, timeout: Duration) -> Result<(), Error> {
         let started = now();
         let deadline = after(started, timeout);
-        let failures = self.shared.contact().failures();
+        let failures = self.shared.health().failures();
         while !self.shared.machine().is_settled() {
-            if let Some(error) = self.shared.contact().hopeless(failures) {
+            if let Some(error) = self.shared.health().unrecoverable(failures) {
                 return Err(error);
             }
             if self.wait(deadline).await.is_err() {
                 return Err(Error::Timeout {
                     operation: "looking up positions".into(),
                     elapsed: now().saturating_duration_since(started),
-                    cause: self.shared.lasting_outage().map(Arc::new),
+                    cause: self.shared.unsettled_cause().map(Arc::new),
                 });
             }
         }
-        // News that came meanwhile are for the next poll to look at, which it does before it waits.
+        // What happened meanwhile is for the next poll, which looks before it waits.
         Ok(())
     }
 
@@ -472,7 +477,8 @@ fn settings(config: &ConsumerConfig, seed: u64) -> Settings {
         prefetch_bytes_max: config.prefetch_bytes_max,
         decompressed_bytes_max: client.limits.decompressed_bytes,
         preferred_replica_lease: client.metadata_max_age,
-        unknown_partition_patience: client.request_timeout,
+        unknown_partition_timeout: client.retry_backoff_max,
+        stall_timeout: client.request_timeout,
         throttle_max: client.request_timeout,
         backoff: Backoff {
             first: client.retry_backoff,

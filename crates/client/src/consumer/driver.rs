@@ -20,10 +20,10 @@ use milena_connection::{
 };
 use tokio::sync::{Notify, oneshot};
 
-use super::contact::{Contact, Whom};
 use super::fetch::lookup::{ResetPlan, ValidationPlan};
 use super::fetch::machine::{Machine, MetadataView, PartitionView};
 use super::fetch::wire;
+use super::health::{BrokerHealth, Peer};
 use super::position::Leader;
 use crate::config::ConsumerConfig;
 use crate::error::Error;
@@ -38,7 +38,7 @@ const SESSION_CLOSE_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Shared {
     machine: Mutex<Machine>,
-    contact: Mutex<Contact>,
+    health: Mutex<BrokerHealth>,
     /// The application changed something, or made room.
     work: Notify,
     /// Something happened that a poll may wait for. There is one waiter at most, so a permit is kept
@@ -50,10 +50,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(machine: Machine, cluster: Cluster, config: ConsumerConfig) -> Self {
-        let contact = Contact::new(config.client.request_timeout);
+        let health = BrokerHealth::new(config.client.request_timeout);
         Self {
             machine: Mutex::new(machine),
-            contact: Mutex::new(contact),
+            health: Mutex::new(health),
             work: Notify::new(),
             news: Notify::new(),
             cluster,
@@ -66,8 +66,8 @@ impl Shared {
         lock(&self.machine)
     }
 
-    pub(crate) fn contact(&self) -> MutexGuard<'_, Contact> {
-        lock(&self.contact)
+    pub(crate) fn health(&self) -> MutexGuard<'_, BrokerHealth> {
+        lock(&self.health)
     }
 
     /// Tells the task that there may be something to do.
@@ -80,15 +80,21 @@ impl Shared {
         self.news.notified().await;
     }
 
-    fn failed(&self, whom: Whom, error: CallError) {
+    fn failed(&self, peer: Peer, error: CallError) {
         tracing::debug!(%error, cause = ?std::error::Error::source(&error), "a request has no answer");
-        self.contact().failed(now(), whom, error.into());
+        self.health().failed(now(), peer, error.into());
     }
 
     /// The error of an outage that lasts, if there is one.
     pub(crate) fn lasting_outage(&self) -> Option<Error> {
         let needed = self.machine().needed();
-        self.contact().lasting(now(), |whom| needed.contains(&whom))
+        self.health().lasting(now(), |peer| needed.contains(&peer))
+    }
+
+    /// What keeps a partition from getting a position: an outage, or what a broker said of it.
+    pub(crate) fn unsettled_cause(&self) -> Option<Error> {
+        let outage = self.health().outage();
+        outage.or_else(|| self.machine().unsettled_cause())
     }
 
     /// Takes over what metadata says of the assigned partitions.
@@ -98,9 +104,9 @@ impl Shared {
         machine.on_metadata(now(), &view);
         let needed = machine.needed();
         drop(machine);
-        let mut contact = self.contact();
-        contact.succeeded(Whom::Cluster);
-        contact.keep(|whom| needed.contains(&whom));
+        let mut health = self.health();
+        health.succeeded(Peer::Cluster);
+        health.keep(|peer| needed.contains(&peer));
     }
 }
 
@@ -149,7 +155,7 @@ async fn read(shared: &Arc<Shared>, mut stop: oneshot::Receiver<()>) {
 async fn refresh(shared: Arc<Shared>, topics: Vec<Arc<str>>) {
     match shared.cluster.refresh(TopicsWanted::Named(topics)).await {
         Ok(snapshot) => shared.learn(&snapshot),
-        Err(error) => shared.failed(Whom::Cluster, error),
+        Err(error) => shared.failed(Peer::Cluster, error),
     }
     shared.machine().on_metadata_refreshed(now());
 }
@@ -172,7 +178,7 @@ async fn look_up(shared: Arc<Shared>, plan: ResetPlan) {
         }
         Err(error) => {
             shared.machine().on_resets_failed(now(), &plan);
-            shared.failed(Whom::Broker(plan.broker), error);
+            shared.failed(Peer::Broker(plan.broker), error);
         }
     }
 }
@@ -193,7 +199,7 @@ async fn validate(shared: Arc<Shared>, plan: ValidationPlan) {
         }
         Err(error) => {
             shared.machine().on_validations_failed(now(), &plan);
-            shared.failed(Whom::Broker(plan.broker), error);
+            shared.failed(Peer::Broker(plan.broker), error);
         }
     }
 }
@@ -215,14 +221,14 @@ async fn call<R: Request>(
         .cluster
         .call(Target::Broker(broker), request, options)
         .await?;
-    shared.contact().succeeded(Whom::Broker(broker));
+    shared.health().succeeded(Peer::Broker(broker));
     Ok(answer.response)
 }
 
 async fn fetch(shared: Arc<Shared>, broker: i32) {
     if let Err(error) = fetch_once(&shared, broker).await {
         shared.machine().on_fetch_failed(now(), broker);
-        shared.failed(Whom::Broker(broker), error);
+        shared.failed(Peer::Broker(broker), error);
     }
 }
 
@@ -271,7 +277,7 @@ async fn fetch_once(shared: &Shared, broker: i32) -> Result<(), CallError> {
         .submit(request)
         .map_err(|error| not_sent(error.into()))?
         .await?;
-    shared.contact().succeeded(Whom::Broker(broker));
+    shared.health().succeeded(Peer::Broker(broker));
     let response = decode_response::<FetchRequest>(answer, version, &config.client.limits)
         .map_err(|error| CallError::Malformed {
             site: site(),

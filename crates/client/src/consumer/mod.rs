@@ -13,9 +13,9 @@
 
 mod api;
 mod committed;
-mod contact;
 mod driver;
 pub(crate) mod fetch;
+mod health;
 #[cfg(test)]
 mod model_tests;
 mod offsets;

@@ -1,7 +1,7 @@
 //! Brokers that are away, hang, or are none.
 
 use crate::*;
-use milena::Error;
+use milena::{Error, ErrorCode};
 use std::io;
 
 #[tokio::test(start_paused = true)]
@@ -256,4 +256,51 @@ async fn a_wait_for_ever_is_one() {
     consumer.assign(&[]).unwrap();
     let polled = tokio::time::timeout(3_600 * SECOND, consumer.poll(Duration::MAX)).await;
     assert!(polled.is_err(), "{polled:?}");
+}
+
+/// The topic as a broker describes it that does not know it.
+fn unknown_topic() -> MetadataResponse {
+    let mut described = metadata(1, 1, 5);
+    let topic = &mut described.topics[0];
+    topic.error_code = ErrorCode::UnknownTopicOrPartition.code();
+    topic.partitions.clear();
+    described
+}
+
+///
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_does_not_exist_is_an_error_of_poll_within_seconds() {
+    let network = Network::new();
+    let mut consumer = reading(&network, builder(), 1);
+    let _bootstrap = Anyone::at(&network, BOOTSTRAP, &unknown_topic());
+    let _k1 = Anyone::at(&network, K1, &unknown_topic());
+    let _k2 = Anyone::at(&network, K2, &unknown_topic());
+    let begin = tokio::time::Instant::now();
+    let error = consumer.poll(60 * SECOND).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::UnknownTopicOrPartition));
+    assert!(error.to_string().contains("t-0"), "{error}");
+    let took = begin.elapsed();
+    assert!((SECOND..4 * SECOND).contains(&took), "{took:?}");
+}
+
+///
+#[tokio::test(start_paused = true)]
+async fn waiting_for_positions_in_vain_has_its_cause() {
+    let network = Network::new();
+    let mut consumer = reading(&network, builder(), 1);
+    consumer.seek(&tp(0), Position::Latest).unwrap();
+    let mut described = metadata(1, 1, 5);
+    described.topics[0].partitions[0].leader_id = BrokerId(-1);
+    let _bootstrap = Anyone::at(&network, BOOTSTRAP, &described);
+    let _k1 = Anyone::at(&network, K1, &described);
+    let _k2 = Anyone::at(&network, K2, &described);
+    let error = consumer.wait_for_positions(SECOND).await.unwrap_err();
+    let Error::Timeout {
+        cause: Some(cause), ..
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!(cause.code(), Some(ErrorCode::LeaderNotAvailable));
+    assert!(cause.to_string().contains("t-0"), "{cause}");
 }

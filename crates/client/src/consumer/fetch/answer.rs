@@ -8,9 +8,9 @@ use milena_codec::ErrorCode;
 use super::super::position::ResetTarget;
 use super::batches::Reading;
 use super::errors::{FetchAction, fetch_action};
-use super::fault::{Fault, Request};
+use super::fault::{Fault, Request, Useless};
 use super::machine::{Asked, Exchange, Machine};
-use super::partition::{Origin, PreferredReplica, Retry, Watermarks};
+use super::partition::{Origin, Partition, PreferredReplica, Retry, Watermarks};
 use super::session::{Answer, Refused};
 use crate::types::TopicPartition;
 
@@ -32,7 +32,24 @@ pub(crate) struct PartitionAnswer {
     pub(crate) error: ErrorCode,
     pub(crate) watermarks: Watermarks,
     pub(crate) preferred_replica: Option<i32>,
+    /// Whether any bytes of records came.
+    pub(crate) has_records: bool,
     pub(crate) reading: Reading,
+}
+
+/// The partitions of a response that brought nothing.
+#[derive(Debug, Default)]
+struct Told {
+    errors: HashSet<TopicPartition>,
+    /// All records lie before the offset.
+    behind: HashSet<TopicPartition>,
+}
+
+/// In the order of names, so that one seed gives one run.
+fn sorted(asked: &Asked) -> Vec<&TopicPartition> {
+    let mut names: Vec<_> = asked.keys().collect();
+    names.sort_unstable();
+    names
 }
 
 /// What one partition's answer meant.
@@ -71,6 +88,7 @@ impl Machine {
         match accepted {
             Ok(()) => {
                 self.turn += 1;
+                let mut told = Told::default();
                 for (name, partition) in answer.partitions {
                     self.note_watermarks(&asked, &name, &partition);
                     // Dropped without a word if the partition went elsewhere meanwhile.
@@ -82,15 +100,106 @@ impl Machine {
                         })
                     });
                     if is_current {
-                        progress |=
-                            self.handle_partition(now, id, &name, partition) == Gain::Progress;
+                        let (error, has_records) = (partition.error, partition.has_records);
+                        let gain = self.handle_partition(now, id, &name, partition);
+                        progress |= gain == Gain::Progress;
+                        if !error.is_none() {
+                            told.errors.insert(name);
+                        } else if has_records && gain == Gain::Nothing {
+                            told.behind.insert(name);
+                        }
                     }
                 }
+                if answer.throttle.is_zero() {
+                    self.note_stalls(now, id, &asked, &told, progress);
+                }
             }
-            Err(Refused::TopicIds) => self.metadata.wanted = true,
-            Err(Refused::Code(_) | Refused::Throttled | Refused::Malformed) => {}
+            Err(Refused::Malformed) if answer.names_strangers => self.note_strangers(id, &asked),
+            Err(Refused::Malformed) => self.note_rejection(now, id, &asked, Useless::Session),
+            Err(Refused::TopicIds) => {
+                self.metadata.wanted = true;
+                self.note_rejection(now, id, &asked, Useless::Rejected(answer.error));
+            }
+            Err(Refused::Code(code)) => {
+                self.note_rejection(now, id, &asked, Useless::Rejected(code));
+            }
+            Err(Refused::Throttled) => {}
         }
         self.pace(now, id, sent_at, progress, answer.throttle);
+    }
+
+    /// Takes note of the partitions of which nothing came although there is something to read, so that
+    /// a broker that never gets anywhere is an error in the end and not a silence.
+    fn note_stalls(&mut self, now: Instant, id: i32, asked: &Asked, told: &Told, progress: bool) {
+        let timeout = self.settings.stall_timeout;
+        let level = self.settings.isolation_level;
+        for name in sorted(asked) {
+            let Some(partition) = self.current(asked, name) else {
+                continue;
+            };
+            let end = partition.readable_end(level);
+            let useless = if told.errors.contains(name) {
+                continue;
+            } else if told.behind.contains(name) {
+                Useless::Behind
+            } else if let Some(end) = end.filter(|end| *end > partition.fetch_offset) {
+                // While others have records, this one may have found no room in the response.
+                if progress {
+                    continue;
+                }
+                Useless::Empty { end }
+            } else {
+                partition.stall = None;
+                continue;
+            };
+            if partition.stalled(now, id, useless, timeout) {
+                self.enqueue(name);
+            }
+        }
+    }
+
+    /// The response as a whole was of no use, which its first partition stands for.
+    fn note_rejection(&mut self, now: Instant, id: i32, asked: &Asked, useless: Useless) {
+        let timeout = self.settings.stall_timeout;
+        let Some(name) = self.first_current(asked) else {
+            return;
+        };
+        if let Some(partition) = self.partitions.get_mut(&name)
+            && partition.stalled(now, id, useless, timeout)
+        {
+            self.enqueue(&name);
+        }
+    }
+
+    /// A response to something else than the request: an error at once.
+    fn note_strangers(&mut self, id: i32, asked: &Asked) {
+        let Some(name) = self.first_current(asked) else {
+            return;
+        };
+        if let Some(partition) = self.partitions.get_mut(&name) {
+            partition.fault = Some(Fault::Unrequested {
+                broker: id,
+                partition: name.clone(),
+            });
+        }
+        self.enqueue(&name);
+    }
+
+    fn first_current(&mut self, asked: &Asked) -> Option<TopicPartition> {
+        let names = sorted(asked).into_iter();
+        names
+            .cloned()
+            .find(|name| self.current(asked, name).is_some())
+    }
+
+    /// The partition, if it is still read from where it was asked for and has no error yet.
+    fn current(&mut self, asked: &Asked, name: &TopicPartition) -> Option<&mut Partition> {
+        let asked = asked.get(name)?;
+        let partition = self.partitions.get_mut(name)?;
+        let is_current = partition.generation == asked.generation
+            && partition.fetch_offset == asked.fetch_offset
+            && partition.is_fetchable();
+        is_current.then_some(partition)
     }
 
     /// Where the log ends does not depend on what was asked. In its session the broker tells it
@@ -148,6 +257,7 @@ impl Machine {
         let gained = partition.append(answer.reading);
         if gained {
             partition.turn = turn;
+            partition.stall = None;
         }
         if let Some(Fault::NoWholeBatch { .. }) = partition.fault {
             self.back_off(now, name);

@@ -51,6 +51,43 @@ pub(crate) enum Fault {
     /// The cluster does not know the partition, and has not for some time.
     #[error("the cluster does not know the partition: {code}")]
     Unknown { code: ErrorCode },
+    /// A broker responded without progress, again and again, where there is something to read.
+    #[error(
+        "broker {broker} sent {responses} responses in a row for {partition} at offset {offset} without \
+         progress: {useless}"
+    )]
+    NoProgress {
+        broker: i32,
+        partition: TopicPartition,
+        offset: i64,
+        responses: u32,
+        useless: Useless,
+    },
+    /// A response named a topic or partition that was not requested.
+    #[error(
+        "broker {broker} responded to a Fetch of {partition} with a topic or partition that was not requested"
+    )]
+    Unrequested {
+        broker: i32,
+        partition: TopicPartition,
+    },
+}
+
+/// Why a response brought nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Useless {
+    /// All of its records are in front of the offset.
+    #[error("its records lie before the offset")]
+    Behind,
+    /// It has no records, and the log goes on.
+    #[error("no records, although they can be read up to offset {end}")]
+    Empty { end: i64 },
+    /// It does not fit the fetch session.
+    #[error("the response does not fit its fetch session")]
+    Session,
+    /// The request as a whole was rejected.
+    #[error("the request was rejected with {0}")]
+    Rejected(ErrorCode),
 }
 
 /// The request that a broker refused.
@@ -84,7 +121,11 @@ impl Fault {
             | Self::Truncated { .. }
             | Self::Corrupt { .. }
             | Self::Disordered { .. } => true,
-            Self::NoWholeBatch { .. } | Self::Refused { .. } | Self::Unknown { .. } => false,
+            Self::NoProgress { .. }
+            | Self::NoWholeBatch { .. }
+            | Self::Refused { .. }
+            | Self::Unknown { .. }
+            | Self::Unrequested { .. } => false,
         }
     }
 
@@ -132,6 +173,13 @@ impl Fault {
                 broker: None,
                 cause: Arc::new(cut),
             },
+            useless @ (Self::NoProgress { broker, .. } | Self::Unrequested { broker, .. }) => {
+                Error::Malformed {
+                    request: ApiKey::Fetch,
+                    broker: Some(broker),
+                    cause: Arc::new(useless),
+                }
+            }
             Self::Refused { request, code } => {
                 Error::partition(code, request.api(), None, topic, partition)
             }

@@ -192,6 +192,7 @@ pub(crate) fn nothing() -> PartitionAnswer {
         error: ErrorCode::None,
         watermarks: Watermarks::default(),
         preferred_replica: None,
+        has_records: false,
         reading: Reading::default(),
     }
 }
@@ -219,6 +220,7 @@ pub(crate) fn committed(
 ) -> PartitionAnswer {
     let filter = Filter::new(IsolationLevel::ReadCommitted, aborted);
     PartitionAnswer {
+        has_records: !records.is_empty(),
         reading: batches::read(records, fetch_offset, filter, true),
         ..nothing()
     }

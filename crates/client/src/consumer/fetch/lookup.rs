@@ -134,7 +134,10 @@ impl Machine {
                     self.handle_reset(now, question, *answer);
                 }
                 Some(answer) => match list_offsets_action(answer.error) {
-                    LookupAction::Refresh => self.look_up_again(now, &question.name),
+                    LookupAction::Refresh => {
+                        self.note_trouble(&question.name, Request::ListOffsets, answer.error);
+                        self.look_up_again(now, &question.name);
+                    }
                     LookupAction::Nothing => self.nothing_found(now, question),
                     LookupAction::Report => {
                         self.refuse(now, &question.name, Request::ListOffsets, answer.error);
@@ -210,6 +213,8 @@ impl Machine {
                         );
                     }
                     LookupAction::Refresh | LookupAction::Nothing => {
+                        let request = Request::OffsetForLeaderEpoch;
+                        self.note_trouble(&question.name, request, answer.error);
                         self.look_up_again(now, &question.name);
                     }
                 },
@@ -269,6 +274,12 @@ impl Machine {
                 true
             }
             Some(_) | None => false,
+        }
+    }
+
+    fn note_trouble(&mut self, name: &TopicPartition, request: Request, code: ErrorCode) {
+        if let Some(partition) = self.partitions.get_mut(name) {
+            partition.trouble = Some(Fault::Refused { request, code });
         }
     }
 

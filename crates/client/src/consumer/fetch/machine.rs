@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use milena_codec::ErrorCode;
 use uuid::Uuid;
 
-use super::super::contact::Whom;
+use super::super::health::Peer;
 use super::super::position::ResetTarget;
 use super::super::position::{FetchState, Leader};
 use super::backoff::Backoff;
@@ -29,15 +29,12 @@ use super::fault::Fault;
 use super::lookup::{ResetPlan, ValidationPlan};
 use super::partition::{Origin, Partition, Retry};
 use super::session::{Plan, Session, Want};
+use crate::error::Error;
 use crate::types::{IsolationLevel, OffsetReset, Position, TopicPartition};
 
 /// The settings that decide anything here.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "requests take it from the configuration")
-    )]
     pub(crate) isolation_level: IsolationLevel,
     pub(crate) offset_reset: OffsetReset,
     /// How long a broker waits if there is nothing to read.
@@ -50,8 +47,11 @@ pub(crate) struct Settings {
     pub(crate) decompressed_bytes_max: usize,
     /// For how long a follower is read from before the leader is asked again.
     pub(crate) preferred_replica_lease: Duration,
-    /// How long the cluster may not know a partition before the application is told.
-    pub(crate) unknown_partition_patience: Duration,
+    /// How long metadata may not know a partition before poll returns that as an error.
+    pub(crate) unknown_partition_timeout: Duration,
+    /// How long a broker may respond without progress, where there is something to read, before poll
+    /// returns that as an error.
+    pub(crate) stall_timeout: Duration,
     /// The longest pause that a broker's quota may ask for.
     pub(crate) throttle_max: Duration,
     pub(crate) backoff: Backoff,
@@ -215,7 +215,7 @@ impl Machine {
     }
 
     /// Whose answers the reading depends on now.
-    pub(crate) fn needed(&self) -> BTreeSet<Whom> {
+    pub(crate) fn needed(&self) -> BTreeSet<Peer> {
         let reading = self
             .partitions
             .values()
@@ -227,8 +227,8 @@ impl Machine {
             [partition.position.leader().broker, preferred]
         });
         let asking = self.metadata.wanted || self.metadata.in_flight;
-        let cluster = asking.then_some(Whom::Cluster);
-        sources.flatten().map(Whom::Broker).chain(cluster).collect()
+        let cluster = asking.then_some(Peer::Cluster);
+        sources.flatten().map(Peer::Broker).chain(cluster).collect()
     }
 
     pub(crate) fn partition(&self, name: &TopicPartition) -> Result<&Partition, NotAssigned> {
@@ -398,7 +398,7 @@ impl Machine {
         let names: Vec<_> = self.partitions.keys().cloned().collect();
         for name in names {
             let generation = self.next_generation();
-            let patience = self.settings.unknown_partition_patience;
+            let timeout = self.settings.unknown_partition_timeout;
             let Some(partition) = self.partitions.get_mut(&name) else {
                 continue;
             };
@@ -411,6 +411,10 @@ impl Machine {
                     partition.unknown_since = None;
                     partition.replicas.clone_from(replicas);
                     complete &= leader.broker.is_some();
+                    if leader.broker.is_none() {
+                        let code = ErrorCode::LeaderNotAvailable;
+                        partition.trouble = Some(Fault::Unknown { code });
+                    }
                     let policy = ResetTarget::by(self.settings.offset_reset);
                     if partition.on_leader(*topic_id, *leader, generation, policy) {
                         self.enqueue(&name);
@@ -418,14 +422,14 @@ impl Machine {
                 }
                 Some(PartitionView::Refused(code)) => {
                     complete = false;
-                    if partition.is_unknown(now, *code, patience) {
+                    if partition.is_unknown(now, *code, timeout) {
                         self.enqueue(&name);
                     }
                 }
                 None => {
                     complete = false;
                     let code = ErrorCode::UnknownTopicOrPartition;
-                    if partition.is_unknown(now, code, patience) {
+                    if partition.is_unknown(now, code, timeout) {
                         self.enqueue(&name);
                     }
                 }
@@ -459,6 +463,18 @@ impl Machine {
     pub(crate) fn is_settled(&self) -> bool {
         let mut partitions = self.partitions.values();
         partitions.all(|partition| partition.is_reading() || partition.fault.is_some())
+    }
+
+    /// What keeps a partition from getting a position; `None` if nothing is known to.
+    pub(crate) fn unsettled_cause(&self) -> Option<Error> {
+        let mut waiting = self
+            .partitions
+            .values()
+            .filter(|partition| !partition.is_reading() && partition.fault.is_none());
+        waiting.find_map(|partition| {
+            let trouble = partition.trouble.clone()?;
+            Some(trouble.into_error(&partition.name))
+        })
     }
 
     /// The pause before a repetition.

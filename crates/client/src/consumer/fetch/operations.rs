@@ -86,7 +86,8 @@ pub(crate) fn settings() -> Settings {
         prefetch_bytes_max: 1 << 20,
         decompressed_bytes_max: 1 << 20,
         preferred_replica_lease: Duration::from_secs(300),
-        unknown_partition_patience: Duration::from_secs(30),
+        unknown_partition_timeout: Duration::from_secs(1),
+        stall_timeout: Duration::from_secs(30),
         throttle_max: Duration::from_secs(30),
         backoff: Backoff {
             first: Duration::from_millis(100),

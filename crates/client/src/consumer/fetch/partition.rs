@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::position::ResetTarget;
 use super::super::position::{FetchState, Leader, Position};
 use super::batches::{Buffered, Reading};
-use super::fault::{Fault, Request};
+use super::fault::{Fault, Request, Useless};
 use super::machine::AskedPartition;
 use super::session::Want;
 use crate::types::{IsolationLevel, NextOffset, TopicPartition};
@@ -99,7 +99,21 @@ pub(crate) struct Partition {
     pub(crate) looking_up: bool,
     /// Since when the cluster has not known the partition.
     pub(crate) unknown_since: Option<Instant>,
+    /// What last kept the partition from getting a position.
+    pub(crate) trouble: Option<Fault>,
+    /// Responses in a row that brought nothing of what there is to read.
+    pub(crate) stall: Option<Stall>,
 }
+
+/// Responses in a row that brought nothing of what there is to read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stall {
+    since: Instant,
+    responses: u32,
+}
+
+/// Fewer responses than this are no stall, however long they took.
+const STALLED_RESPONSES_MIN: u32 = 5;
 
 impl Partition {
     pub(crate) fn new(name: TopicPartition, generation: u64) -> Self {
@@ -125,6 +139,8 @@ impl Partition {
             retry: Retry::default(),
             looking_up: false,
             unknown_since: None,
+            trouble: None,
+            stall: None,
         }
     }
 
@@ -137,6 +153,8 @@ impl Partition {
         self.fault = None;
         self.retry = Retry::default();
         self.looking_up = false;
+        self.trouble = None;
+        self.stall = None;
         self.fetch_offset = self.position.known().map_or(0, |position| position.offset);
     }
 
@@ -167,10 +185,7 @@ impl Partition {
 
     /// How far the position is behind the end of what may be seen.
     pub(crate) fn lag(&self, isolation_level: IsolationLevel) -> Option<u64> {
-        let end = match isolation_level {
-            IsolationLevel::ReadCommitted => self.watermarks.last_stable_offset,
-            IsolationLevel::ReadUncommitted => self.watermarks.high_watermark,
-        };
+        let end = self.readable_end(isolation_level);
         let behind = end?.saturating_sub(self.position.known()?.offset);
         // The end is as old as the last answer; the position may have been sought beyond it.
         Some(u64::try_from(behind).unwrap_or(0))
@@ -304,21 +319,22 @@ impl Partition {
         self.fault = fault;
     }
 
-    /// Metadata refused or does not know the partition. Becomes an error for the application at once
-    /// if waiting does not help, otherwise after `patience`: a topic just created takes a moment to
-    /// get known everywhere.
-    pub(crate) fn is_unknown(&mut self, now: Instant, code: ErrorCode, patience: Duration) -> bool {
+    /// Metadata rejects or does not know the partition. Becomes an error for the application at once
+    /// if waiting does not help, otherwise after `timeout`: a topic just created takes a moment to
+    /// get known by all brokers.
+    pub(crate) fn is_unknown(&mut self, now: Instant, code: ErrorCode, timeout: Duration) -> bool {
         let since = *self.unknown_since.get_or_insert(now);
-        let hopeless = matches!(
+        let unrecoverable = matches!(
             code,
             ErrorCode::TopicAuthorizationFailed | ErrorCode::InvalidTopicException
         );
-        if self.fault.is_some() || !(hopeless || now.duration_since(since) >= patience) {
+        self.trouble = Some(Fault::Unknown { code });
+        if self.fault.is_some() || !(unrecoverable || now.duration_since(since) >= timeout) {
             return false;
         }
         // The next error comes after another while.
         self.unknown_since = Some(now);
-        self.fault = Some(if hopeless {
+        self.fault = Some(if unrecoverable {
             Fault::Refused {
                 request: Request::Metadata,
                 code,
@@ -327,6 +343,45 @@ impl Partition {
             Fault::Unknown { code }
         });
         true
+    }
+
+    /// A broker's response brought nothing although there was something to bring. Becomes an error for the
+    /// application when that has gone on for `timeout`; returns whether it has.
+    pub(crate) fn stalled(
+        &mut self,
+        now: Instant,
+        broker: i32,
+        useless: Useless,
+        timeout: Duration,
+    ) -> bool {
+        let stall = self.stall.get_or_insert(Stall {
+            since: now,
+            responses: 0,
+        });
+        stall.responses = stall.responses.saturating_add(1);
+        let Stall { since, responses } = *stall;
+        let lasts = responses >= STALLED_RESPONSES_MIN && now.duration_since(since) >= timeout;
+        if self.fault.is_some() || !lasts {
+            return false;
+        }
+        // The next error comes after another while.
+        self.stall = None;
+        self.fault = Some(Fault::NoProgress {
+            broker,
+            partition: self.name.clone(),
+            offset: self.fetch_offset,
+            responses,
+            useless,
+        });
+        true
+    }
+
+    /// Where a reader of this level can read up to, as far as the last response said.
+    pub(crate) fn readable_end(&self, isolation_level: IsolationLevel) -> Option<i64> {
+        match isolation_level {
+            IsolationLevel::ReadCommitted => self.watermarks.last_stable_offset,
+            IsolationLevel::ReadUncommitted => self.watermarks.high_watermark,
+        }
     }
 
     /// Adds what an answer brought to the end of the buffer; whether anything was gained.

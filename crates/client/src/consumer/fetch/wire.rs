@@ -174,6 +174,10 @@ fn read_partition(
     check_crcs: bool,
 ) -> PartitionAnswer {
     let error = ErrorCode::from(data.error_code);
+    let has_records = data
+        .records
+        .as_ref()
+        .is_some_and(|records| !records.is_empty());
     let reading = match data.records {
         Some(records) if error.is_none() => {
             let aborted = data.aborted_transactions.unwrap_or_default().into_iter();
@@ -195,6 +199,7 @@ fn read_partition(
             log_start_offset: known(data.log_start_offset),
         },
         preferred_replica: known(data.preferred_read_replica.0),
+        has_records,
         reading,
     }
 }

@@ -26,6 +26,7 @@ impl World {
                 log_start_offset: Some(0),
             },
             preferred_replica: None,
+            has_records: false,
             reading: Reading::default(),
         }
     }
@@ -43,6 +44,7 @@ impl World {
         let records = log.fetch(self.isolation_level, offset, bytes_max);
         let filter = Filter::new(self.isolation_level, log.aborted(offset));
         PartitionAnswer {
+            has_records: !records.is_empty(),
             reading: batches::read(records, offset, filter, true),
             ..self.partition_answer(ErrorCode::None, at)
         }

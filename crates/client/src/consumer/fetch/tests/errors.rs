@@ -159,12 +159,12 @@ fn a_broker_that_does_not_answer_is_asked_ever_more_slowly() {
 }
 
 #[test]
-fn a_topic_that_nobody_knows_is_told_after_some_patience() {
+fn a_topic_that_metadata_does_not_know_is_an_error_after_unknown_partition_timeout() {
     let mut fixture = one();
     fixture.view.partitions.clear();
     fixture.machine.on_metadata(fixture.now, &fixture.view);
     assert_eq!(fixture.taken().1, None);
-    fixture.advance(Duration::from_secs(30));
+    fixture.advance(settings().unknown_partition_timeout);
     fixture.machine.on_metadata(fixture.now, &fixture.view);
     let code = ErrorCode::UnknownTopicOrPartition;
     assert_eq!(fixture.taken().1, Some(Fault::Unknown { code }));

@@ -1,7 +1,8 @@
 use super::*;
+use crate::error::Error;
 
-/// How many fetches a broker gets in ten seconds, if it answers each after `takes` with whatever
-/// `answer` does.
+/// How many fetches a broker gets in ten seconds, if it responds to each after `takes` with whatever
+/// `answer` does, and the application polls.
 fn requests(takes: Duration, mut answer: impl FnMut(&mut Fixture, &FetchPlan)) -> usize {
     let mut fixture = one();
     let start = fixture.now;
@@ -10,6 +11,7 @@ fn requests(takes: Duration, mut answer: impl FnMut(&mut Fixture, &FetchPlan)) -
         if let Some(plan) = fixture.begin_any() {
             fixture.advance(takes);
             answer(&mut fixture, &plan);
+            let _error = fixture.taken();
             requests += 1;
         } else {
             fixture.advance(Duration::from_millis(1));
@@ -67,6 +69,110 @@ fn a_broker_that_answers_at_once_without_progress_is_asked_ever_more_slowly() {
     ] {
         assert!((8..=16).contains(&requests), "{name}: {requests}");
     }
+}
+
+/// How long the application polls until it has an error, if a broker responds to each fetch of offset 50
+/// at once with whatever `answer` does; gives up after `at_most`.
+fn time_to_error(
+    at_most: Duration,
+    mut answer: impl FnMut(&mut Fixture, &FetchPlan),
+) -> Option<(Duration, Fault)> {
+    let mut fixture = one();
+    fixture.machine.seek(&tp(0), Position::Offset(50)).unwrap();
+    let start = fixture.now;
+    while fixture.now < start + at_most {
+        if let Some(plan) = fixture.begin_any() {
+            answer(&mut fixture, &plan);
+        }
+        if let (_, Some(fault)) = fixture.taken() {
+            return Some((fixture.now - start, fault));
+        }
+        fixture.advance(Duration::from_millis(10));
+    }
+    None
+}
+
+/// A response without records, of a log that ends at `end`.
+fn empty_before(end: i64) -> PartitionAnswer {
+    let watermarks = Watermarks {
+        high_watermark: Some(end),
+        last_stable_offset: Some(end),
+        log_start_offset: Some(0),
+    };
+    PartitionAnswer {
+        watermarks,
+        ..nothing()
+    }
+}
+
+/// a broker that never gets anywhere is an error that names it and the partition, not a silence.
+#[test]
+fn responses_without_progress_become_an_error_where_there_is_something_to_read() {
+    let timeout = settings().stall_timeout;
+    let late = 2 * timeout;
+    let behind = time_to_error(late, |fixture, plan| {
+        fixture.answer(plan, vec![(0, data(batch(0, 1), 50))]);
+    });
+    let empty = time_to_error(late, |fixture, plan| {
+        fixture.answer(plan, vec![(0, empty_before(60))]);
+    });
+    let session = time_to_error(late, |fixture, plan| {
+        let answer = whole(plan, ErrorCode::FetchSessionIdNotFound, false);
+        fixture
+            .machine
+            .handle_fetch(fixture.now, plan.broker, answer);
+    });
+    for (name, found) in [("behind", behind), ("empty", empty), ("session", session)] {
+        let (after, fault) = found.expect(name);
+        assert!(after >= timeout, "{name}: {after:?}");
+        assert!(matches!(fault, Fault::NoProgress { .. }), "{name}: {fault}");
+        let text = fault.to_string();
+        assert!(text.contains("broker 1") && text.contains("t-0"), "{text}");
+        let error = fault.into_error(&tp(0));
+        assert!(matches!(
+            error,
+            Error::Malformed {
+                broker: Some(1),
+                ..
+            }
+        ));
+    }
+    let idle = time_to_error(late, |fixture, plan| {
+        fixture.answer(plan, vec![(0, empty_before(50))]);
+    });
+    assert!(idle.is_none(), "nothing to read is no stall: {idle:?}");
+}
+
+#[test]
+fn a_response_for_what_was_not_requested_is_an_error_at_once() {
+    let (after, fault) = time_to_error(Duration::from_secs(1), |fixture, plan| {
+        let answer = whole(plan, ErrorCode::None, true);
+        fixture
+            .machine
+            .handle_fetch(fixture.now, plan.broker, answer);
+    })
+    .unwrap();
+    assert_eq!(after, Duration::ZERO);
+    let text = fault.to_string();
+    assert!(text.contains("broker 1") && text.contains("t-0"), "{text}");
+}
+
+/// While others have records, a partition may have found no room in the response.
+#[test]
+fn a_partition_behind_one_with_records_is_not_stalled() {
+    let mut fixture = Fixture::at_zero(settings(), 2);
+    let start = fixture.now;
+    let mut offset = 0;
+    while fixture.now < start + 2 * settings().stall_timeout {
+        if let Some(plan) = fixture.begin_any() {
+            let records = data(batch(offset, 1), offset);
+            fixture.answer(&plan, vec![(0, records), (1, empty_before(60))]);
+            offset += 1;
+        }
+        assert_eq!(fixture.taken().1, None);
+        fixture.advance(Duration::from_millis(100));
+    }
+    assert!(offset > 100);
 }
 
 #[test]
