@@ -38,6 +38,8 @@ pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 /// Cheap to clone: the failure of one batch is told to each of its records.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
+#[doc(alias = "KafkaException")]
+#[doc(alias = "KafkaError")]
 pub enum Error {
     /// A broker answered with an error code.
     #[error("{}", display::broker(*code, *request, *broker, topic.as_deref(), *partition, message.as_deref()))]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 ///
 /// Cheap to clone: the topic's name is shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "TopicPartitionList")]
 pub struct TopicPartition {
     topic: Arc<str>,
     partition: i32,
@@ -60,6 +61,7 @@ impl fmt::Debug for TopicPartition {
 /// stable offset and with a lag that says so; a reader that should have seen only committed records
 /// works silently on data that was taken back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[doc(alias = "isolation.level")]
 pub enum IsolationLevel {
     /// Records of open and of aborted transactions as well, in the order of the log.
     ReadUncommitted,
@@ -85,6 +87,8 @@ impl IsolationLevel {
 /// old one is no position in it, whatever its number. An offset that was sought and not yet read from
 /// stays. Brokers before 2.8 do not tell that a topic was created again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[doc(alias = "OffsetResetStrategy")]
+#[doc(alias = "auto.offset.reset")]
 pub enum OffsetReset {
     /// At the first record that the log still has.
     Earliest,
@@ -123,6 +127,7 @@ pub enum Position {
 
 /// Where reading of a partition goes on: what to commit, and what to seek to after a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "OffsetAndMetadata")]
 pub struct NextOffset {
     /// The offset of the next record. Not "the last one read": control records and records of
     /// aborted transactions take offsets too.
@@ -159,6 +164,7 @@ pub struct OffsetAndTimestamp {
 
 /// An offset to commit with the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "OffsetAndMetadata")]
 pub struct OffsetToCommit {
     /// The partition that was consumed.
     pub partition: TopicPartition,
@@ -172,6 +178,7 @@ pub struct OffsetToCommit {
 
 /// The consumer whose offsets are committed, as it is at the moment of the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "ConsumerGroupMetadata")]
 pub struct GroupMetadata {
     /// The group whose offsets are committed.
     pub group_id: Arc<str>,

@@ -31,6 +31,8 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// Cheap to clone; the clones share connections.
 #[derive(Clone, Debug)]
+#[doc(alias = "AdminClient")]
+#[doc(alias = "KafkaAdminClient")]
 pub struct Admin {
     cluster: Cluster,
     config: Arc<ClientConfig>,

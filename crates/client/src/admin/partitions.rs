@@ -43,6 +43,7 @@ impl Admin {
     ///
     /// # Cancel safety
     /// Cancel safe: it only reads.
+    #[doc(alias = "describeProducers")]
     pub async fn describe_producers(
         &self,
         topic: &str,
@@ -80,6 +81,7 @@ impl Admin {
     ///
     /// # Cancel safety
     /// Dropped early, the records may or may not be deleted; calling it again is harmless.
+    #[doc(alias = "deleteRecords")]
     pub async fn delete_records(
         &self,
         topic: &str,

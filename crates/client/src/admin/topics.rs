@@ -131,6 +131,8 @@ impl Admin {
     ///
     /// # Cancel safety
     /// Cancel safe: it only reads.
+    #[doc(alias = "listTopics")]
+    #[doc(alias = "fetch_metadata")]
     pub async fn list_topics(&self) -> Result<Vec<TopicListing>, Error> {
         let request = MetadataRequest::default().with_topics(None);
         let answer = self.ask(Target::Any, request, &mut self.attempts()).await?;
@@ -151,6 +153,7 @@ impl Admin {
     ///
     /// # Cancel safety
     /// Cancel safe: it only reads.
+    #[doc(alias = "describeTopics")]
     pub async fn describe_topics<N: AsRef<str>>(
         &self,
         topics: &[N],
@@ -180,6 +183,7 @@ impl Admin {
     ///
     /// # Cancel safety
     /// Dropped early, the topics may or may not be created.
+    #[doc(alias = "createTopics")]
     pub async fn create_topics(
         &self,
         topics: &[NewTopic],
@@ -227,6 +231,7 @@ impl Admin {
     ///
     /// # Cancel safety
     /// Dropped early, the topics may or may not be deleted.
+    #[doc(alias = "deleteTopics")]
     pub async fn delete_topics<N: AsRef<str>>(
         &self,
         topics: &[N],

@@ -58,6 +58,7 @@ impl Admin {
     ///
     /// # Cancel safety
     /// Cancel safe: it only reads.
+    #[doc(alias = "listTransactions")]
     pub async fn list_transactions<N: AsRef<str>>(
         &self,
         states: &[N],
@@ -114,6 +115,7 @@ impl Admin {
     ///
     /// # Cancel safety
     /// Cancel safe: it only reads.
+    #[doc(alias = "describeTransactions")]
     pub async fn describe_transactions<N: AsRef<str>>(
         &self,
         ids: &[N],

@@ -47,6 +47,7 @@ impl fmt::Display for Acks {
 /// How a record that names no partition gets one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "partitioner.class")]
 pub enum Partitioner {
     /// As the Java client: a key always leads to the same partition (murmur2), for as long as the
     /// topic keeps its number of partitions; records without a key fill one partition's batch after

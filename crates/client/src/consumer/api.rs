@@ -53,6 +53,9 @@ use crate::types::{NextOffset, OffsetAndTimestamp, Position, TopicPartition};
 /// # }
 /// ```
 #[derive(Debug)]
+#[doc(alias = "KafkaConsumer")]
+#[doc(alias = "BaseConsumer")]
+#[doc(alias = "StreamConsumer")]
 pub struct Consumer {
     shared: Arc<Shared>,
     /// Never sent to: the task stops when it is dropped.
@@ -130,6 +133,9 @@ impl Consumer {
     ///
     /// # Errors
     /// [`Error::Misuse`] for a partition that is not assigned, or an offset, epoch or time below 0.
+    #[doc(alias = "seekToBeginning")]
+    #[doc(alias = "seekToEnd")]
+    #[doc(alias = "seek_partitions")]
     pub fn seek(&mut self, partition: &TopicPartition, to: Position) -> Result<(), Error> {
         if let Position::Offset(number) | Position::OffsetAndEpoch { offset: number, .. } = to
             && number < 0
@@ -183,6 +189,7 @@ impl Consumer {
     ///
     /// # Cancel safety
     /// Nothing is taken before the moment it returns: a poll that is dropped has lost nothing.
+    #[doc(alias = "recv")]
     pub async fn poll(&mut self, timeout: Duration) -> Result<Records, Error> {
         let deadline = after(now(), timeout);
         let failures = self.shared.health().failures();
@@ -285,6 +292,7 @@ impl Consumer {
     ///
     /// # Errors
     /// [`Error::Misuse`] for a partition that is not assigned.
+    #[doc(alias = "currentLag")]
     pub fn lag(&self, partition: &TopicPartition) -> Result<Option<u64>, Error> {
         let level = self.shared.config.isolation_level;
         self.read(partition, |partition| partition.lag(level))
@@ -322,6 +330,7 @@ impl Consumer {
     /// Can be dropped and called again at any time.
     #[doc(alias = "beginningOffsets")]
     #[doc(alias = "query_watermark_offsets")]
+    #[doc(alias = "fetch_watermarks")]
     pub async fn beginning_offsets(&self, partitions: &[TopicPartition]) -> PartitionResults<i64> {
         self.ends(partitions, ResetTarget::Earliest).await
     }
@@ -337,6 +346,7 @@ impl Consumer {
     /// Can be dropped and called again at any time.
     #[doc(alias = "endOffsets")]
     #[doc(alias = "query_watermark_offsets")]
+    #[doc(alias = "fetch_watermarks")]
     pub async fn end_offsets(&self, partitions: &[TopicPartition]) -> PartitionResults<i64> {
         self.ends(partitions, ResetTarget::Latest).await
     }
@@ -350,6 +360,7 @@ impl Consumer {
     /// # Cancel safety
     /// Can be dropped and called again at any time.
     #[doc(alias = "offsetsForTimes")]
+    #[doc(alias = "offsets_for_timestamp")]
     pub async fn offsets_for_times(
         &self,
         times: &[(TopicPartition, i64)],
@@ -374,6 +385,7 @@ impl Consumer {
     ///
     /// # Cancel safety
     /// Can be dropped and called again at any time.
+    #[doc(alias = "committed")]
     pub async fn committed_offsets(
         &self,
         group_id: &str,

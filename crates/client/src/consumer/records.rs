@@ -26,6 +26,7 @@ use crate::types::{NextOffset, TopicPartition};
 /// # }
 /// ```
 #[derive(Clone, Default)]
+#[doc(alias = "ConsumerRecords")]
 pub struct Records {
     parts: Vec<Part>,
     count: usize,
@@ -88,6 +89,7 @@ impl Records {
     /// There are entries without records: control records and those of aborted transactions take
     /// offsets and are not shown. To commit past them keeps a restarted reader from reading them again
     /// (R-32, R-35).
+    #[doc(alias = "nextOffsets")]
     pub fn next_offsets(&self) -> impl ExactSizeIterator<Item = (&TopicPartition, NextOffset)> {
         self.next_offsets.iter().map(|(name, next)| (name, *next))
     }
@@ -159,6 +161,9 @@ impl<'a> IntoIterator for &'a Records {
 /// A record that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "ConsumerRecord")]
+#[doc(alias = "BorrowedMessage")]
+#[doc(alias = "OwnedMessage")]
 pub struct ConsumedRecord<'a> {
     /// The topic it was read from.
     pub topic: &'a str,

@@ -183,6 +183,8 @@ impl fmt::Debug for BatchCompletion {
 ///
 /// Cancel safe; it may be awaited again by reference.
 #[derive(Debug)]
+#[doc(alias = "DeliveryFuture")]
+#[doc(alias = "DeliveryResult")]
 pub struct Delivery {
     completion: Arc<BatchCompletion>,
     index: u32,

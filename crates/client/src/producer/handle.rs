@@ -47,6 +47,9 @@ const COMMANDS_MAX: usize = 16;
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
+#[doc(alias = "KafkaProducer")]
+#[doc(alias = "FutureProducer")]
+#[doc(alias = "BaseProducer")]
 pub struct Producer {
     core: Arc<Core>,
 }
@@ -100,6 +103,8 @@ impl Producer {
     /// # Cancel safety
     ///
     /// Cancel safe: a call that is dropped before it ends has sent nothing.
+    #[doc(alias = "produce")]
+    #[doc(alias = "send_result")]
     #[must_use = "a record that was not written is only reported by its delivery"]
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, Error> {
         self.core.send(&record, 0).await

@@ -11,6 +11,9 @@ use milena_codec::HeaderToWrite;
 /// assert_eq!(record.topic, "orders");
 /// ```
 #[derive(Debug, Clone, Copy)]
+#[doc(alias = "ProducerRecord")]
+#[doc(alias = "FutureRecord")]
+#[doc(alias = "BaseRecord")]
 pub struct Record<'a> {
     /// The topic it goes to; it must exist.
     pub topic: &'a str,

@@ -50,6 +50,7 @@ pub enum TransactionOutcome {
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
+#[doc(alias = "KafkaProducer")]
 pub struct TransactionalProducer {
     pub(super) core: Arc<Core>,
     transaction: u64,
@@ -70,6 +71,8 @@ impl TransactionalProducer {
     /// # Cancel safety
     ///
     /// Dropped early, older instances may have been fenced already; starting again is safe.
+    #[doc(alias = "initTransactions")]
+    #[doc(alias = "init_transactions")]
     pub async fn start(config: TransactionalProducerConfig) -> Result<Self, Error> {
         Self::start_with_connector(config, Arc::new(TcpConnector::new())).await
     }
@@ -150,6 +153,8 @@ impl TransactionalProducer {
     /// # Cancel safety
     ///
     /// Cancel safe.
+    #[doc(alias = "beginTransaction")]
+    #[doc(alias = "begin_transaction")]
     pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
         self.require_outcome()?;
         self.transaction += 1;
@@ -251,6 +256,7 @@ impl Transaction<'_> {
     /// # Cancel safety
     ///
     /// Cancel safe: a call that is dropped before it ends has sent nothing, and spoils nothing.
+    #[doc(alias = "produce")]
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, Error> {
         let core = &self.producer.core;
         core.send(&record, self.producer.transaction)
@@ -275,6 +281,8 @@ impl Transaction<'_> {
     /// # Cancel safety
     ///
     /// Dropped early, the offsets may or may not be part of the transaction; a commit waits for them all the same.
+    #[doc(alias = "sendOffsetsToTransaction")]
+    #[doc(alias = "send_offsets_to_transaction")]
     pub async fn send_offsets(
         &self,
         offsets: Vec<OffsetToCommit>,
@@ -314,6 +322,8 @@ impl Transaction<'_> {
     /// # Cancel safety
     ///
     /// Dropped early, the commit goes on; [`TransactionalProducer::outcome`] tells its end.
+    #[doc(alias = "commitTransaction")]
+    #[doc(alias = "commit_transaction")]
     pub async fn commit(mut self) -> Result<(), Error> {
         let Self { producer, ended } = &mut self;
         producer.end(Request::Commit, "the commit", ended).await
@@ -329,6 +339,8 @@ impl Transaction<'_> {
     /// # Cancel safety
     ///
     /// Dropped early, the abort goes on.
+    #[doc(alias = "abortTransaction")]
+    #[doc(alias = "abort_transaction")]
     pub async fn abort(mut self) -> Result<(), Error> {
         let Self { producer, ended } = &mut self;
         producer.end(Request::Abort, "the abort", ended).await

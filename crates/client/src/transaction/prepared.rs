@@ -20,6 +20,7 @@ use milena_codec::{ProducerEpoch, ProducerId, ProducerIdentity};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "PreparedTxnState")]
 pub struct PreparedTransaction(pub(super) ProducerIdentity);
 
 impl PreparedTransaction {

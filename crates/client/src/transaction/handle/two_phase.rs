@@ -115,6 +115,7 @@ impl TransactionalProducer {
     ///
     /// Dropped early, the transaction is still prepared, or its end goes on; [`outcome`](Self::outcome) tells which:
     /// with `None` from there, call this again.
+    #[doc(alias = "completeTransaction")]
     pub async fn complete(
         &mut self,
         stored: Option<&PreparedTransaction>,
@@ -205,6 +206,7 @@ impl Transaction<'_> {
     /// # Cancel safety
     ///
     /// Dropped early, the transaction is aborted, as its name never reached anyone.
+    #[doc(alias = "prepareTransaction")]
     pub async fn prepare(mut self) -> Result<PreparedTransaction, Error> {
         let prepared = self.producer.core.ask_in_time(ask(Request::Prepare)).await;
         let prepared = prepared.map_err(|late| late.timeout("preparing the transaction"))??;
