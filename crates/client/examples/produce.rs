@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use milena::{Producer, ProducerBuilder, Record};
+use milena::{Producer, ProducerBuilder, Record, Report};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Report> {
     let mut arguments = std::env::args().skip(1);
     let bootstrap = arguments
         .next()

@@ -2,10 +2,10 @@
 //!
 //! `cargo run -p milena --example transact -- localhost:9092 transfers`
 
-use milena::{Error, ProducerBuilder, Record, TransactionalProducer};
+use milena::{ProducerBuilder, Record, Report, TransactionalProducer};
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), Report> {
     let mut arguments = std::env::args().skip(1);
     let bootstrap = arguments
         .next()
@@ -27,11 +27,11 @@ async fn main() -> Result<(), Error> {
             .await?;
         match transaction.commit().await {
             Ok(()) => println!("moved {amount}"),
-            Err(error) if error.is_fenced() => return Err(error),
+            Err(error) if error.is_fenced() => return Err(error.into()),
             Err(error) if error.is_outcome_unknown() => {
                 println!("moving {amount}: {:?}", producer.outcome().await?);
             }
-            Err(error) => println!("moved nothing: {error}"),
+            Err(error) => println!("moved nothing: {}", error.report()),
         }
     }
     Ok(())

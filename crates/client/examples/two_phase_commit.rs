@@ -15,7 +15,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use milena::{PreparedTransaction, ProducerBuilder, Record, TransactionalProducer};
+use milena::{PreparedTransaction, ProducerBuilder, Record, Report, TransactionalProducer};
 
 /// The first line is the name of the transaction that the last commit goes with; the others are transfers.
 struct Ledger {
@@ -25,7 +25,7 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn open(path: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+    fn open(path: &Path) -> Result<Self, Report> {
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             read => read?,
@@ -54,7 +54,7 @@ impl Ledger {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Report> {
     let mut arguments = std::env::args().skip(1);
     let mut argument = |default: &str| arguments.next().unwrap_or_else(|| default.to_owned());
     let (bootstrap, topic) = (argument("localhost:9092"), argument("transfers"));
@@ -81,7 +81,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let prepared = transaction.prepare().await?;
         if let Err(error) = ledger.commit(&transfer, prepared) {
             // Whether it is there or not: what the database says now is what counts.
-            println!("{transfer}: {error}");
+            println!("{transfer}: {}", Report::from(error));
             ledger = Ledger::open(&path)?;
             producer.complete(ledger.prepared.as_ref()).await?;
             continue;

@@ -3,13 +3,13 @@
 //! ```text
 //!             +- it never left, or nothing was changed ------ retriable
 //!             +- the transaction can only be aborted -------- abortable
-//!  an error --+- this producer or consumer is at its end ---- fatal
-//!             +- nobody can say whether it was applied ------ outcome unknown
-//!             +- this one call was refused ------------------ none of the four
+//!  an error --+- this producer or consumer is closed -------- fatal
+//!             +- it may or may not have been applied -------- outcome unknown
+//!             +- this one call was rejected ----------------- none of the four
 //! ```
 //!
 //! The classes never overlap. An operation that may have been applied is never reported as failed:
-//! a timed-out write, commit or abort is *outcome unknown* (P-75, T-66).
+//! a timed-out write, commit or abort is *outcome unknown*.
 
 mod connection;
 mod recovery;
@@ -29,46 +29,46 @@ use crate::config::ConfigError;
 /// The cause of an [`Error`] that lies outside this crate: a socket, a decoder.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
-/// Why an operation of this crate did not end as asked.
+/// Why an operation failed, or why its outcome is unknown.
 ///
 /// Variants say whose fault it was. [`recovery`](Self::recovery) says what to do next and is what
 /// a program should decide by; the variants and their fields are for people. `Display` prints
 /// this level only, `source()` leads to the cause, and [`report`](Self::report) prints all of them.
 ///
-/// Cheap to clone: the failure of one batch is told to each of its records.
+/// Cheap to clone: each record of a failed batch gets the same error.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 #[doc(alias = "KafkaException")]
 #[doc(alias = "KafkaError")]
 pub enum Error {
-    /// A broker answered with an error code.
+    /// A broker responded with an error code.
     #[error("{}", display::broker(*code, *request, *broker, topic.as_deref(), *partition, message.as_deref()))]
     Broker {
-        /// What the broker answered.
+        /// The code of the response.
         code: ErrorCode,
-        /// The request it answered.
+        /// The request it responded to.
         request: ApiKey,
-        /// The id of the broker that answered, where known.
+        /// The id of the broker that responded, where known.
         broker: Option<i32>,
-        /// The topic concerned; `None` if the answer was to the request as a whole.
+        /// The topic concerned; `None` if the code is about the request as a whole.
         topic: Option<Arc<str>>,
-        /// The partition concerned; `None` if the answer was to the request or topic as a whole.
+        /// The partition concerned; `None` if the code is about the request or topic as a whole.
         partition: Option<i32>,
-        /// What the broker added in words, where it did.
+        /// The error message of the response, where there is one.
         message: Option<Arc<str>>,
     },
 
     /// The records do not fit into what is left of `buffer_memory`, and nothing was freed within
     /// `max_block`. Nothing was sent.
     #[error(
-        "no room for {bytes} bytes: {setting} ({buffer_memory} bytes) stayed full for {waited:?}"
+        "no memory for {bytes} bytes: {setting} ({buffer_memory} bytes) stayed full for {waited:?}"
     )]
     BufferFull {
         /// What the record needs, in bytes.
         bytes: usize,
         /// The producer's bound, in bytes.
         buffer_memory: usize,
-        /// How long the call waited for room.
+        /// How long the call waited for memory.
         waited: Duration,
         /// The setting that bounds it, as the caller wrote it: `buffer_memory` or a property key.
         setting: Cow<'static, str>,
@@ -92,7 +92,7 @@ pub enum Error {
     },
 
     /// Records read from a broker are damaged: the checksum, the record count or the compressed
-    /// data do not hold. No record of the batch was handed out.
+    /// data are wrong. No record of the batch was returned.
     #[error("the records of {topic}-{partition} at offset {offset} are damaged")]
     CorruptRecords {
         /// The topic read.
@@ -101,15 +101,15 @@ pub enum Error {
         partition: i32,
         /// The offset of the first record of the batch. Seeking behind the batch skips it.
         offset: i64,
-        /// What does not hold.
+        /// What is wrong with them.
         #[source]
         cause: Cause,
     },
 
     /// The delivery timeout of a record ran out.
     ///
-    /// If its batch had `reached_the_wire` the record may be in the log and the outcome is unknown
-    /// (P-75); otherwise it is certain that it was not written (P-71).
+    /// If its batch had `reached_the_wire` the record may be in the log and the outcome is unknown;
+    /// otherwise it is certain that it was not written.
     #[error(
         "delivery to {topic}-{partition} timed out after {elapsed:?}, {}",
         display::written(*reached_the_wire)
@@ -121,35 +121,35 @@ pub enum Error {
         partition: i32,
         /// The age of the batch, from its first record.
         elapsed: Duration,
-        /// Whether an attempt may have been appended: written to a connection, and not refused since by its leader.
+        /// Whether an attempt may have been appended: written to a connection, and not rejected since by its leader.
         reached_the_wire: bool,
         /// Why the last attempt did not succeed, where there was one.
         #[source]
         cause: Option<Arc<Error>>,
     },
 
-    /// The producer (or consumer) hit an error that it cannot go on from. Every later call says
-    /// so too. Close it; the cause tells what must change before a new one can work.
+    /// The producer (or consumer) met an error that it cannot go on from. Every later call returns it
+    /// too. Close it; the cause says what must change before a new one can work.
     #[error("no longer usable")]
     Fatal {
-        /// What ended it.
+        /// The terminal error.
         #[source]
         cause: Arc<Error>,
     },
 
     /// A newer producer with the same transactional id has taken over. This one must not write
-    /// again, cannot abort, and is at its end; what it left open was aborted for it. Close it.
+    /// again and cannot abort; its open transaction was aborted by the coordinator. Close it.
     #[error("fenced: a newer producer uses the transactional id `{transactional_id}`")]
     Fenced {
         /// The id that both producers use.
         transactional_id: Arc<str>,
-        /// The answer that told so, where one did.
+        /// The response that said so, where there was one.
         #[source]
         cause: Option<Arc<Error>>,
     },
 
     /// The log was truncated below the position of the reader: records it has read are no longer
-    /// there, and others may have taken their offsets (KIP-320). Also said of a topic that was deleted and
+    /// there, and others may have taken their offsets (KIP-320). Also returned for a topic that was deleted and
     /// created again.
     #[error(
         "{topic}-{partition} was truncated below the position {position}{}", display::parting(*diverging_offset)
@@ -161,14 +161,14 @@ pub enum Error {
         partition: i32,
         /// The offset that would have been read next.
         position: i64,
-        /// The first offset whose record may differ from what was read; `None` if nobody can tell.
+        /// The first offset whose record may differ from what was read; `None` if that is unknown.
         diverging_offset: Option<i64>,
     },
 
     /// A broker sent bytes that are not what the protocol says.
-    #[error("a malformed {request} answer came from {}", display::peer(*broker))]
+    #[error("a malformed response to {request} came from {}", display::peer(*broker))]
     Malformed {
-        /// The request whose answer was malformed.
+        /// The request whose response was malformed.
         request: ApiKey,
         /// The id of the broker that sent it, where known.
         broker: Option<i32>,
@@ -177,22 +177,22 @@ pub enum Error {
         cause: Cause,
     },
 
-    /// The caller asked for something that is wrong in this place, such as a commit while another
-    /// commit is pending. Nothing was changed (T-10).
+    /// The call is wrong at this moment or with these arguments, such as a commit while another
+    /// commit is pending. Nothing was changed.
     #[error("{what}")]
     Misuse {
-        /// What was asked, why it is wrong and what to do instead.
+        /// What was called, why it is wrong and what to do instead.
         what: Cow<'static, str>,
     },
 
-    /// The position lies outside the log and the reset policy is to say so.
+    /// The position lies outside the log, and `offset_reset` is [`OffsetReset::Error`](crate::OffsetReset::Error).
     #[error("offset {offset} of {topic}-{partition} is out of range: {}", display::range(*log_start_offset, *high_watermark))]
     OffsetOutOfRange {
         /// The topic read.
         topic: Arc<str>,
         /// The partition read.
         partition: i32,
-        /// The offset that was asked for.
+        /// The offset of the position.
         offset: i64,
         /// The first offset kept, where known.
         log_start_offset: Option<i64>,
@@ -200,16 +200,16 @@ pub enum Error {
         high_watermark: Option<i64>,
     },
 
-    /// The operation may or may not have been applied: it was sent, and no answer proves either.
+    /// The operation may or may not have been applied: it was sent, and no response proves either.
     ///
     /// A commit or abort goes on, and
-    /// [`TransactionalProducer::outcome`](crate::TransactionalProducer::outcome) tells how it ended (T-12). So do
-    /// offsets on their way into a transaction: its commit includes them or fails, its abort drops them.
+    /// [`TransactionalProducer::outcome`](crate::TransactionalProducer::outcome) returns how it ended. So do
+    /// offsets that are being added to a transaction: its commit includes them or fails, its abort drops them.
     #[error("the outcome of {operation} is unknown: it may or may not have been applied")]
     OutcomeUnknown {
         /// What was attempted, such as `the commit` or `the delivery to orders-3`.
         operation: Arc<str>,
-        /// Why no answer was got.
+        /// Why there was no response.
         #[source]
         cause: Option<Arc<Error>>,
     },
@@ -243,7 +243,7 @@ pub enum Error {
     /// A wait reached its limit and nothing was changed.
     #[error("{operation} did not succeed within {elapsed:?}")]
     Timeout {
-        /// What was waited for, such as `learning the partitions of orders`.
+        /// What the call waited for, such as `learning the partitions of orders`.
         operation: Arc<str>,
         /// How long.
         elapsed: Duration,
@@ -252,21 +252,21 @@ pub enum Error {
         cause: Option<Arc<Error>>,
     },
 
-    /// The transaction cannot be committed any more; abort it (P-54, T-15).
+    /// The transaction cannot be committed any more; abort it.
     #[error("the transaction can only be aborted")]
     TransactionAbortable {
-        /// What spoiled it.
+        /// What failed in it.
         #[source]
         cause: Arc<Error>,
     },
 
-    /// The record was not sent because its transaction was aborted before (T-36). Nothing of it
+    /// The record was not sent because its transaction was aborted before. Nothing of it
     /// was written.
     #[error("not sent: the transaction was aborted")]
     TransactionAborted,
 
-    /// The request was not answered, or could not be sent at all: dialling failed, no broker is
-    /// known for it, the connection ended, the time ran out.
+    /// The request got no response, or could not be sent at all: connecting failed, no broker is
+    /// known for it, the connection was closed, the time ran out.
     ///
     /// If it was not sent nothing was changed. If it was, a request that only reads may be repeated,
     /// and any other has an unknown outcome.
@@ -283,8 +283,8 @@ pub enum Error {
         cause: Cause,
     },
 
-    /// The broker speaks no version of the request that this client (or this use) needs.
-    #[error("{} is too old or too new for {request}", display::peer(*broker))]
+    /// The broker supports no version of the request that this client (or this use) needs.
+    #[error("{} supports no version of {request} that can be used here", display::peer(*broker))]
     UnsupportedVersion {
         /// The request.
         request: ApiKey,
@@ -295,8 +295,7 @@ pub enum Error {
         cause: Cause,
     },
 
-    /// Something listens there, but it does not speak Kafka's protocol in the clear: TLS, HTTP, or
-    /// something else.
+    /// Something listens there, but not Kafka without encryption: TLS, HTTP, or something else.
     #[error("no Kafka listener without encryption{}", display::at(address.as_deref()))]
     WrongListener {
         /// Where, `host:port`.
@@ -362,7 +361,7 @@ impl Error {
         self.recovery().is_abortable()
     }
 
-    /// Whether the producer or consumer is at its end.
+    /// Whether the producer or consumer is unusable from now on.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         self.recovery().is_fatal()
@@ -380,7 +379,7 @@ impl Error {
         self.recovery().is_outcome_unknown()
     }
 
-    /// The code a broker answered, here or in the nearest cause that has one.
+    /// The code of a broker's response, here or in the nearest cause that has one.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
@@ -410,7 +409,7 @@ impl Error {
 }
 
 impl Error {
-    /// An answer to the request as a whole.
+    /// A code about the request as a whole.
     pub(crate) fn broker(code: ErrorCode, request: ApiKey, broker: Option<i32>) -> Self {
         Self::Broker {
             code,
@@ -422,7 +421,7 @@ impl Error {
         }
     }
 
-    /// An answer about one partition.
+    /// A code about one partition.
     pub(crate) fn partition(
         code: ErrorCode,
         request: ApiKey,
@@ -445,7 +444,7 @@ impl Error {
         Self::Misuse { what: what.into() }
     }
 
-    /// The same error as spoiling the transaction it happened in. What is terminal stays terminal.
+    /// The same error as the reason that its transaction can only be aborted. What is terminal stays terminal.
     pub(crate) fn into_abortable(self) -> Self {
         if self.ends_the_producer() || matches!(self, Self::TransactionAbortable { .. }) {
             return self;
@@ -455,7 +454,7 @@ impl Error {
         }
     }
 
-    /// The same error as ending the producer.
+    /// The same error as terminal for the producer.
     pub(crate) fn into_fatal(self) -> Self {
         if self.ends_the_producer() {
             return self;
@@ -465,8 +464,8 @@ impl Error {
         }
     }
 
-    /// Whether this is a terminal state. An answer whose code is fatal by itself is not yet one:
-    /// the machine that got it decides what it ends (error table 1.6, T-70).
+    /// Whether this is a terminal state. A response whose code is fatal by itself is not yet one:
+    /// the machine that got it decides what it closes (error table 1.6, T-70).
     fn ends_the_producer(&self) -> bool {
         matches!(
             self,
@@ -502,7 +501,7 @@ mod display {
             .map(|message| format!(": {message}"))
             .unwrap_or_default();
         format!(
-            "{} answered {request}{place} with {code}{said}",
+            "{} responded to {request}{place} with {code}{said}",
             peer(broker)
         )
     }
@@ -526,7 +525,7 @@ mod display {
     pub(super) fn transport(request: Option<ApiKey>, address: Option<&str>, sent: bool) -> String {
         let to = to(address);
         match request {
-            Some(request) if sent => format!("{request}{to} was not answered"),
+            Some(request) if sent => format!("{request}{to} got no response"),
             Some(request) => format!("{request}{to} could not be sent"),
             None => format!("cannot connect{to}"),
         }
@@ -542,7 +541,7 @@ mod display {
 
     pub(super) fn parting(diverging_offset: Option<i64>) -> String {
         diverging_offset
-            .map(|offset| format!("; the logs part at offset {offset}"))
+            .map(|offset| format!("; the logs differ from offset {offset} on"))
             .unwrap_or_default()
     }
 

@@ -179,7 +179,7 @@ mod tests {
         assert!(timed_out(ApiKey::Metadata).is_retriable());
         assert_eq!(
             timed_out(ApiKey::EndTxn).to_string(),
-            "EndTxn to k1:9092 was not answered"
+            "EndTxn to k1:9092 got no response"
         );
     }
 

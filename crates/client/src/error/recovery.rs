@@ -8,7 +8,7 @@ use milena_connection::{Class, judge};
 /// Every error has exactly one. The four classes [`is_retriable`](Self::is_retriable),
 /// [`is_abortable`](Self::is_abortable), [`is_fatal`](Self::is_fatal) and
 /// [`is_outcome_unknown`](Self::is_outcome_unknown) never overlap; an error in none of them
-/// ([`FixConfiguration`](Self::FixConfiguration), [`GiveUp`](Self::GiveUp)) was a refusal of that
+/// ([`FixConfiguration`](Self::FixConfiguration), [`GiveUp`](Self::GiveUp)) rejected that
 /// one call, and the producer or consumer goes on.
 ///
 /// milena has already repeated what it may repeat within the configured time limits, so an error
@@ -19,22 +19,22 @@ pub enum Recovery {
     /// Nothing was changed and the cause passes: the same call may be made again, after a pause.
     Retry,
     /// As [`Retry`](Self::Retry), and what was known about leaders, coordinators or the
-    /// controller is stale; milena learns it anew before the next attempt.
+    /// controller is stale; milena looks it up again before the next attempt.
     RefreshAndRetry,
     /// The transaction can only be aborted. The producer survives and may begin the next one.
     AbortTransaction,
-    /// The producer (or consumer) is at its end: close it. A new one may be made once the cause
+    /// The producer (or consumer) is unusable: close it. A new one may be made once the cause
     /// is removed - for [`Error::Fenced`](crate::Error::Fenced) only if this process is still the
     /// one meant to own the transactional id, because a new producer fences the other in turn.
     RecreateProducer,
-    /// A setting, a right or a version stands in the way; the same call fails until someone
-    /// changes it.
+    /// A setting, a right or a version stands in the way; the same call fails until it is
+    /// changed.
     FixConfiguration,
-    /// This call was refused, and would be refused again.
+    /// This call was rejected, and would be rejected again.
     GiveUp,
     /// The operation may or may not have been applied. Repeating a write can duplicate it;
     /// treating it as failed can lose it. A commit or abort goes on:
-    /// [`TransactionalProducer::outcome`](crate::TransactionalProducer::outcome) tells how it ended.
+    /// [`TransactionalProducer::outcome`](crate::TransactionalProducer::outcome) returns how it ended.
     OutcomeUnknown,
 }
 
@@ -52,7 +52,7 @@ impl Recovery {
         matches!(self, Self::AbortTransaction)
     }
 
-    /// Whether the producer or consumer is at its end.
+    /// Whether the producer or consumer is unusable.
     #[must_use]
     pub const fn is_fatal(self) -> bool {
         matches!(self, Self::RecreateProducer)
@@ -65,11 +65,11 @@ impl Recovery {
     }
 }
 
-/// The class of a code by itself, without the request it answers.
+/// The class of a code by itself, without the request that it responds to.
 ///
 /// These are the classes Apache Kafka 4.3.1 ships (KIP-1050), and where Kafka has none, ours. The
-/// request can say more - `INVALID_PRODUCER_EPOCH` does not end a producer when it answers a
-/// Produce, and a write answered with `REQUEST_TIMED_OUT` may have been applied - so prefer
+/// request can say more - `INVALID_PRODUCER_EPOCH` does not end a producer in response to a
+/// Produce, and a write rejected with `REQUEST_TIMED_OUT` may have been applied - so prefer
 /// [`Error::recovery`](crate::Error::recovery) where there is an error to ask.
 ///
 /// `NONE` is no error; a response that was treated as one anyway gives up.
@@ -87,7 +87,7 @@ pub const fn recovery_of(code: ErrorCode) -> Recovery {
     }
 }
 
-/// The class of a code that answers `request`, which knows more than the code alone.
+/// The class of a code in the response to `request`, which says more than the code alone.
 pub(super) fn recovery_of_answer(request: ApiKey, code: ErrorCode) -> Recovery {
     let alone = recovery_of(code);
     match (request, code) {
@@ -103,7 +103,7 @@ pub(super) fn recovery_of_answer(request: ApiKey, code: ErrorCode) -> Recovery {
     }
 }
 
-/// Whether the broker may have applied a request that it answers with `code`: column A of the
+/// Whether the broker may have applied a request that it rejects with `code`: column A of the
 /// Produce error table 1.6.
 #[must_use]
 pub(crate) const fn may_have_been_applied(code: ErrorCode) -> bool {

@@ -162,7 +162,7 @@ fn display_prints_its_own_level_and_source_the_cause() {
     let source = std::error::Error::source(&error).map(ToString::to_string);
     assert_eq!(
         source.as_deref(),
-        Some("broker 1 answered Produce with INVALID_PRODUCER_EPOCH (47)")
+        Some("broker 1 responded to Produce with INVALID_PRODUCER_EPOCH (47)")
     );
     assert_eq!(error.code(), Some(ErrorCode::InvalidProducerEpoch));
 }
@@ -173,7 +173,7 @@ fn a_partition_answer_names_request_broker_topic_and_partition() {
     let error = Error::partition(code, ApiKey::Produce, Some(2), "orders".into(), 3);
     assert_eq!(
         error.to_string(),
-        "broker 2 answered Produce for orders-3 with NOT_ENOUGH_REPLICAS (19)"
+        "broker 2 responded to Produce for orders-3 with NOT_ENOUGH_REPLICAS (19)"
     );
 }
 
