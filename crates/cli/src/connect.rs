@@ -271,28 +271,17 @@ mod tests {
 
     #[test]
     fn the_brokers_come_from_the_nearest_place_that_names_some() {
-        let cases: [(Option<&str>, &[&str], &[&str], &str); 4] = [
-            (
-                Some("option:1"),
-                &[],
-                &["bootstrap.servers=file:1"],
-                "option:1",
-            ),
-            (
-                None,
-                &["metadata.broker.list=x:1"],
-                &["bootstrap.servers=file:1"],
-                "x:1",
-            ),
-            (None, &[], &["bootstrap.servers=file:1"], "file:1"),
-            (None, &[], &[], "environment:1"),
-        ];
-        for (option, given, file, expected) in cases {
+        let expect = |option, given: &[&str], file: &[&str], expected: &str| {
             let all = connect(option, given, file);
             assert_eq!(all.bootstrap(), expected);
             assert_eq!(value(&all, &[], "bootstrap.servers"), expected);
             assert_eq!(value(&all, &[], "metadata.broker.list"), "");
-        }
+        };
+        let file = ["bootstrap.servers=file:1"];
+        expect(Some("option:1"), &[], &file, "option:1");
+        expect(None, &["metadata.broker.list=x:1"], &file, "x:1");
+        expect(None, &[], &file, "file:1");
+        expect(None, &[], &[], "environment:1");
     }
 
     #[test]

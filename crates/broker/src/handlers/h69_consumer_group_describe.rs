@@ -62,10 +62,10 @@ fn failed(id: &GroupId, code: ErrorCode) -> DescribedGroup {
     DescribedGroup::default()
         .with_group_id(id.clone())
         .with_error_code(code.code())
-        .with_error_message(match code {
-            ErrorCode::GroupIdNotFound => Some(text(&format!("Group {} not found.", id.as_str()))),
-            _ => None,
-        })
+        .with_error_message(
+            (code == ErrorCode::GroupIdNotFound)
+                .then(|| text(&format!("Group {} not found.", id.as_str()))),
+        )
 }
 
 fn describe(

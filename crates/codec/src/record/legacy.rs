@@ -373,10 +373,10 @@ mod tests {
     }
 
     fn field_of(error: BatchError) -> &'static str {
-        match error {
-            BatchError::Record { field, .. } => field,
-            other => panic!("{other}"),
-        }
+        let BatchError::Record { field, .. } = error else {
+            panic!("{error}");
+        };
+        field
     }
 
     #[test]

@@ -63,25 +63,20 @@ pub(super) enum Range {
 
 impl Range {
     pub(super) fn fault(self, kind: Kind, value: &str) -> Option<Fault> {
-        let below = |least: i64| match kind {
-            Kind::Double => value
-                .trim()
-                .parse::<f64>()
-                .is_ok_and(|number| number < as_double(least)),
-            _ => value
-                .trim()
-                .parse::<i64>()
-                .is_ok_and(|number| number < least),
+        let number = value.trim();
+        let below = |least: i64| {
+            if kind == Kind::Double {
+                let number = number.parse::<f64>();
+                return number.is_ok_and(|number| number < as_double(least));
+            }
+            number.parse::<i64>().is_ok_and(|number| number < least)
         };
-        let above = |most: i64| match kind {
-            Kind::Double => value
-                .trim()
-                .parse::<f64>()
-                .is_ok_and(|number| number > as_double(most)),
-            _ => value
-                .trim()
-                .parse::<i64>()
-                .is_ok_and(|number| number > most),
+        let above = |most: i64| {
+            if kind == Kind::Double {
+                let number = number.parse::<f64>();
+                return number.is_ok_and(|number| number > as_double(most));
+            }
+            number.parse::<i64>().is_ok_and(|number| number > most)
         };
         match self {
             Self::Any => None,
@@ -94,9 +89,10 @@ impl Range {
             }
             Self::OneOf(known) => {
                 let unknown = |value: &str| !known.contains(&value);
-                let fault = match kind {
-                    Kind::List => list(value).any(unknown),
-                    _ => unknown(value),
+                let fault = if kind == Kind::List {
+                    list(value).any(unknown)
+                } else {
+                    unknown(value)
                 };
                 fault.then_some(Fault::NotOneOf(known))
             }
