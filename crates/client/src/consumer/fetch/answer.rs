@@ -186,10 +186,9 @@ impl Machine {
     }
 
     fn first_current(&mut self, asked: &Asked) -> Option<TopicPartition> {
-        let names = sorted(asked).into_iter();
-        names
-            .cloned()
-            .find(|name| self.current(asked, name).is_some())
+        let mut names = sorted(asked).into_iter();
+        let first = names.find(|name| self.current(asked, name).is_some());
+        first.cloned()
     }
 
     /// The partition, if it is still read from where it was asked for and has no error yet.
