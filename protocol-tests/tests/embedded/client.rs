@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ const CONNECTIONS_MAX: usize = 102;
 struct Counted {
     embedded: Embedded,
     open: Arc<AtomicUsize>,
+    /// Whether connections are accepted and closed at once.
+    hangs_up: Arc<AtomicBool>,
 }
 
 struct CountedTransport {
@@ -41,6 +43,7 @@ impl Counted {
         Self {
             embedded: embedded.clone(),
             open: Arc::default(),
+            hangs_up: Arc::default(),
         }
     }
 
@@ -60,6 +63,10 @@ impl Counted {
 impl Connector for Counted {
     fn connect<'a>(&'a self, address: &'a BrokerAddress) -> ConnectFuture<'a> {
         Box::pin(async move {
+            if self.hangs_up.load(Ordering::SeqCst) {
+                let (transport, _closed) = tokio::io::duplex(64);
+                return Ok(Box::new(transport) as BoxTransport);
+            }
             let transport = self.embedded.connect(address).await?;
             self.open.fetch_add(1, Ordering::SeqCst);
             let open = Arc::clone(&self.open);
@@ -275,4 +282,29 @@ async fn what_a_broker_holds_back_for_one_handle_delays_no_other() {
 
     held.release();
     waiting.await.unwrap();
+}
+
+/// D-7: whether the port refuses, or accepts and hangs up as a proxy does in front of a broker that is away.
+#[tokio::test(start_paused = true)]
+async fn a_consumer_survives_the_restart_of_its_only_broker() {
+    let embedded = Embedded::start(Broker::builder().topic("t", PARTITIONS)).await;
+    let counted = Counted::new(&embedded);
+    let client = counted.client(|config| config).await;
+    let producer = client.producer().start().unwrap();
+    let mut consumer = reader(&client).await;
+    for hangs_up in [false, true] {
+        write(&producer, 0).await;
+        assert_eq!(consumer.poll(PATIENCE).await.unwrap().len(), 1);
+        counted.hangs_up.store(hangs_up, Ordering::SeqCst);
+        embedded.broker.stop_broker(1).await.unwrap();
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(10) {
+            let records = consumer.poll(Duration::from_secs(1)).await.unwrap();
+            assert!(records.is_empty());
+        }
+        embedded.broker.restart_broker(1).await.unwrap();
+        counted.hangs_up.store(false, Ordering::SeqCst);
+        write(&producer, 1).await;
+        assert_eq!(consumer.poll(PATIENCE).await.unwrap().len(), 1);
+    }
 }

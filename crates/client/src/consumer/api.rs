@@ -179,7 +179,8 @@ impl Consumer {
     ///   [`Error::Misuse`] without a position: every poll returns it again until the partition is sought.
     /// - [`Error::Broker`] for what the broker rejects; it is asked again. A topic or partition that does
     ///   not exist is one once metadata has said so for `retry_backoff_max` (1 s by default), as it may just
-    ///   have been created, and again as often as that; records come as soon as it exists.
+    ///   have been created, and again as often as that; records come as soon as it exists. One that is
+    ///   deleted while it is read is one after `request_timeout`, as brokers that restart may not know it.
     /// - [`Error::Malformed`] for a response that is not what was requested; it is asked again. A broker whose
     ///   responses bring nothing for `request_timeout`, although there is something to read, is one too; the
     ///   cause names it, the partition and what it sends.

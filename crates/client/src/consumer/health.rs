@@ -1,6 +1,6 @@
 //! Whether brokers can be reached, and from when on poll returns an error because they cannot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Recovery};
@@ -14,11 +14,12 @@ use crate::error::{Error, Recovery};
 pub(crate) struct BrokerHealth {
     /// How long an outage may last before poll returns it.
     timeout: Duration,
-    /// Whether any broker ever responded about a partition. Metadata does not count: bootstrap addresses
-    /// can be right while those that brokers advertise are wrong.
-    reached: bool,
+    /// The peers that ever responded. That one is a wrong address, or something other than a broker, is
+    /// only believed of others: what a broker that restarts sends, or what stands in front of it, can
+    /// look like that for a moment.
+    reached: BTreeSet<Peer>,
     failures: u64,
-    last: Option<Error>,
+    last: Option<(Peer, Error)>,
     outages: BTreeMap<Peer, Outage>,
 }
 
@@ -40,7 +41,7 @@ impl BrokerHealth {
     pub(crate) fn new(timeout: Duration) -> Self {
         Self {
             timeout,
-            reached: false,
+            reached: BTreeSet::new(),
             failures: 0,
             last: None,
             outages: BTreeMap::new(),
@@ -49,7 +50,7 @@ impl BrokerHealth {
 
     /// A response came.
     pub(crate) fn succeeded(&mut self, peer: Peer) {
-        self.reached |= peer != Peer::Cluster;
+        self.reached.insert(peer);
         self.outages.remove(&peer);
     }
 
@@ -61,7 +62,7 @@ impl BrokerHealth {
         });
         outage.last = error.clone();
         self.failures += 1;
-        self.last = Some(error);
+        self.last = Some((peer, error));
     }
 
     /// Forgets the outages of peers that are not needed any more: no further request would ever end
@@ -75,10 +76,11 @@ impl BrokerHealth {
         self.failures
     }
 
-    /// The error to return at once from a poll that began after `failures_before` failures: no broker was
-    /// ever reached, or waiting does not help.
+    /// The error to return at once from a poll that began after `failures_before` failures: no broker ever
+    /// responded about a partition, or waiting does not help. Metadata does not count for the former:
+    /// bootstrap addresses can be right while those that brokers advertise are wrong.
     pub(crate) fn unrecoverable(&self, failures_before: u64) -> Option<Error> {
-        let error = self
+        let (peer, error) = self
             .last
             .as_ref()
             .filter(|_| self.failures > failures_before)?;
@@ -86,7 +88,9 @@ impl BrokerHealth {
             error.recovery(),
             Recovery::Retry | Recovery::RefreshAndRetry
         );
-        (!self.reached || !passes).then(|| error.clone())
+        let none_reached = self.reached.iter().all(|peer| *peer == Peer::Cluster);
+        let restarts = self.reached.contains(peer);
+        (none_reached || !(passes || restarts)).then(|| error.clone())
     }
 
     /// The error to return from a poll that got nothing in its time: an outage that lasts, of a peer that
@@ -204,7 +208,20 @@ mod tests {
         // L-30
         let mut health = BrokerHealth::new(TIMEOUT);
         health.succeeded(ONE);
-        health.failed(Instant::now(), ONE, tls());
+        health.failed(Instant::now(), Peer::Broker(2), tls());
         assert!(health.unrecoverable(0).is_some());
+    }
+
+    #[test]
+    fn a_broker_that_was_reached_may_look_like_something_else_while_it_restarts() {
+        // D-7
+        let mut health = BrokerHealth::new(TIMEOUT);
+        let now = Instant::now();
+        for peer in [ONE, Peer::Cluster] {
+            health.succeeded(peer);
+            health.failed(now, peer, tls());
+            assert!(health.unrecoverable(0).is_none());
+        }
+        assert!(health.lasting(now + TIMEOUT, any).is_some());
     }
 }

@@ -47,7 +47,9 @@ pub(crate) struct Settings {
     pub(crate) decompressed_bytes_max: usize,
     /// For how long a follower is read from before the leader is asked again.
     pub(crate) preferred_replica_lease: Duration,
-    /// How long metadata may not know a partition before poll returns that as an error.
+    /// How long metadata may not know a partition, from its assignment on, before poll returns that as an
+    /// error. One that was known before gets [`Settings::stall_timeout`]: brokers that restart may not
+    /// know it for a while.
     pub(crate) unknown_partition_timeout: Duration,
     /// How long a broker may respond without progress, where there is something to read, before poll
     /// returns that as an error.
@@ -56,6 +58,16 @@ pub(crate) struct Settings {
     pub(crate) throttle_max: Duration,
     pub(crate) backoff: Backoff,
     pub(crate) seed: u64,
+}
+
+impl Settings {
+    fn unknown_timeout(&self, partition: &Partition) -> Duration {
+        if partition.position.leader() == Leader::default() {
+            self.unknown_partition_timeout
+        } else {
+            self.stall_timeout
+        }
+    }
 }
 
 /// What to do now.
@@ -398,7 +410,6 @@ impl Machine {
         let names: Vec<_> = self.partitions.keys().cloned().collect();
         for name in names {
             let generation = self.next_generation();
-            let timeout = self.settings.unknown_partition_timeout;
             let Some(partition) = self.partitions.get_mut(&name) else {
                 continue;
             };
@@ -422,6 +433,7 @@ impl Machine {
                 }
                 Some(PartitionView::Refused(code)) => {
                     complete = false;
+                    let timeout = self.settings.unknown_timeout(partition);
                     if partition.is_unknown(now, *code, timeout) {
                         self.enqueue(&name);
                     }
@@ -429,6 +441,7 @@ impl Machine {
                 None => {
                     complete = false;
                     let code = ErrorCode::UnknownTopicOrPartition;
+                    let timeout = self.settings.unknown_timeout(partition);
                     if partition.is_unknown(now, code, timeout) {
                         self.enqueue(&name);
                     }

@@ -159,16 +159,31 @@ fn a_broker_that_does_not_answer_is_asked_ever_more_slowly() {
 }
 
 #[test]
-fn a_topic_that_metadata_does_not_know_is_an_error_after_unknown_partition_timeout() {
-    let mut fixture = one();
-    fixture.view.partitions.clear();
-    fixture.machine.on_metadata(fixture.now, &fixture.view);
-    assert_eq!(fixture.taken().1, None);
-    fixture.advance(settings().unknown_partition_timeout);
-    fixture.machine.on_metadata(fixture.now, &fixture.view);
-    let code = ErrorCode::UnknownTopicOrPartition;
-    assert_eq!(fixture.taken().1, Some(Fault::Unknown { code }));
-    assert_eq!(fixture.taken().1, None);
+fn a_partition_that_was_known_gets_longer_than_one_that_never_was() {
+    let known_before = one();
+    let never_known = {
+        let mut fixture = one();
+        fixture.machine.assign(&[]);
+        fixture.machine.assign(&[tp(0)]);
+        fixture.machine.seek(&tp(0), Position::Offset(0)).unwrap();
+        fixture
+    };
+    let settings = settings();
+    for (mut fixture, timeout) in [
+        (known_before, settings.stall_timeout),
+        (never_known, settings.unknown_partition_timeout),
+    ] {
+        fixture.view.partitions.clear();
+        fixture.machine.on_metadata(fixture.now, &fixture.view);
+        fixture.advance(timeout - Duration::from_millis(1));
+        fixture.machine.on_metadata(fixture.now, &fixture.view);
+        assert_eq!(fixture.taken().1, None);
+        fixture.advance(Duration::from_millis(1));
+        fixture.machine.on_metadata(fixture.now, &fixture.view);
+        let code = ErrorCode::UnknownTopicOrPartition;
+        assert_eq!(fixture.taken().1, Some(Fault::Unknown { code }));
+        assert_eq!(fixture.taken().1, None);
+    }
 }
 
 #[test]
