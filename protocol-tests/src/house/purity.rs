@@ -15,7 +15,7 @@ use super::names::{House, Names, Use, UseKind};
 use super::source::{Module, is_for_tests};
 
 /// What a pure module may name of the standard library and of other crates; a path covers everything below it.
-const PURE: [&str; 42] = [
+const PURE: [&str; 43] = [
     "bytes",
     "crc_fast",
     "fastrand::Rng",
@@ -44,6 +44,7 @@ const PURE: [&str; 42] = [
     "std::num",
     "std::ops",
     "std::option",
+    "std::path::Path",
     "std::pin",
     "std::rc",
     "std::result",
