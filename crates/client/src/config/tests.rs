@@ -131,6 +131,7 @@ fn build_names_the_setting_that_cannot_work() {
     }
 }
 
+/// P-2, and what follows from it.
 #[test]
 fn build_names_the_transactional_setting_that_cannot_work() {
     type Change = fn(ProducerBuilder) -> ProducerBuilder<Transactional>;
@@ -341,6 +342,7 @@ fn a_level_reaches_its_own_codec_only() {
     );
 }
 
+/// D-85 among others.
 #[test]
 fn a_consumers_build_names_the_setting_that_cannot_work() {
     use crate::types::IsolationLevel::ReadUncommitted;

@@ -82,6 +82,7 @@ impl ClosedBatch {
             base_offset: 0,
             batch_length: length,
             partition_leader_epoch: -1,
+            // Clients write no control batches.
             attributes: Attributes::new(self.compression(), stamp.transactional, false),
             last_offset_delta: count.saturating_sub(1).max(0),
             base_timestamp: self.base_timestamp,
@@ -228,6 +229,7 @@ mod tests {
         batch
     }
 
+    /// R-24 among others: no stamp makes a control batch.
     #[test]
     fn a_stamp_is_in_the_header_and_nowhere_else() {
         let closed = batch_of(3);

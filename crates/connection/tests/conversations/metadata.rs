@@ -387,6 +387,7 @@ async fn a_newer_leader_is_taken_over_at_once_and_watchers_hear_of_it() {
     assert_eq!(connection.unwrap().broker_id(), Some(3));
 }
 
+/// L-13, T-1.
 #[tokio::test(start_paused = true)]
 async fn features_follow_the_highest_epoch_and_are_asked_for_again() {
     let network = Network::new();
@@ -408,6 +409,7 @@ async fn features_follow_the_highest_epoch_and_are_asked_for_again() {
     assert_eq!(features.unwrap().transaction_version(), 1, "a downgrade");
 }
 
+/// L-13.
 #[tokio::test(start_paused = true)]
 async fn old_metadata_and_features_are_refreshed_unasked() {
     let network = Network::new();

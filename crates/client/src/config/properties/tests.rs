@@ -544,6 +544,7 @@ fn a_consumers_rejection_names_the_key() {
         ("fetch.wait.max.ms", &[("fetch.wait.max.ms", "60000")]),
         ("fetch.max.bytes", &[("fetch.max.bytes", "-1")]),
         ("group.id", &[("group.id", "g")]),
+        // D-88
         ("enable.auto.commit", &[("enable.auto.commit", "true")]),
         ("check.crcs", &[("check.crcs", "maybe")]),
         (

@@ -88,6 +88,11 @@ mod tests {
         let mut table = String::new();
         let mut others = 0;
         for &code in ErrorCode::ALL {
+            // a position is reset for one code only.
+            assert_eq!(
+                fetch_action(code) == FetchAction::OutOfRange,
+                code == ErrorCode::OffsetOutOfRange
+            );
             let row = (
                 fetch_action(code),
                 list_offsets_action(code),

@@ -97,7 +97,7 @@ fn a_graceful_close_raises_no_epoch() {
     is_closed(&mut txn);
 }
 
-/// T-76, P-76: what is open is left to the coordinator.
+/// T-76: what is open is left to the coordinator.
 #[test]
 fn a_forced_close_sends_nothing_more() {
     let mut txn = Txn::written(TransactionVersion::One);

@@ -476,7 +476,7 @@ fn a_batch_whose_every_attempt_was_rejected_is_not_acknowledged_by_a_later_succe
     assert_eq!(results, [(batch, Err(Outcome::NotAppended))]);
 }
 
-/// P-70: each batch by its own age; P-72: in retry it may be in the log, never sent it is not.
+/// P-40, P-70: each batch by its own age, though it has retries left; P-72: in retry it may be in the log, never sent it is not.
 #[test]
 fn deadlines_count_from_the_creation_of_each_batch() {
     let mut bench = Bench::confirmed(config());
@@ -497,6 +497,32 @@ fn deadlines_count_from_the_creation_of_each_batch() {
     bench.drain();
     let expired: Vec<_> = bench.queue.1.iter().map(|(batch, _)| batch.id).collect();
     assert_eq!(expired, [younger]);
+}
+
+/// P-76: what is on the wire may be in the log; what was rejected and waits for its retry is not.
+#[test]
+fn a_forced_close_reports_what_is_on_the_wire_as_unknown_and_sends_nothing_more() {
+    let mut bench = Bench::confirmed(config());
+    let waiting = bench.put(1);
+    let on_wire = bench.put(1);
+    let sent = bench.drain();
+    bench.refuse(sent[0].id, ErrorCode::NotEnoughReplicas);
+    let reason = Error::Closed {
+        what: "the producer",
+    };
+    bench.sender.fail_all(&Failure::ended(reason));
+    assert_eq!(
+        completed(&bench.events()),
+        [
+            (waiting, Err(Outcome::Refused)),
+            (on_wire, Err(Outcome::Unknown))
+        ]
+    );
+    bench.put(1);
+    bench.wait(10_000);
+    assert!(bench.drain().is_empty());
+    bench.acknowledge(sent[1].id);
+    assert!(bench.events().is_empty(), "reported once");
 }
 
 /// P-81: the old leader's answer arrives after its connection was given up.
