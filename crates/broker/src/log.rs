@@ -134,7 +134,7 @@ impl PartitionLog {
         self.held_high_watermark.unwrap_or(self.log_end_offset)
     }
 
-    /// The first offset that a read_committed reader may not see yet.
+    /// The first offset that a read_committed reader may not see yet, the owner of the transaction included.
     pub(crate) fn last_stable_offset(&self) -> i64 {
         let open = self.open.keys().next();
         let unreplicated = self.unreplicated.keys().next();

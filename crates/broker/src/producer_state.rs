@@ -346,7 +346,7 @@ impl ProducerStates {
         state.open_since.take()
     }
 
-    /// Forgets producers without an open transaction that have been idle for `expiration` (P-59e).
+    /// Forgets producers without an open transaction that have been idle for `expiration` (P-59e, T-74).
     pub(crate) fn expire(&mut self, now: Time, expiration: Duration) {
         let idle = |since: i64| now.since(Time::from_unix_millis(since)) >= expiration;
         self.states
@@ -405,7 +405,7 @@ mod tests {
 
     const OUT_OF_ORDER: Result<i64, ErrorCode> = Err(ErrorCode::OutOfOrderSequenceNumber);
 
-    /// Section A of the measured table (P-21, P-23, P-24).
+    /// As measured on Kafka (P-21, P-23, P-24).
     #[test]
     fn the_last_five_batches_are_recognised_and_gaps_refused() {
         let states = &mut ProducerStates::default();
@@ -445,7 +445,7 @@ mod tests {
         assert_eq!(append(states, batch(0, i32::MAX - 1, 3), 19), Ok(15));
     }
 
-    /// P-24, section C: under version 2 a transaction's first append here begins at zero.
+    /// P-24, as measured on Kafka: under version 2 a transaction's first append here begins at zero.
     #[test]
     fn a_transaction_in_an_epoch_of_its_own_begins_at_zero() {
         let states = &mut ProducerStates::default();

@@ -74,7 +74,7 @@ pub enum TransactionMeaning {
     FormatUnsupported,
     /// No right to use the group.
     GroupDenied,
-    /// 49: the id, or its producer id, is unknown; it expired.
+    /// 49: the id, or its producer id, is unknown; it expired (L-7).
     IdForgotten,
     /// 14: the coordinator reads its log.
     Loading,

@@ -78,7 +78,7 @@ impl GroupCoordinator {
     /// Commits offsets as part of a transaction, whose coordinator has agreed; gives a code for each.
     ///
     /// # Errors
-    /// A code for all of them: the table of 4.7.
+    /// A code for all of them (G-61, G-80); a rebalance that keeps the generation is none (T-57).
     pub(crate) fn commit_in_transaction(
         &mut self,
         committer: &Committer<'_>,

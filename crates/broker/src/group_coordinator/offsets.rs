@@ -52,7 +52,8 @@ pub(crate) struct Offsets {
 pub(crate) enum Fetched {
     Committed(CommittedOffset),
     Nothing,
-    /// A transaction that is not decided, or not known to be, has committed another one (G-71).
+    /// A transaction that is not decided, or not known to be, has committed another one (G-71); a reader that does
+    /// not ask for stable offsets gets the one before (G-72).
     Unstable,
 }
 

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// G-1, G-30, G-46, G-51, G-53, G-61, G-64, G-67, G-71, G-72 and the table of 4.7: both protocols, lost answers,
-    /// zombies, silence.
+    /// G-1, G-30, G-42, G-44, G-45, G-46, G-51, G-53, G-61, G-64, G-67, G-71, G-72, G-80: both protocols, lost
+    /// responses, zombies, silence.
     #[test]
     fn no_request_splits_a_group_or_lets_a_stranger_commit(
         mode: u8,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub(super) struct OffsetCommit;
 
-/// From this version on topics are named by their ids (KIP-848); OffsetFetch has the same.
+/// From this version on topics are named by their ids (G-60, KIP-848); OffsetFetch has the same.
 pub(super) const BY_ID_SINCE: i16 = 10;
 
 impl Api for OffsetCommit {

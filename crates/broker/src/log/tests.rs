@@ -78,7 +78,7 @@ fn seen(log: &PartitionLog, offset: i64, bound: ReadBound) -> (Vec<i64>, Vec<(i6
 
 use ReadBound::{HighWatermark, LastStable};
 
-/// Section G of the measured table.
+/// As measured on Kafka.
 #[test]
 fn a_committed_reader_stops_at_the_oldest_open_transaction_and_is_told_what_was_aborted() {
     let log = &mut PartitionLog::new();

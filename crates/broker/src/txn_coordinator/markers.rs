@@ -102,7 +102,7 @@ impl TxnCoordinator {
     }
 
     /// Aborts what has been open for too long and forgets ids that have been idle for too long, each at the
-    /// time of its scan (T-72, T-73). Says whether anything was aborted.
+    /// time of its scan (T-72, T-73, L-14). Says whether anything was aborted.
     pub(crate) fn scan(&mut self, now: Time) -> bool {
         let mut aborted = false;
         if now >= self.next_timeout_scan {

@@ -1,4 +1,4 @@
-//! The measured tables of the specification, epoch by epoch.
+//! What was measured on Kafka, epoch by epoch.
 
 mod two_phase;
 
@@ -137,7 +137,7 @@ fn data(partition: i32) -> TxnPartition {
     }
 }
 
-/// Section B of the measured table.
+/// As measured on Kafka: registrations.
 #[test]
 fn init_producer_id_bumps_once_per_caller_and_fences_the_others() {
     let mut lab = Lab::initialised(2);
@@ -171,7 +171,7 @@ fn without_a_transactional_id_every_answer_is_a_fresh_producer() {
     }
 }
 
-/// Section C of the measured table, T-53, T-60, T-64.
+/// As measured on Kafka, T-53, T-60, T-64.
 #[test]
 fn the_matrix_of_version_2() {
     let mut lab = Lab::initialised(2);
@@ -229,7 +229,7 @@ fn the_matrix_of_version_2() {
     assert_eq!(lab.write_markers(), [(Abort, 0, 4)]);
 }
 
-/// Section D of the measured table, T-53, T-65, D-36, D-41.
+/// As measured on Kafka, T-53, T-65, D-36, D-41.
 #[test]
 fn versions_0_and_1_keep_the_epoch_so_a_late_commit_ends_the_next_transaction() {
     let mut lab = Lab::initialised(2);
@@ -249,7 +249,7 @@ fn versions_0_and_1_keep_the_epoch_so_a_late_commit_ends_the_next_transaction() 
     assert_eq!(lab.write_markers(), [(Commit, 0, 0)]);
 }
 
-/// Section 5 and 6 of the third measured table.
+/// As measured on Kafka.
 #[test]
 fn nobody_ends_what_is_not_theirs() {
     let mut lab = Lab::initialised(2);
@@ -269,7 +269,7 @@ fn nobody_ends_what_is_not_theirs() {
     assert_eq!(plain(lab.coordinator.end(&request, lab.now)), UNKNOWN);
 }
 
-/// Section 4 of the third measured table (T-6): mixing versions is not refused.
+/// As measured on Kafka (T-6): mixing versions is not rejected.
 #[test]
 fn the_version_of_end_txn_alone_decides_the_bump() {
     let mut lab = Lab::initialised(2);
@@ -283,7 +283,7 @@ fn the_version_of_end_txn_alone_decides_the_bump() {
     assert_eq!(lab.state(), (TransactionState::CompleteCommit, 0, 1));
 }
 
-/// Section E of the measured tables, T-71, T-72.
+/// As measured on Kafka, T-71, T-72.
 #[test]
 fn a_transaction_that_is_open_too_long_is_aborted_at_the_next_scan() {
     for (cluster, client_bumps) in [(2, true), (2, false), (0, false)] {
@@ -314,7 +314,7 @@ fn a_transaction_that_is_open_too_long_is_aborted_at_the_next_scan() {
     }
 }
 
-/// Section F of the measured table, T-40, D-52.
+/// As measured on Kafka, T-40, D-52.
 #[test]
 fn a_new_instance_aborts_an_open_transaction_and_asks_once_more() {
     for cluster in [0, 2] {

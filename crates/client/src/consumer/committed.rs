@@ -217,7 +217,7 @@ fn parts(response: OffsetFetchResponse, version: i16, ids: &TopicIds) -> (ErrorC
             parts.extend(topic.partitions.into_iter().map(|partition| Part {
                 name: TopicPartition::new(Arc::clone(&name), partition.partition_index),
                 error: ErrorCode::from(partition.error_code),
-                offset: partition.committed_offset,
+                offset: partition.committed_offset, // -1 for none (G-74)
                 leader_epoch: partition.committed_leader_epoch,
             }));
         }

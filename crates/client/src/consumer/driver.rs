@@ -110,7 +110,7 @@ impl Shared {
     }
 }
 
-/// Runs until `stop` resolves or its sender is gone, then closes the sessions at the brokers and
+/// Runs until `stop` resolves or its sender is gone, then closes the sessions at the brokers (R-90, L-20) and
 /// the connections.
 pub(crate) async fn run(shared: Arc<Shared>, stop: oneshot::Receiver<()>) {
     read(&shared, stop).await;

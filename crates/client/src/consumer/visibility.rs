@@ -104,7 +104,7 @@ impl Filter {
                 Verdict::Control
             }
             // A commit marker leaves the set alone, and control batches are hidden at either
-            // isolation level.
+            // isolation level.
             Content::OtherControl => Verdict::Control,
             // Batches of the same producer outside a transaction are shown.
             Content::Data

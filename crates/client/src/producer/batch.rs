@@ -49,7 +49,7 @@ pub(crate) enum BatchOutcome {
     Split(Vec<(u32, Arc<BatchCompletion>)>),
 }
 
-/// The shared end of all deliveries of a batch. The first outcome counts (P-45).
+/// The shared end of all deliveries of a batch. The first outcome counts (P-45, P-81).
 pub(crate) struct BatchCompletion {
     topic: Arc<str>,
     partition: i32,

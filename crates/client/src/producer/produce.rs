@@ -106,9 +106,10 @@ pub(crate) fn decode(
                 };
                 same_topic && e.partition == from_leader.index
             });
-            // An from_leader about something that was not asked proves nothing.
+            // A response about something that was not asked proves nothing.
             let Some(named) = named else { continue };
             let known = |value: i64| (value >= 0).then_some(value);
+            // P-42
             let leader = &from_leader.current_leader;
             if leader.leader_id.0 >= 0 {
                 let endpoint = response

@@ -12,7 +12,7 @@
 //! Invariants, asserted by the tests beside this file:
 //! * a batch keeps its producer id, epoch, base sequence and record count through every attempt (P-21),
 //!   unless it is proved not to be in the log (P-61);
-//! * at most five batches of a partition have an unknown fate (P-23);
+//! * at most five batches of a partition have an unknown fate (P-23, L-9);
 //! * no sequence is used twice under one epoch (P-26), unless its batch is proved not to be in the log (P-50);
 //! * one batch per partition and request (P-5).
 //!
@@ -152,7 +152,7 @@ impl<B: Sendable> Sender<B> {
         }
     }
 
-    /// Fresh metadata names this leader, or none. A newer epoch ends the back-off of waiting batches (P-41).
+    /// Metadata or a response (P-42) names this leader, or none. A newer epoch ends the back-off of waiting batches (P-41).
     pub(crate) fn set_leader(
         &mut self,
         now: Instant,
@@ -487,7 +487,7 @@ impl<B: Sendable> Sender<B> {
         }
     }
 
-    /// Fails the batches whose deadline has passed (P-70 to P-75).
+    /// Fails the batches whose deadline has passed (P-70 to P-75, L-28).
     fn expire(
         &mut self,
         now: Instant,
@@ -610,7 +610,7 @@ fn may_take<B: Sendable>(
         return false; // P-73
     }
     let pipelined = state.confirmed_connection == Some(connection);
-    state.in_flight.len() < if pipelined { config.in_flight_max } else { 1 } // P-23, P-35
+    state.in_flight.len() < if pipelined { config.in_flight_max } else { 1 } // P-23, P-34, P-35
 }
 
 fn stamp<B: Sendable>(

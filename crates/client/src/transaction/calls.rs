@@ -304,6 +304,7 @@ impl Caller {
         group: &GroupMetadata,
         offsets: &[OffsetToCommit],
     ) -> Reply<Vec<(TopicPartition, ErrorCode)>> {
+        // The member as it is at the moment of the call (T-56, G-80, L-10).
         let mut message = TxnOffsetCommitRequest::default()
             .with_transactional_id(self.id())
             .with_group_id(GroupId(text(&group.group_id)))

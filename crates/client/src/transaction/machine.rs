@@ -93,7 +93,7 @@ impl Lane {
     }
 }
 
-/// An operation whose outcome its caller has not taken (T-12).
+/// An operation whose outcome its caller has not taken (T-12): dropping the call does not end it (L-21).
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) operation: Operation,

@@ -18,7 +18,7 @@ pub(super) struct OpenTransaction {
     pub(super) to_add: BTreeSet<TopicPartition>,
     /// In the AddPartitionsToTxn on its way.
     pub(super) adding: Vec<TopicPartition>,
-    /// Registered at the coordinator; they stay so whatever happens later (T-51).
+    /// Registered at the coordinator; they stay so whatever happens later (T-51, L-17).
     pub(super) added: BTreeSet<TopicPartition>,
     /// The group in the AddOffsetsToTxn on its way.
     pub(super) adding_group: Option<Arc<str>>,
@@ -31,7 +31,7 @@ pub(super) struct OpenTransaction {
     /// (T-72).
     pub(super) registered_at: Option<Instant>,
     /// A Produce or TxnOffsetCommit was sent (version 2): the broker may have registered its
-    /// partition whatever it answered (P-94).
+    /// partition whatever it answered (P-94, L-16).
     pub(super) attempted: bool,
     /// A registration or TxnOffsetCommit may have been applied, or may yet be.
     pub(super) registration_in_doubt: bool,

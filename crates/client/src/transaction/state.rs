@@ -96,7 +96,7 @@ pub(super) enum Phase {
 /// How far the end of a transaction has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Until everything of the transaction has a definite result (T-34).
+    /// Until everything of the transaction has a definite result (T-34, L-29).
     Settling,
     /// EndTxn is sent, and repeated until its outcome is known (T-64).
     Asking,

@@ -40,6 +40,7 @@ impl ClusterFacts {
     ///
     /// The feature level alone is not enough (P-91): with one request pinned to an older version
     /// every batch of the transaction would be refused.
+    // T-5, P-91: a broker that lacks a request decides, whatever the level.
     pub(super) fn transaction_version(&self) -> TransactionVersion {
         let speaks = |max: Option<i16>, least: i16| max.is_some_and(|max| max >= least);
         if speaks(self.transaction_version, 2)

@@ -337,7 +337,7 @@ fn merged_topic(
     let error = ErrorCode::from(response.error_code);
     let answered_id = Some(response.topic_id).filter(|id| !id.is_nil());
     if !error.is_none() {
-        // What was known stays, and its epochs with it: a topic may be gone for a moment only (P-83).
+        // What was known stays, and its epochs with it: a topic may be gone for a moment only (P-83, L-12).
         return TopicMetadata {
             name,
             topic_id: known.and_then(|known| known.topic_id).or(answered_id),

@@ -85,6 +85,7 @@ fn found_in_log(change: impl FnOnce(&mut Vec<Entry>)) -> Vec<Kind> {
 
 #[test]
 fn a_history_that_keeps_every_promise_is_clean() {
+    // J-35; every other test here has one anomaly.
     assert_eq!(found(|_| {}), []);
 }
 
@@ -236,6 +237,7 @@ fn copied(committed: i64, copies: &[(i64, u64)]) -> Vec<Kind> {
 
 #[test]
 fn what_is_committed_was_copied_once_and_nothing_more() {
+    // J-31, J-32
     assert_eq!(copied(1, &[(0, 0)]), []);
     assert_eq!(copied(2, &[(0, 0), (1, 1)]), []);
     assert_eq!(copied(2, &[(0, 0)]), [Kind::WrongCommittedOffset]);

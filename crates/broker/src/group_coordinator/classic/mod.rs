@@ -138,7 +138,7 @@ impl ClassicGroup {
         self.leader.as_deref() == Some(member_id)
     }
 
-    /// Whether this is a member, and the one that the seat of its instance belongs to.
+    /// Whether this is a member (G-1), and the one that the seat of its instance belongs to.
     ///
     /// # Errors
     /// [`ErrorCode::UnknownMemberId`], [`ErrorCode::FencedInstanceId`] (G-30).

@@ -178,7 +178,7 @@ fn the_first_member_gets_everything_at_once() {
     assert_eq!(lab.group().state(), ConsumerState::Stable);
 }
 
-/// As measured, G-51, G-52, G-53.
+/// As measured, G-51, G-52, G-53, G-55.
 #[test]
 fn wrong_epochs_are_fenced_and_strangers_unknown() {
     let mut lab = Lab::new(1);
@@ -265,7 +265,7 @@ fn a_silent_member_is_given_up_after_its_session() {
     assert_eq!(lab.group().state(), ConsumerState::Empty);
 }
 
-/// G-52.
+/// G-40, G-52.
 #[test]
 fn a_fenced_member_joins_again_under_its_id() {
     let mut lab = Lab::new(2);

@@ -284,7 +284,7 @@ impl Machine {
         }
     }
 
-    /// §3.7: a follower may lag behind the position, only the leader's word counts.
+    /// §3.7: a follower may lag behind the position, only the leader's word counts.
     fn handle_out_of_range(&mut self, now: Instant, broker: i32, name: &TopicPartition) {
         let generation = self.next_generation();
         let Some(partition) = self.partitions.get_mut(name) else {

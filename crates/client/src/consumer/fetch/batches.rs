@@ -93,7 +93,7 @@ pub(crate) fn read(
             }
         }
     }
-    // A batch cut off at the end is normal, except as the only one.
+    // A batch cut off at the end is normal, except as the only one; any other length that cannot be is an error.
     if let Tail::Partial { have, need } = batches.tail()
         && !any_whole
     {

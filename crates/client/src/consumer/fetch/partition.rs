@@ -31,7 +31,7 @@ impl Watermarks {
     }
 }
 
-/// A follower that the leader asked us to read from.
+/// A follower that the leader asked us to read from. What it hides is what the leader would hide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PreferredReplica {
     pub(crate) broker: i32,

@@ -39,7 +39,7 @@ pub(crate) const LIST_OFFSETS_VERSIONS: std::ops::RangeInclusive<i16> = 2..=11;
 /// 3 is the first for consumers.
 pub(crate) const EPOCH_END_VERSIONS: std::ops::RangeInclusive<i16> = 3..=4;
 
-/// A newer leader that a broker named in place of data (KIP-951).
+/// A newer leader that a broker named in place of data (R-51, KIP-951).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeaderHint {
     pub(crate) name: TopicPartition,

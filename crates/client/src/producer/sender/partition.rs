@@ -197,7 +197,7 @@ impl<B: Sendable> PartitionState<B> {
         }
     }
 
-    /// Starts the counter of `identity` at 0 for what is sent next (P-14, P-64).
+    /// Starts the counter of `identity` at 0 for what is sent next (P-14, P-64); other partitions go on (L-5).
     pub(crate) fn adopt(&mut self, identity: ProducerIdentity) {
         self.identity = identity;
         self.next_sequence = Sequence::ZERO;

@@ -354,7 +354,7 @@ impl<B: Sendable> Sender<B> {
         };
         let is_passed = tracked.base_sequence.is_before(state.acknowledged_end);
         if self.config.idempotent && is_passed && tracked.is_in_doubt() {
-            // A later batch of this epoch was appended, so an earlier attempt of this one was (P-33).
+            // A later batch of this epoch was appended, so an earlier attempt of this one was (P-32, P-33).
             let appended = Appended {
                 base_offset: None,
                 log_append_time: None,
