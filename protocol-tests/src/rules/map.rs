@@ -1,9 +1,9 @@
 //! The tables of `docs/PROTOCOL.md`: the first two columns are written by hand, the last two here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use super::{Citations, Cited, RuleId};
+use super::{Citations, Cited, RuleId, cited_in};
 
 /// At most so many names in a cell; the rest is counted.
 const NAMES_MAX: usize = 4;
@@ -51,6 +51,21 @@ pub fn below(document: &str, heading: &str) -> BTreeSet<RuleId> {
         .skip(1)
         .take_while(|line| !line.starts_with("## "))
         .filter_map(|line| RuleId::from_str(line.strip_prefix('|')?.split('|').next()?.trim()).ok())
+        .collect()
+}
+
+/// The sections that the table below `## Sections` explains, with the rules that each row names.
+#[must_use]
+pub fn sections(document: &str, known: &BTreeSet<RuleId>) -> BTreeMap<String, BTreeSet<RuleId>> {
+    document
+        .lines()
+        .skip_while(|line| *line != "## Sections")
+        .skip(1)
+        .take_while(|line| !line.starts_with("## "))
+        .filter_map(|line| {
+            let section = line.strip_prefix("| §")?.split(' ').next()?;
+            Some((section.to_owned(), cited_in(line, known)))
+        })
         .collect()
 }
 
@@ -121,5 +136,15 @@ mod tests {
             .map(RuleId::to_string)
             .collect();
         assert_eq!(deviating, ["T-5"]);
+    }
+
+    #[test]
+    fn sections_are_found_with_their_rules() {
+        let document = "## Sections\n\n| section | of | rules |\n|---|---|---|\n| §1.2 | x | P-1, P-2 |\n| §2.10 | y | none |\n\n## Map\n| §3 | P-9 |\n";
+        let found: Vec<String> = sections(document, &BTreeSet::new())
+            .iter()
+            .map(|(section, rules)| format!("{section} {}", rules.len()))
+            .collect();
+        assert_eq!(found, ["1.2 2", "2.10 0"]);
     }
 }

@@ -3,7 +3,8 @@
 //! `docs/PROTOCOL.md` lists every rule with a number and a sentence. Sources cite the numbers; [`sources`] reads the
 //! citations and [`map`] writes the last two columns of the tables from them, so the map cannot be out of date
 //! without a test failing. A citation counts as a test when it stands in the documentation, the attributes or the
-//! body of a test function: what a test is about is said where it is.
+//! body of a test function: what a test is about is said where it is. The tests of this tool and of the others that read
+//! sources are no proof of anything and are left out.
 
 pub mod map;
 pub mod sources;
@@ -12,18 +13,74 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+/// What a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Area {
+    /// `P`: the idempotent producer.
+    Producer,
+    /// `T`: transactions.
+    Transaction,
+    /// `R`: reading what was committed.
+    Reading,
+    /// `G`: groups and committed offsets.
+    Group,
+    /// `D`: what a failure leads to under a configuration.
+    Delivery,
+    /// `S`: scenarios of the test suites of other implementations.
+    Scenario,
+    /// `J`: how histories are checked.
+    Judging,
+    /// `L`: lessons of other clients.
+    Lesson,
+}
+
+impl Area {
+    const ALL: [(Self, char); 8] = [
+        (Self::Producer, 'P'),
+        (Self::Transaction, 'T'),
+        (Self::Reading, 'R'),
+        (Self::Group, 'G'),
+        (Self::Delivery, 'D'),
+        (Self::Scenario, 'S'),
+        (Self::Judging, 'J'),
+        (Self::Lesson, 'L'),
+    ];
+
+    fn from_letter(letter: char) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(_, of)| *of == letter).map(|(area, _)| area)
+    }
+
+    fn letter(self) -> char {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(area, _)| *area == self)
+            .map_or('?', |(_, letter)| letter)
+    }
+
+    /// Whether there is code that keeps such a rule. An outcome or a scenario is only tested.
+    #[must_use]
+    pub const fn has_code(self) -> bool {
+        !matches!(self, Self::Delivery | Self::Scenario)
+    }
+}
+
 /// The number of a rule, such as `P-59a`, or of a lesson, such as `L-4`.
 ///
 /// Ordered by area, number and letter, so that `P-5` comes before `P-10`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleId {
-    /// `P` for the idempotent producer, `T` for transactions, `R` for reading, `L` for lessons of other clients.
-    area: char,
+    area: Area,
     number: u16,
     letter: Option<char>,
 }
 
 impl RuleId {
+    /// What the rule is about.
+    #[must_use]
+    pub const fn area(self) -> Area {
+        self.area
+    }
+
     /// The known rules from this one to `last`, both included, if they are of one area.
     fn to(self, last: Self, known: &BTreeSet<Self>) -> Vec<Self> {
         if self.area != last.area || last < self {
@@ -49,7 +106,7 @@ impl RuleId {
 
 impl fmt::Display for RuleId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}-{}", self.area, self.number)?;
+        write!(out, "{}-{}", self.area.letter(), self.number)?;
         self.letter.map_or(Ok(()), |letter| write!(out, "{letter}"))
     }
 }
@@ -59,7 +116,7 @@ impl FromStr for RuleId {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut characters = text.chars();
-        let area = characters.next().filter(|area| "PTRL".contains(*area));
+        let area = characters.next().and_then(Area::from_letter);
         let rest = characters.as_str().strip_prefix('-').ok_or(())?;
         let digits = rest.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
         let mut letters = rest[digits.len()..].chars();
@@ -110,6 +167,21 @@ pub fn cited_in(text: &str, known: &BTreeSet<RuleId>) -> BTreeSet<RuleId> {
     cited
 }
 
+/// The sections that a text cites, such as `1.6` of `§1.6`.
+#[must_use]
+pub fn sections_in(text: &str) -> BTreeSet<String> {
+    text.split('§')
+        .skip(1)
+        .map(|rest| {
+            let rest = rest.trim_start();
+            let end =
+                rest.find(|character: char| !(character.is_ascii_digit() || character == '.'));
+            let number = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            number.trim_end_matches('.').to_owned()
+        })
+        .collect()
+}
+
 /// Letters, digits, `_` and inner `-` make a word.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character: char| !(character.is_alphanumeric() || "-_".contains(character)))
@@ -130,10 +202,22 @@ mod tests {
 
     #[test]
     fn numbers_and_ranges_are_read() {
-        assert_eq!(ids("(P-10, T-1; see L-3.)"), ["L-3", "P-10", "T-1"]);
+        assert_eq!(ids("(P-10, T-1; see L-3.)"), ["P-10", "T-1", "L-3"]);
+        assert_eq!(
+            ids("S-4, J-31, D-36, G-51"),
+            ["G-51", "D-36", "S-4", "J-31"]
+        );
         assert_eq!(ids("R-1 to R-4, P-59a"), ["P-59a", "R-1", "R-2", "R-4"]);
         assert_eq!(ids("P-10 and to P-11"), ["P-10", "P-11"]);
         assert_eq!(ids("P-11 to P-59"), ["P-11", "P-59a", "P-59b"]);
+    }
+
+    #[test]
+    fn sections_are_read() {
+        let found = |text: &str| sections_in(text).into_iter().collect::<Vec<_>>();
+        assert_eq!(found("§1.6, §1.9. And § 2.10: x"), ["1.6", "1.9", "2.10"]);
+        assert_eq!(found("none"), Vec::<String>::new());
+        assert_eq!(found("§x"), [""]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Reads the citations out of the sources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -10,7 +10,8 @@ use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::{Attribute, File, Item};
 
-use super::{Citations, Cited, RuleId, cited_in};
+use super::{Area, Citations, Cited, RuleId, cited_in, sections_in};
+use crate::house::source::{is_for_tests, modules};
 
 /// The folders with sources, from the repository's root.
 const FOLDERS: [&str; 3] = ["crates", "protocol-tests", "fuzz/fuzz_targets"];
@@ -18,29 +19,102 @@ const FOLDERS: [&str; 3] = ["crates", "protocol-tests", "fuzz/fuzz_targets"];
 /// The macros of this crate whose first argument is a test written as a plain function.
 const DECLARING: [&str; 2] = ["conformance", "own_kafka"];
 
+/// Where the tools that read sources are, in the names that [`shown`] gives: what their tests name proves nothing.
+const TOOLS: [&str; 6] = [
+    "protocol-tests/figures",
+    "protocol-tests/house",
+    "protocol-tests/rules",
+    "protocol-tests/tests/dependencies.rs",
+    "protocol-tests/tests/purity.rs",
+    "protocol-tests/tests/rules.rs",
+];
+
 /// Reads every source below `root`; `known` are the rules that there are.
 ///
 /// # Errors
 ///
 /// A file or folder that cannot be read, or a source that is not Rust (as [`io::ErrorKind::InvalidData`]).
 pub fn read(root: &Path, known: &BTreeSet<RuleId>) -> io::Result<Cited> {
+    let product = product_files(root)?;
     let mut cited = Cited::new();
+    for_each(root, |name, path, text| {
+        let file = path.strip_prefix(root).unwrap_or(path);
+        let kind = if product.contains(file) {
+            Kind::Product
+        } else if name.starts_with("protocol-tests/") && !name.starts_with("protocol-tests/tests") {
+            Kind::Harness
+        } else {
+            Kind::Tests
+        };
+        read_source(name, text, kind, known, &mut cited)
+    })?;
+    Ok(cited)
+}
+
+/// The sections (`§1.6`) that sources cite, and a file that does.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn sections(root: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut cited = BTreeMap::new();
+    for_each(root, |name, _, text| {
+        for section in sections_in(text) {
+            cited.insert(section, name.to_owned());
+        }
+        Ok(())
+    })?;
+    Ok(cited)
+}
+
+/// Calls with the name, the path and the text of each source that is no tool's.
+fn for_each(
+    root: &Path,
+    mut read: impl FnMut(&str, &Path, &str) -> syn::Result<()>,
+) -> io::Result<()> {
     for folder in FOLDERS {
         for path in rust_files(&root.join(folder))? {
-            let text = fs::read_to_string(&path)?;
             let name = shown(root, &path);
-            read_source(&name, &text, known, &mut cited).map_err(|error| {
+            if TOOLS.iter().any(|tool| Path::new(&name).starts_with(tool)) {
+                continue;
+            }
+            let text = fs::read_to_string(&path)?;
+            read(&name, &path, &text).map_err(|error| {
                 io::Error::new(io::ErrorKind::InvalidData, format!("{name}: {error}"))
             })?;
         }
     }
-    Ok(cited)
+    Ok(())
 }
 
-/// Reads one source: its tests' citations, and those of the rest unless the whole file is tests.
+/// The files of the crates that users get.
+fn product_files(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let mut files = BTreeSet::new();
+    for folder in fs::read_dir(root.join("crates"))? {
+        let name = folder?.file_name().to_string_lossy().into_owned();
+        let all = modules(root, &format!("crates/{name}"), &name)?;
+        let product = all.into_iter().filter(|module| !module.for_tests);
+        files.extend(product.map(|module| PathBuf::from(module.file)));
+    }
+    Ok(files)
+}
+
+/// What the code of a file outside tests is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Keeps rules.
+    Product,
+    /// Judges histories ([`Area::Judging`]).
+    Harness,
+    /// Helps tests.
+    Tests,
+}
+
+/// Reads one source: its tests' citations, and those of the rest by what the file is.
 fn read_source(
     name: &str,
     text: &str,
+    kind: Kind,
     known: &BTreeSet<RuleId>,
     cited: &mut Cited,
 ) -> syn::Result<()> {
@@ -49,24 +123,33 @@ fn read_source(
     let mut found = Found::default();
     found.items(&file.items, &declared(&file));
     for (test, span) in &found.tests {
-        for rule in cited_in(&lines[span.clone()].join("\n"), known) {
+        let text = lines.get(span.clone()).unwrap_or_default().join("\n");
+        for rule in cited_in(&text, known) {
             entry(cited, rule).tests.insert(test.clone());
         }
-    }
-    if is_tests(name) {
-        return Ok(());
     }
     let in_tests = |line: usize| {
         let mut spans = found.tests.iter().map(|(_, span)| span);
         spans.any(|span| span.contains(&line))
             || found.hidden.iter().any(|span| span.contains(&line))
     };
-    let product: Vec<&str> = (0..lines.len())
-        .filter(|line| !in_tests(*line))
-        .map(|line| lines[line])
+    let code: Vec<&str> = lines
+        .iter()
+        .enumerate()
+        .filter(|(line, _)| !in_tests(*line))
+        .map(|(_, text)| *text)
         .collect();
-    for rule in cited_in(&product.join("\n"), known) {
-        entry(cited, rule).files.insert(name.to_owned());
+    for rule in cited_in(&code.join("\n"), known) {
+        let implements = match kind {
+            Kind::Product => true,
+            Kind::Harness => rule.area() == Area::Judging,
+            Kind::Tests => false,
+        };
+        // Cited all the same: a number that stands in no table has to be found wherever it is.
+        let entry = entry(cited, rule);
+        if implements {
+            entry.files.insert(name.to_owned());
+        }
     }
     Ok(())
 }
@@ -92,7 +175,7 @@ impl Found {
                     self.tests.push((name, lines_of(item.span())));
                 }
             } else if let Item::Mod(module) = item {
-                if module.attrs.iter().any(is_test_configuration) {
+                if is_for_tests(&module.attrs) {
                     self.hidden.push(lines_of(item.span()));
                 }
                 if let Some((_, items)) = &module.content {
@@ -139,14 +222,6 @@ fn is_test(attribute: &Attribute) -> bool {
     last.is_some_and(|last| last.ident == "test")
 }
 
-/// `#[cfg(test)]`.
-fn is_test_configuration(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("cfg")
-        && attribute
-            .parse_args::<syn::Path>()
-            .is_ok_and(|path| path.is_ident("test"))
-}
-
 /// The functions that a declaring macro makes tests of: every name among its arguments.
 fn declared(file: &File) -> Vec<String> {
     let mut declared = Vec::new();
@@ -171,19 +246,6 @@ fn names(tokens: TokenStream, into: &mut Vec<String>) {
             names(group.stream(), into);
         }
     }
-}
-
-/// A file that holds nothing but tests and what they need.
-fn is_tests(name: &str) -> bool {
-    let path = Path::new(name);
-    let file = path.file_stem().and_then(|stem| stem.to_str());
-    path.components()
-        .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test_support")
-        || file.is_some_and(|file| {
-            file == "tests" || file.ends_with("_tests") || file.starts_with("test_")
-        })
-        || name.starts_with("protocol-tests")
-        || name.starts_with("fuzz")
 }
 
 /// `crates/client/src/producer/machine.rs` as `client/producer/machine.rs`.
@@ -214,7 +276,7 @@ mod tests {
     use super::*;
 
     const SOURCE: &str = r#"
-//! Of the machine (P-1).
+//! Of the machine (P-1, J-2).
 
 /// Does it (T-2).
 fn work() {}
@@ -251,9 +313,9 @@ mod tests {
 }
 "#;
 
-    fn read_one(name: &str) -> Vec<String> {
+    fn read_one(name: &str, kind: Kind) -> Vec<String> {
         let mut cited = Cited::new();
-        read_source(name, SOURCE, &BTreeSet::new(), &mut cited)
+        read_source(name, SOURCE, kind, &BTreeSet::new(), &mut cited)
             .unwrap_or_else(|error| panic!("{error}"));
         let line = |(rule, found): (&RuleId, &Citations)| {
             let all: Vec<&str> = found
@@ -276,15 +338,67 @@ mod tests {
             "P-4: in_its_body",
             "P-5: by_property",
             "P-10: another",
-            "R-1: declared_by_macro",
             "T-2: client/machine.rs",
+            "R-1: declared_by_macro",
+            "J-2: client/machine.rs",
         ];
-        assert_eq!(read_one("client/machine.rs"), expected);
+        assert_eq!(read_one("client/machine.rs", Kind::Product), expected);
     }
 
     #[test]
-    fn a_file_of_tests_implements_nothing() {
-        let found = read_one("client/machine/tests.rs");
-        assert!(found.iter().all(|line| !line.contains(".rs")), "{found:?}");
+    fn a_file_of_tests_implements_nothing_and_the_harness_only_its_checks() {
+        let files = |kind| {
+            let found = read_one("x.rs", kind);
+            found
+                .into_iter()
+                .filter(|line| line.ends_with(".rs"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(files(Kind::Tests), Vec::<String>::new());
+        assert_eq!(files(Kind::Harness), ["J-2: x.rs"]);
+    }
+
+    /// A repository with a client, and a tool whose test names the client's rule.
+    #[test]
+    fn what_only_tests_compile_implements_nothing_and_a_tools_test_proves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, text) in [
+            (
+                "crates/c/src/lib.rs",
+                "mod a; #[cfg(any(test, feature = \"fuzzing\"))] mod operations;",
+            ),
+            ("crates/c/src/a.rs", "// P-1, §1.2\n"),
+            ("crates/c/src/operations.rs", "// P-1, P-2\n"),
+            ("crates/c/tests/a.rs", "/// P-1\n#[test] fn a_promise() {}"),
+            (
+                "protocol-tests/src/rules/mod.rs",
+                "/// P-1, P-2, §9.9\n#[test] fn of_the_tool() {}",
+            ),
+            (
+                "protocol-tests/tests/rules.rs",
+                "/// P-2\n#[test] fn also_of_the_tool() {}",
+            ),
+            ("fuzz/fuzz_targets/x.rs", ""),
+        ] {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let cited = read(folder.path(), &BTreeSet::new()).unwrap();
+        let found = |rule: &str| {
+            cited
+                .get(&rule.parse().unwrap())
+                .cloned()
+                .unwrap_or_default()
+        };
+        let names = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&found("P-1").files), ["c/a.rs"]);
+        assert_eq!(names(&found("P-1").tests), ["a_promise"]);
+        assert_eq!(found("P-2"), Citations::default());
+        let sections = sections(folder.path()).unwrap();
+        assert_eq!(
+            sections.into_iter().collect::<Vec<_>>(),
+            [("1.2".to_owned(), "c/a.rs".to_owned())]
+        );
     }
 }
