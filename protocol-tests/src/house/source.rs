@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta, MetaNameValue, Token};
 
-/// Features that only tests and fuzz targets switch on.
-const TEST_FEATURES: [&str; 3] = ["_fuzzing", "_test-support", "proptest"];
+/// Whether only developers switch a feature on: their names begin with an underscore.
+fn is_for_developers(feature: &str) -> bool {
+    feature.starts_with('_') || feature == "proptest"
+}
 
 /// One module of a crate: a file, or a `mod name { … }` inside one.
 pub struct Module {
@@ -229,7 +231,7 @@ fn holds(condition: &Meta) -> Option<bool> {
             Expr::Lit(ExprLit {
                 lit: Lit::Str(name),
                 ..
-            }) if TEST_FEATURES.contains(&&*name.value()) => Some(false),
+            }) if is_for_developers(&name.value()) => Some(false),
             _ => None,
         },
         Meta::List(list) => {

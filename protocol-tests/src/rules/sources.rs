@@ -365,7 +365,7 @@ mod tests {
         for (file, text) in [
             (
                 "crates/c/src/lib.rs",
-                "mod a; #[cfg(any(test, feature = \"fuzzing\"))] mod operations;",
+                "mod a; #[cfg(any(test, feature = \"_fuzzing\"))] mod operations;",
             ),
             ("crates/c/src/a.rs", "// P-1, §1.2\n"),
             ("crates/c/src/operations.rs", "// P-1, P-2\n"),

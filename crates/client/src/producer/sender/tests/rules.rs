@@ -510,7 +510,7 @@ fn a_forced_close_reports_what_is_on_the_wire_as_unknown_and_sends_nothing_more(
     let reason = Error::Closed {
         what: "the producer",
     };
-    bench.sender.fail_all(&Failure::ended(reason));
+    bench.sender.fail_all(bench.now, &Failure::ended(reason));
     assert_eq!(
         completed(&bench.events()),
         [
