@@ -71,7 +71,7 @@ pub(crate) enum SendPermit {
     NotBefore(Instant),
     /// None until the partition is part of the transaction (T-31).
     WhenAdded,
-    /// Only batches that were sent before and wait to be sent again (T-36, T-37).
+    /// Only batches that were sent before and wait to be sent again (T-36, T-37, L-4).
     RepetitionsOnly,
     /// None.
     No,
