@@ -514,7 +514,7 @@ fn a_forced_close_reports_what_is_on_the_wire_as_unknown_and_sends_nothing_more(
     assert_eq!(
         completed(&bench.events()),
         [
-            (waiting, Err(Outcome::Refused)),
+            (waiting, Err(Outcome::NotAppended)),
             (on_wire, Err(Outcome::Unknown))
         ]
     );
