@@ -246,6 +246,15 @@ impl Broker {
             .map_err(|_| io::ErrorKind::NotFound.into())
     }
 
+    /// Whether a broker was stopped and not started again; `None` for one that does not exist.
+    #[must_use]
+    pub fn is_stopped(&self, broker_id: i32) -> Option<bool> {
+        self.shared.with(|cluster, _| {
+            let node = cluster.node(broker_id)?;
+            Some(node.condition == Condition::Stopped)
+        })
+    }
+
     /// Makes a broker do nothing, as SIGSTOP does: connections stay open, requests wait, and what waits is
     /// done when it goes on.
     ///

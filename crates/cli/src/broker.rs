@@ -1,7 +1,10 @@
 //! `milena broker`: the embedded broker on ports, until Ctrl-C.
 
+mod control;
+
 use std::net::IpAddr;
 
+use control::Control;
 use milena_broker::{Broker, BrokerBuilder, StartError};
 
 use crate::connect::Connect;
@@ -11,7 +14,7 @@ use crate::output::{Output, note};
 
 /// Said at every start, so that nobody takes it for more than it is.
 const LIMITS: &str = "an embedded broker in one process: everything is in memory and gone at the end; no \
-     replication, compaction, quotas, TLS or SASL";
+     replication, quotas, TLS or SASL";
 
 /// What to serve, and where.
 #[derive(Debug, clap::Args)]
@@ -37,6 +40,10 @@ pub(crate) struct Args {
     /// A setting of all brokers by Kafka's name, as in server.properties: num.partitions=4. Repeatable.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
+    /// Also open a control port on loopback, for tests in other languages: faults, clock, moves, records and history over
+    /// HTTP with JSON; with 0 the system chooses it. Its address is the second line of the output.
+    #[arg(long, value_name = "PORT")]
+    control_port: Option<u16>,
     /// The cluster's finalized transaction.version.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(i16).range(0..=2))]
     transaction_version: i16,
@@ -45,8 +52,10 @@ pub(crate) struct Args {
     memory_mib: u32,
 }
 
-/// No one reads the history of this command's broker.
-const HISTORY: usize = 1;
+/// Entries of the history that the control port returns.
+const HISTORY: usize = 1 << 16;
+/// Without a control port nothing reads it.
+const NO_HISTORY: usize = 1;
 
 fn topic(text: &str) -> Result<(String, i32), String> {
     let (name, partitions) = match text.rsplit_once(':') {
@@ -91,7 +100,11 @@ impl Args {
             .transaction_version(self.transaction_version)
             .auto_create_topics(!self.no_auto_create)
             .log_bytes_max(memory)
-            .history_capacity(HISTORY);
+            .history_capacity(if self.control_port.is_some() {
+                HISTORY
+            } else {
+                NO_HISTORY
+            });
         let settings = self.settings.iter();
         let builder = settings.fold(builder, |builder, (name, value)| {
             builder.setting(name, value)
@@ -115,12 +128,28 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
     connect.is_not_for("broker")?;
+    let control_port = args.control_port;
     let broker = args.builder()?.start().await?;
     let mut output = Output::stdout();
-    output.line(&broker.addresses().join(","))?;
+    output.line(&broker.bootstrap())?;
+    let Some(port) = control_port else {
+        output.flush()?;
+        note(LIMITS);
+        interrupt.raised().await;
+        return Ok(());
+    };
+    let opened = control::open(port).await;
+    let (listener, address) = opened.map_err(|error| Failure::Io {
+        what: format!("the control port {port} cannot be opened"),
+        error,
+    })?;
+    output.line(&format!("http://{address}"))?;
     output.flush()?;
     note(LIMITS);
-    interrupt.raised().await;
+    tokio::select! {
+        () = control::serve(Control::new(broker), listener) => {}
+        () = interrupt.raised() => {}
+    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 mod broker;
 mod browser;
 mod capture;
+mod control;
 mod demo;
 mod dissect;
 mod produce;

@@ -47,21 +47,31 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_with_lines(args, 0).0
+    }
+
+    /// As [`start`](Self::start), for a command that says more than where it serves: with so many further lines.
+    pub(crate) fn start_with_lines(args: &[&str], further: usize) -> (Self, Vec<String>) {
         let mut child = command(args).spawn().unwrap();
-        let mut address = String::new();
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut address).unwrap();
+        let mut read_line = || {
+            let mut line = String::new();
+            output.read_line(&mut line).unwrap();
+            line.trim().to_owned()
+        };
+        let address = read_line();
+        let further = (0..further).map(|_| read_line()).collect();
         let lines = thread::spawn(move || {
             let mut lines = Vec::new();
             output.read_to_end(&mut lines).map(|_| lines)
         });
         let served = Self {
             child: Some(child),
-            address: address.trim().to_owned(),
+            address,
             lines: Some(lines),
         };
         assert!(served.address.contains(':'), "{}", served.address);
-        served
+        (served, further)
     }
 
     /// As Ctrl-C does; gives what it said in the end.
