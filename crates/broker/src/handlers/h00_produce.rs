@@ -189,7 +189,10 @@ async fn apply(
     let verdicts: Vec<Result<(), Refusal>> = parts
         .iter()
         .map(|part| match &part.batch {
-            Ok((batch, config)) => check_batch(batch, config, &context.shared.limits, now),
+            Ok((batch, config)) => {
+                let place = format_args!("{}-{}", part.topic, part.index);
+                check_batch(&place, batch, config, &context.shared.limits, now)
+            }
             Err(_) => Ok(()),
         })
         .collect();

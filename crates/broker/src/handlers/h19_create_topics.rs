@@ -142,28 +142,31 @@ fn check_name(name: &str) -> Result<(), Failed> {
 )]
 fn explanation(cluster: &Cluster, topic: &CreatableTopic, code: ErrorCode) -> String {
     let replicas = topic.replication_factor;
-    match code {
-        ErrorCode::TopicAlreadyExists => {
-            format!("Topic '{}' already exists.", topic.name.as_str())
-        }
-        ErrorCode::InvalidPartitions => {
-            "Number of partitions was set to an invalid non-positive value.".to_owned()
-        }
-        ErrorCode::InvalidReplicationFactor if replicas <= 0 => {
-            "Replication factor must be larger than 0, or -1 to use the default value.".to_owned()
-        }
-        ErrorCode::InvalidReplicationFactor => format!(
+    if code == ErrorCode::TopicAlreadyExists {
+        return format!("Topic '{}' already exists.", topic.name.as_str());
+    }
+    if code == ErrorCode::InvalidPartitions {
+        return "Number of partitions was set to an invalid non-positive value.".to_owned();
+    }
+    if code == ErrorCode::InvalidReplicationFactor && replicas <= 0 {
+        let message = "Replication factor must be larger than 0, or -1 to use the default value.";
+        return message.to_owned();
+    }
+    if code == ErrorCode::InvalidReplicationFactor {
+        return format!(
             "Unable to replicate the partition {replicas} time(s): The target replication factor of {replicas} cannot \
              be reached because only {} broker(s) are registered or some brokers have all their log directories \
              cordoned.",
             cluster.nodes().count()
-        ),
-        ErrorCode::PolicyViolation => format!(
+        );
+    }
+    if code == ErrorCode::PolicyViolation {
+        return format!(
             "this embedded broker holds at most {} partitions (partitions_max)",
             cluster.settings.partitions_max
-        ),
-        code => words::message(code),
+        );
     }
+    words::message(code)
 }
 
 fn placement(cluster: &Cluster, topic: &CreatableTopic) -> Result<Placement, Failed> {

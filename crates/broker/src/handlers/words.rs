@@ -13,18 +13,29 @@ pub(super) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1011_0000;
     reason = "most codes have no message beyond their name"
 )]
 pub(super) fn message(code: ErrorCode) -> String {
-    let message = match code {
-        ErrorCode::CoordinatorNotAvailable => "The coordinator is not available.",
-        ErrorCode::InvalidRequest => {
-            "This most likely occurs because of a request being malformed by the client library or the message was \
-             sent to an incompatible broker. See the broker logs for more details."
-        }
-        ErrorCode::UnknownTopicId => "This server does not host this topic ID.",
-        ErrorCode::UnknownTopicOrPartition => "This server does not host this topic-partition.",
-        _ => return code.to_string(),
-    };
-    message.to_owned()
+    let known = MESSAGES.iter().find(|(known, _)| *known == code);
+    known.map_or_else(|| code.to_string(), |(_, message)| (*message).to_owned())
 }
+
+const MESSAGES: &[(ErrorCode, &str)] = &[
+    (
+        ErrorCode::CoordinatorNotAvailable,
+        "The coordinator is not available.",
+    ),
+    (
+        ErrorCode::InvalidRequest,
+        "This most likely occurs because of a request being malformed by the client library or the message was sent to \
+         an incompatible broker. See the broker logs for more details.",
+    ),
+    (
+        ErrorCode::UnknownTopicId,
+        "This server does not host this topic ID.",
+    ),
+    (
+        ErrorCode::UnknownTopicOrPartition,
+        "This server does not host this topic-partition.",
+    ),
+];
 
 /// Why a name cannot be a topic's; `None` if it can.
 pub(super) fn topic_name_fault(name: &str) -> Option<String> {

@@ -314,7 +314,8 @@ fn a_control_batch_of_a_client_is_refused() {
     wire[17..21].copy_from_slice(&crc.to_be_bytes());
     let batch = Batches::new(wire.into()).next().unwrap().unwrap();
     let config = crate::cluster::config::TopicConfig::default();
-    let refusal = validate::check_batch(&batch, &config, &Limits::default(), NOW).unwrap_err();
+    let refusal =
+        validate::check_batch(&"t-0", &batch, &config, &Limits::default(), NOW).unwrap_err();
     assert_eq!(refusal.code, ErrorCode::InvalidRecord);
 }
 

@@ -4,6 +4,7 @@ use crate::Time;
 use crate::cluster::TopicConfig;
 use bytes::Bytes;
 use milena_codec::{Batch, BatchError, Batches, Compression, ErrorCode, Limits, TimestampType};
+use std::fmt;
 
 /// Why a batch was not appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,16 +56,13 @@ const ZSTD_SINCE: i16 = 7;
 /// # Errors
 /// As Kafka's own checks of the request, which come before anything is asked of the log.
 pub(crate) fn sole_batch(records: Option<&Bytes>, api_version: i16) -> Result<Batch, Refusal> {
-    let invalid = |message: &str| Err(Refusal::early(ErrorCode::InvalidRecord).because(message));
+    // Kafka says no more than the code here.
+    let invalid = || Err(Refusal::early(ErrorCode::InvalidRecord));
     let mut batches = Batches::new(records.cloned().unwrap_or_default());
     let batch = match batches.next() {
-        None => return invalid("a Produce request must have one record batch per partition"),
-        Some(Err(error)) => {
-            return Err(Refusal::early(ErrorCode::CorruptMessage).because(error.to_string()));
-        }
-        Some(Ok(batch)) if batch.magic() < 2 => {
-            return invalid("only record batches of magic 2 may be produced");
-        }
+        None => return invalid(),
+        Some(Err(_)) => return Err(Refusal::early(ErrorCode::CorruptMessage)),
+        Some(Ok(batch)) if batch.magic() < 2 => return invalid(),
         Some(Ok(batch)) => batch,
     };
     if api_version < ZSTD_SINCE && batch.compression() == Ok(Compression::Zstd) {
@@ -72,16 +70,17 @@ pub(crate) fn sole_batch(records: Option<&Bytes>, api_version: i16) -> Result<Ba
     }
     match batches.next() {
         None => Ok(batch),
-        Some(_) => invalid("a Produce request must have one record batch per partition"),
+        Some(_) => invalid(),
     }
 }
 
-/// Checks a batch against itself and against the topic's configuration.
+/// Checks a batch against itself and against the topic's configuration; `place` is the partition, for the message.
 ///
 /// # Errors
 /// [`ErrorCode::MessageTooLarge`], [`ErrorCode::CorruptMessage`], [`ErrorCode::InvalidTimestamp`],
 /// [`ErrorCode::InvalidRecord`].
 pub(crate) fn check_batch(
+    place: &dyn fmt::Display,
     batch: &Batch,
     config: &TopicConfig,
     limits: &Limits,
@@ -92,15 +91,10 @@ pub(crate) fn check_batch(
         return invalid("the base offset of a produced batch must be 0");
     }
     if batch.wire_size() > config.max_message_bytes() {
-        let message = format!(
-            "the batch has {} bytes, which exceeds max.message.bytes {}",
-            batch.wire_size(),
-            config.max_message_bytes()
-        );
-        return Err(Refusal::early(ErrorCode::MessageTooLarge).because(message));
+        return Err(Refusal::early(ErrorCode::MessageTooLarge));
     }
-    if let Err(error) = batch.check_crc() {
-        return Err(Refusal::early(ErrorCode::CorruptMessage).because(error.to_string()));
+    if batch.check_crc().is_err() {
+        return Err(Refusal::early(ErrorCode::CorruptMessage));
     }
     let count = batch.record_count();
     if count <= 0 || batch.last_offset_delta() != count - 1 {
@@ -112,10 +106,11 @@ pub(crate) fn check_batch(
     if batch.producer().is_some() && !batch.base_sequence().is_some() {
         return invalid("a batch with a producer id must have a base sequence");
     }
-    check_records(batch, config, limits, now)
+    check_records(place, batch, config, limits, now)
 }
 
 fn check_records(
+    place: &dyn fmt::Display,
     batch: &Batch,
     config: &TopicConfig,
     limits: &Limits,
@@ -139,14 +134,22 @@ fn check_records(
         } else if config.needs_keys() && record.key.is_none() {
             errors.push((
                 index,
-                "a compacted topic needs a key on every record".to_owned(),
+                format!(
+                    "Compacted topic cannot accept message without key in topic partition {place}"
+                ),
             ));
         } else if from_producer && record.timestamp != NO_TIMESTAMP {
             if !timestamps.contains(&record.timestamp) {
                 code = ErrorCode::InvalidTimestamp;
                 errors.push((
                     index,
-                    format!("timestamp {} is out of range", record.timestamp),
+                    format!(
+                        "Timestamp {} of message with offset {index} is out of range. The timestamp should be within \
+                         [{}, {}]",
+                        record.timestamp,
+                        timestamps.start(),
+                        timestamps.end()
+                    ),
                 ));
             }
         } else if already_stamped {
@@ -157,11 +160,30 @@ fn check_records(
     if errors.is_empty() {
         return Ok(());
     }
-    let message = "One or more records have been rejected";
+    let message = if code == ErrorCode::InvalidTimestamp {
+        "One or more records have been rejected due to invalid timestamp".to_owned()
+    } else {
+        summary(&errors)
+    };
     Err(Refusal {
         record_errors: errors,
         ..Refusal::by_log(code).because(message)
     })
+}
+
+fn summary(errors: &[(i32, String)]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = errors
+        .iter()
+        .take(SHOWN)
+        .map(|(index, message)| format!("RecordError(batchIndex={index}, message='{message}')"))
+        .collect();
+    format!(
+        "One or more records have been rejected due to {} record errors in total, and only showing the first three \
+         errors at most: [{}]",
+        errors.len(),
+        shown.join(", ")
+    )
 }
 
 /// A record without a timestamp.

@@ -20,8 +20,10 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_delete_request::{
     OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
 };
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::*;
 use milena_codec::message::Request;
+use milena_codec::{BatchBuilder, BatchStamp, Compression, RecordToWrite};
 use milena_protocol_tests::raw::{
     Coordinator, RawConnection, create_topic, find_coordinator, text, topic_name,
 };
@@ -577,6 +579,87 @@ fn topics(name: &str) -> Vec<Case> {
     cases
 }
 
+/// Produce 12, for what the response says of a batch that is rejected.
+fn writes(name: &str) -> Vec<Case> {
+    let record = |key: Option<&'static [u8]>, timestamp| RecordToWrite {
+        timestamp,
+        key,
+        value: Some(b"v"),
+        headers: &[],
+    };
+    let batch = |records: &[RecordToWrite<'_>]| {
+        let mut builder = BatchBuilder::default();
+        for record in records {
+            builder.append(record).unwrap();
+        }
+        let closed = builder.close(Compression::None).unwrap();
+        bytes::Bytes::from(closed.to_vec(&BatchStamp::NONE))
+    };
+    let write = |what: &str, topic: &str, records: bytes::Bytes| {
+        let partition = PartitionProduceData::default().with_records(Some(records));
+        let topic = TopicProduceData::default()
+            .with_name(topic_name(topic))
+            .with_partition_data(vec![partition]);
+        let request = ProduceRequest::default()
+            .with_acks(-1)
+            .with_timeout_ms(10_000)
+            .with_topic_data(vec![topic]);
+        case(what, 12, request, |response| {
+            let partitions = response.responses.iter_mut();
+            let partitions = partitions.flat_map(|topic| &mut topic.partition_responses);
+            for error in partitions.flat_map(|partition| &mut partition.record_errors) {
+                let message = error.batch_index_error_message.take().unwrap_or_default();
+                // Up to when is the time of the request.
+                let what = message
+                    .split_once(" within [")
+                    .map_or(&*message, |(what, _)| what);
+                error.batch_index_error_message = Some(text(what));
+            }
+        })
+    };
+    const FAR: i64 = 9_000_000_000_000_000;
+    let compacted = format!("{name}-compacted");
+    let small = format!("{name}-small");
+    let keyless = record(None, 1_000);
+    let late = record(Some(b"k"), FAR);
+    let mut corrupt = batch(&[record(Some(b"k"), 1_000)]).to_vec();
+    if let Some(last) = corrupt.last_mut() {
+        *last ^= 1;
+    }
+    let good = batch(&[record(Some(b"k"), 1_000)]);
+    let two = bytes::Bytes::from([good.clone(), good.clone()].concat());
+    let with = |name: &str, key: &str, value: &str| {
+        create(
+            "for writes",
+            7,
+            vec![topic(name, 1, 1).with_configs(vec![config(key, Some(value))])],
+            false,
+        )
+    };
+    let four = [
+        record(None, 1),
+        record(None, 2),
+        record(None, 3),
+        record(None, 4),
+    ];
+    vec![
+        with(&compacted, "cleanup.policy", "compact"),
+        with(&small, "max.message.bytes", "10"),
+        write("no key", &compacted, batch(&[keyless])),
+        write("four without a key", &compacted, batch(&four)),
+        write("too large", &small, good.clone()),
+        write(
+            "too late",
+            name,
+            batch(&[late, record(Some(b"k"), 1_000), late]),
+        ),
+        write("corrupt", name, corrupt.into()),
+        write("two batches", name, two),
+        write("nothing", name, bytes::Bytes::new()),
+        write("unknown topic", "nope", good),
+    ]
+}
+
 async fn administrators_are_told_the_same_in_the_same_words(kafka: &Kafka) {
     let embedded = Flavour::EmbeddedTv2.shared().unwrap();
     for kind in [Coordinator::Group, Coordinator::Transaction] {
@@ -590,6 +673,7 @@ async fn administrators_are_told_the_same_in_the_same_words(kafka: &Kafka) {
     });
     let cases = [
         topics(&name),
+        writes(&name),
         creations(&name),
         partitions(&name),
         configs(&name),

@@ -63,20 +63,26 @@ pub(super) enum Range {
 
 impl Range {
     pub(super) fn fault(self, kind: Kind, value: &str) -> Option<Fault> {
-        let number = value.trim();
+        let is_double = kind == Kind::Double;
         let below = |least: i64| {
-            if kind == Kind::Double {
-                let number = number.parse::<f64>();
+            if is_double {
+                let number = value.trim().parse::<f64>();
                 return number.is_ok_and(|number| number < as_double(least));
             }
-            number.parse::<i64>().is_ok_and(|number| number < least)
+            value
+                .trim()
+                .parse::<i64>()
+                .is_ok_and(|number| number < least)
         };
         let above = |most: i64| {
-            if kind == Kind::Double {
-                let number = number.parse::<f64>();
+            if is_double {
+                let number = value.trim().parse::<f64>();
                 return number.is_ok_and(|number| number > as_double(most));
             }
-            number.parse::<i64>().is_ok_and(|number| number > most)
+            value
+                .trim()
+                .parse::<i64>()
+                .is_ok_and(|number| number > most)
         };
         match self {
             Self::Any => None,
