@@ -59,13 +59,12 @@ impl Api for ConsumerGroupDescribe {
 }
 
 fn failed(id: &GroupId, code: ErrorCode) -> DescribedGroup {
+    let is_unknown = code == ErrorCode::GroupIdNotFound;
+    let message = is_unknown.then(|| text(&format!("Group {} not found.", id.as_str())));
     DescribedGroup::default()
         .with_group_id(id.clone())
         .with_error_code(code.code())
-        .with_error_message(
-            (code == ErrorCode::GroupIdNotFound)
-                .then(|| text(&format!("Group {} not found.", id.as_str()))),
-        )
+        .with_error_message(message)
 }
 
 fn describe(
