@@ -136,10 +136,6 @@ fn check_name(name: &str) -> Result<(), Failed> {
 }
 
 /// Why a topic cannot be created.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "most codes have the same message everywhere"
-)]
 fn explanation(cluster: &Cluster, topic: &CreatableTopic, code: ErrorCode) -> String {
     let replicas = topic.replication_factor;
     if code == ErrorCode::TopicAlreadyExists {

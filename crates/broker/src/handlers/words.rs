@@ -8,10 +8,6 @@ pub(super) const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 pub(super) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1011_0000;
 
 /// Kafka's own message for a code, or the code's name.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "most codes have no message beyond their name"
-)]
 pub(super) fn message(code: ErrorCode) -> String {
     let known = MESSAGES.iter().find(|(known, _)| *known == code);
     known.map_or_else(|| code.to_string(), |(_, message)| (*message).to_owned())
