@@ -7,6 +7,7 @@ mod client;
 mod deadlines;
 mod handle;
 mod reading;
+mod rejected;
 mod support;
 #[cfg(feature = "two-phase-commit")]
 mod two_phase;

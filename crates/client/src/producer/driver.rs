@@ -31,9 +31,8 @@ use super::sender::{ProduceOutcome, RequestId, Sender, SenderConfig};
 use crate::config::ProducerConfig;
 use crate::error::Error;
 use crate::runtime::now;
-use crate::transaction::Close;
-use crate::transaction::calls::Performed;
 use crate::transaction::session::{self, Answer, Request, Transacting};
+use crate::transaction::{Close, Response};
 
 /// What a handle asks of the driver.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ enum DriverEvent {
         broker: i32,
         result: Result<Connection, CallError>,
     },
-    Coordinated(Performed),
+    Coordinated(Response),
     MetadataRefreshed(Result<(), CallError>),
     /// The first batch of a transaction may go.
     PauseOver,
@@ -287,15 +286,12 @@ impl Driver {
                 // The leader may have moved because this broker is gone.
                 self.refresh();
             }
-            DriverEvent::Coordinated(Performed { answered, trouble }) => {
+            DriverEvent::Coordinated(response) => {
                 let facts = session::facts(&self.cluster);
                 if let Some(transacting) = &mut self.transacting {
-                    transacting.deliver(answered, facts, now);
-                    if let Some(trouble) = &trouble {
-                        transacting.heard(trouble);
-                    }
+                    let failure = transacting.deliver(response, facts, now);
+                    self.shared.standing.note_trouble(failure);
                 }
-                self.shared.standing.note_trouble(trouble);
             }
             DriverEvent::PauseOver => {}
             DriverEvent::MetadataRefreshed(result) => {

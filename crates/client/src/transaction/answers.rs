@@ -9,7 +9,8 @@ use super::change::outcome_unknown;
 use super::errors::{self, Verdict};
 use super::machine::TransactionMachine;
 use super::open::Supersession;
-use super::request::{Api, CoordinatorKind, Event, Initialized, NotSent, Reply};
+use super::request::{Api, Body, CoordinatorKind, Event, Initialized, NotSent, Reply, Response};
+use super::slot::RequestSlot;
 use super::state::{Direction, Operation, Phase, Step};
 use super::two_phase::{Missing, TwoPhase};
 use super::version::TransactionVersion;
@@ -17,6 +18,34 @@ use crate::error::Error;
 use crate::types::TopicPartition;
 
 impl TransactionMachine {
+    /// What became of a request.
+    pub(crate) fn handle_response(&mut self, response: Response, now: Instant) {
+        let Response { body, failure } = response;
+        let (api, coordinator) = body.api();
+        let slot = match coordinator {
+            CoordinatorKind::Group => &mut self.group_coordinator,
+            CoordinatorKind::Transaction => &mut self.coordinator,
+        };
+        let failure = failure.or_else(|| body.partition_failure(api, slot.broker));
+        slot.note(api, failure.as_ref(), now);
+        match body {
+            Body::AddOffsetsToTxn(reply) => self.handle_add_offsets(reply, now),
+            Body::AddPartitionsToTxn(reply) => self.handle_add_partitions(reply, now),
+            Body::DescribeTransactions(reply) => self.handle_describe_transactions(reply, now),
+            Body::EndTxn(reply) => self.handle_end_txn(reply, now),
+            Body::FindCoordinator(kind, reply) => self.handle_find_coordinator(kind, reply, now),
+            Body::InitProducerId(reply) => self.handle_init_producer_id(reply, now),
+            Body::TxnOffsetCommit(reply) => self.handle_txn_offset_commit(reply, now),
+        }
+    }
+
+    /// Why the last request did not succeed, if none to the same coordinator has succeeded since.
+    pub(crate) fn last_failure(&self) -> Option<&Error> {
+        let failures = [&self.coordinator, &self.group_coordinator].map(RequestSlot::failure);
+        let newest = failures.into_iter().flatten().max_by_key(|(at, _)| *at);
+        newest.map(|(_, failure)| failure)
+    }
+
     /// FindCoordinator: the broker id of the coordinator of this kind (T-20 to T-23).
     pub(crate) fn handle_find_coordinator(
         &mut self,
@@ -24,16 +53,16 @@ impl TransactionMachine {
         reply: Reply<i32>,
         now: Instant,
     ) {
-        let lane = match kind {
+        let slot = match kind {
             CoordinatorKind::Group => &mut self.group_coordinator,
             CoordinatorKind::Transaction => &mut self.coordinator,
         };
-        if lane.answered(Api::FindCoordinator).is_none() || self.phase.is_terminal() {
+        if slot.responded(Api::FindCoordinator).is_none() || self.phase.is_terminal() {
             return;
         }
         let (verdict, cause) = match reply {
             Reply::Answered(broker) => {
-                lane.broker = Some(broker);
+                slot.broker = Some(broker);
                 if matches!(self.phase, Phase::Initializing)
                     && let Some(lacking) = self.is_known_to_lack_two_phase()
                 {
@@ -50,7 +79,7 @@ impl TransactionMachine {
                 version_unsupported(Api::FindCoordinator, None),
             ),
             Reply::NotSent(NotSent::Unreachable) | Reply::Ambiguous => {
-                lane.retry.later(now, &mut self.pace);
+                slot.retry.later(now, &mut self.pace);
                 return;
             }
         };
@@ -59,7 +88,7 @@ impl TransactionMachine {
             | Verdict::Retry
             | Verdict::RetryConcurrent
             | Verdict::FindCoordinator => {
-                lane.retry.later(now, &mut self.pace);
+                slot.retry.later(now, &mut self.pace);
             }
             Verdict::Abortable if kind == CoordinatorKind::Group => self.spoil(cause, true),
             Verdict::Abortable => self.spoil_or_end(cause, now),
@@ -71,7 +100,7 @@ impl TransactionMachine {
 
     /// InitProducerId: the new identity (T-40 to T-44).
     pub(crate) fn handle_init_producer_id(&mut self, reply: Reply<Initialized>, now: Instant) {
-        if self.coordinator.answered(Api::InitProducerId).is_none() || self.phase.is_terminal() {
+        if self.coordinator.responded(Api::InitProducerId).is_none() || self.phase.is_terminal() {
             return;
         }
         let is_first = matches!(self.phase, Phase::Initializing);
@@ -246,7 +275,11 @@ impl TransactionMachine {
         reply: Reply<Vec<(TopicPartition, ErrorCode)>>,
         now: Instant,
     ) {
-        if self.coordinator.answered(Api::AddPartitionsToTxn).is_none() || self.phase.is_terminal()
+        if self
+            .coordinator
+            .responded(Api::AddPartitionsToTxn)
+            .is_none()
+            || self.phase.is_terminal()
         {
             return;
         }
@@ -292,6 +325,9 @@ impl TransactionMachine {
         }
         let is_complete = added.len() == self.transaction.adding.len();
         self.transaction.added.extend(added.iter().cloned());
+        if !added.is_empty() {
+            self.transaction.partitions_waiting_since = None;
+        }
         if !added.is_empty() && self.may_register() {
             self.push(Event::PartitionsAdded(added));
         }
@@ -310,7 +346,7 @@ impl TransactionMachine {
 
     /// AddOffsetsToTxn (§2.7).
     pub(crate) fn handle_add_offsets(&mut self, reply: Reply<()>, now: Instant) {
-        if self.coordinator.answered(Api::AddOffsetsToTxn).is_none() || self.phase.is_terminal() {
+        if self.coordinator.responded(Api::AddOffsetsToTxn).is_none() || self.phase.is_terminal() {
             return;
         }
         match reply {
@@ -439,6 +475,21 @@ impl TransactionMachine {
             self.coordinator.broker,
             "the coordinator aborted the transaction at its timeout",
         )
+    }
+}
+
+impl Body {
+    /// The rejection of a partition in a response that has none as a whole.
+    fn partition_failure(&self, api: Api, broker: Option<i32>) -> Option<Error> {
+        let (Self::AddPartitionsToTxn(Reply::Answered(results))
+        | Self::TxnOffsetCommit(Reply::Answered(results))) = self
+        else {
+            return None;
+        };
+        let (partition, code) = first_error(results)?;
+        let topic = Arc::clone(partition.topic_shared());
+        let number = partition.partition();
+        Some(Error::partition(*code, api.key(), broker, topic, number))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What to ask the coordinators next (§2.3, §2.4).
 //!
-//! There is one lane to each coordinator and at most one request on a lane, so the transaction
+//! There is one slot to each coordinator and at most one request on a slot, so the transaction
 //! coordinator never has two of one id (T-30). TxnOffsetCommit goes to the other coordinator and may
 //! run beside AddPartitionsToTxn and Produce (T-31); EndTxn waits for all of them (T-34).
 
@@ -9,16 +9,19 @@ use std::time::Instant;
 
 use milena_codec::ProducerIdentity;
 
-use super::machine::{Lane, TransactionMachine};
-use super::open::Supersession;
+use super::machine::TransactionMachine;
+use super::open::{Supersession, Waiting};
 use super::request::{Api, Call, CoordinatorKind, Output, Request, SenderStatus};
+use super::slot::RequestSlot;
 use super::state::{Direction, Phase, Step};
 use super::version::{self, TransactionVersion};
+use crate::error::Error;
 
 impl TransactionMachine {
     /// The next thing to do at `now`. To be called after every input, and again after every
     /// [`Output::Send`]; `sender` as it is after those inputs.
     pub(crate) fn poll(&mut self, now: Instant, sender: SenderStatus) -> Output {
+        self.give_up_overdue(now);
         self.settle(sender);
         let first = self.poll_transaction_coordinator(now);
         if matches!(first, Output::Send(_)) {
@@ -30,6 +33,47 @@ impl TransactionMachine {
             (Output::WaitUntil(at), Output::Idle) => Output::WaitUntil(at),
             (Output::Idle | Output::Send(_) | Output::WaitUntil(_), second) => second,
         }
+    }
+
+    /// When the transaction is left to be aborted unless what waits to be registered has made progress by then.
+    pub(crate) fn registration_deadline(&self) -> Option<Instant> {
+        let (since, _) = self.transaction.waiting_since()?;
+        let is_bounded = self.may_register();
+        is_bounded.then(|| since + self.config.registration_timeout)
+    }
+
+    /// What cannot be registered for [`registration_timeout`](super::TransactionConfig::registration_timeout) leaves
+    /// the transaction to be aborted, with the last failure as its cause. Otherwise a coordinator that never
+    /// accepts it would keep the commit waiting for ever, and the coordinator's own time-out would go unnoticed.
+    fn give_up_overdue(&mut self, now: Instant) {
+        if !self.may_register() {
+            return;
+        }
+        self.transaction.note_waiting(now);
+        let Some((since, what)) = self.transaction.waiting_since() else {
+            return;
+        };
+        if since + self.config.registration_timeout > now {
+            return;
+        }
+        let is_at_group = what == Waiting::Offsets && !self.must_add_offsets();
+        let slot = if is_at_group {
+            &mut self.group_coordinator
+        } else {
+            &mut self.coordinator
+        };
+        slot.retry.reset();
+        let cause = slot.failure().map(|(_, failure)| Arc::new(failure.clone()));
+        let overdue = Error::Timeout {
+            operation: Arc::from(match what {
+                Waiting::Offsets => "adding offsets to the transaction",
+                Waiting::Partitions => "adding partitions to the transaction",
+            }),
+            elapsed: now.saturating_duration_since(since),
+            cause,
+        };
+        // What may have been registered all the same is noted in the transaction, and raises the epoch.
+        self.spoil(overdue, false);
     }
 
     /// Goes on from [`Step::Settling`] once everything of the transaction has a definite result.
@@ -71,7 +115,7 @@ impl TransactionMachine {
         let Some(api) = self.wanted() else {
             return Output::Idle;
         };
-        if self.coordinator.outstanding.is_some() {
+        if !self.coordinator.is_free() {
             return Output::Idle;
         }
         if let Some(at) = self.coordinator.retry.wait_until(now) {
@@ -147,7 +191,7 @@ impl TransactionMachine {
             }
             Api::FindCoordinator | Api::TxnOffsetCommit => return Output::Idle,
         };
-        self.coordinator.outstanding = Some((api, now));
+        self.coordinator.sent(api, now);
         Output::Send(Call {
             broker: Some(broker),
             versions,
@@ -204,30 +248,30 @@ impl TransactionMachine {
 
     fn poll_group_coordinator(&mut self, now: Instant) -> Output {
         let is_wanted = self.may_register() && !self.must_add_offsets();
-        if !is_wanted || self.group_coordinator.outstanding.is_some() {
+        if !is_wanted || !self.group_coordinator.is_free() {
             return Output::Idle;
         }
         let pause = self.pause_until(now);
         let Some(job) = &self.transaction.offsets else {
             return Output::Idle;
         };
-        let lane = &mut self.group_coordinator;
+        let slot = &mut self.group_coordinator;
         if self.group_id.as_ref() != Some(&job.group.group_id) {
             self.group_id = Some(Arc::clone(&job.group.group_id));
-            *lane = Lane::default();
+            *slot = RequestSlot::default();
         }
-        if let Some(at) = lane.retry.wait_until(now).max(pause) {
+        if let Some(at) = slot.retry.wait_until(now).max(pause) {
             return Output::WaitUntil(at);
         }
-        let Some(broker) = lane.broker else {
+        let Some(broker) = slot.broker else {
             return find(
-                lane,
+                slot,
                 CoordinatorKind::Group,
                 Arc::clone(&job.group.group_id),
                 now,
             );
         };
-        lane.outstanding = Some((Api::TxnOffsetCommit, now));
+        slot.sent(Api::TxnOffsetCommit, now);
         self.transaction.attempted = true;
         Output::Send(Call {
             broker: Some(broker),
@@ -241,8 +285,8 @@ impl TransactionMachine {
     }
 }
 
-fn find(lane: &mut Lane, kind: CoordinatorKind, key: Arc<str>, now: Instant) -> Output {
-    lane.outstanding = Some((Api::FindCoordinator, now));
+fn find(slot: &mut RequestSlot, kind: CoordinatorKind, key: Arc<str>, now: Instant) -> Output {
+    slot.sent(Api::FindCoordinator, now);
     Output::Send(Call {
         broker: None,
         versions: version::FIND_COORDINATOR,

@@ -3,7 +3,7 @@
 //! Nothing is decided here. An error that leaves the outcome open stays [`Reply::Ambiguous`].
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::txn_offset_commit_request::{
@@ -26,45 +26,9 @@ use crate::runtime::now;
 use crate::types::{GroupMetadata, OffsetToCommit, TopicPartition};
 
 use super::{
-    Api, Call, CoordinatorKind, DescribedState, DescribedTransaction, Direction, Initialized,
-    NotSent, Reply, Request, TransactionMachine, TwoPhase,
+    Api, Body, Call, CoordinatorKind, DescribedState, DescribedTransaction, Direction, Initialized,
+    NotSent, Reply, Request, Response, TwoPhase,
 };
-
-/// An answer, by request.
-#[derive(Debug)]
-pub(crate) enum Answered {
-    AddOffsetsToTxn(Reply<()>),
-    AddPartitionsToTxn(Reply<Vec<(TopicPartition, ErrorCode)>>),
-    DescribeTransactions(Reply<DescribedTransaction>),
-    EndTxn(Reply<ProducerIdentity>),
-    FindCoordinator(CoordinatorKind, Reply<i32>),
-    InitProducerId(Reply<Initialized>),
-    TxnOffsetCommit(Reply<Vec<(TopicPartition, ErrorCode)>>),
-}
-
-impl Answered {
-    /// Tells the machine.
-    pub(crate) fn deliver(self, machine: &mut TransactionMachine, now: Instant) {
-        match self {
-            Self::AddOffsetsToTxn(reply) => machine.handle_add_offsets(reply, now),
-            Self::AddPartitionsToTxn(reply) => machine.handle_add_partitions(reply, now),
-            Self::DescribeTransactions(reply) => machine.handle_describe_transactions(reply, now),
-            Self::EndTxn(reply) => machine.handle_end_txn(reply, now),
-            Self::FindCoordinator(kind, reply) => machine.handle_find_coordinator(kind, reply, now),
-            Self::InitProducerId(reply) => machine.handle_init_producer_id(reply, now),
-            Self::TxnOffsetCommit(reply) => machine.handle_txn_offset_commit(reply, now),
-        }
-    }
-}
-
-/// What became of a request.
-#[derive(Debug)]
-pub(crate) struct Performed {
-    /// For the machine.
-    pub(crate) answered: Answered,
-    /// Why it did not succeed, for people: whoever waits in vain is told (L-30).
-    pub(crate) trouble: Option<Error>,
-}
 
 /// Sends one request of the machine's and waits for what becomes of it.
 pub(crate) async fn perform(
@@ -72,13 +36,13 @@ pub(crate) async fn perform(
     transactional_id: Arc<str>,
     call: Call,
     coordinator_timeout: Duration,
-) -> Performed {
+) -> Response {
     let mut caller = Caller {
         cluster,
         transactional_id,
         coordinator_timeout,
         api: call.request.api(),
-        trouble: None,
+        failure: None,
     };
     let Call {
         broker,
@@ -92,8 +56,8 @@ pub(crate) async fn perform(
         version_max: Some(*versions.end()),
         ..CallOptions::default()
     };
-    let answered = match request {
-        Request::AddOffsetsToTxn { producer, group_id } => Answered::AddOffsetsToTxn(
+    let body = match request {
+        Request::AddOffsetsToTxn { producer, group_id } => Body::AddOffsetsToTxn(
             caller
                 .add_offsets(broker, options, producer, &group_id)
                 .await,
@@ -101,26 +65,26 @@ pub(crate) async fn perform(
         Request::AddPartitionsToTxn {
             producer,
             partitions,
-        } => Answered::AddPartitionsToTxn(
+        } => Body::AddPartitionsToTxn(
             caller
                 .add_partitions(broker, options, producer, &partitions)
                 .await,
         ),
         Request::DescribeTransactions => {
-            Answered::DescribeTransactions(caller.describe(broker, options).await)
+            Body::DescribeTransactions(caller.describe(broker, options).await)
         }
         Request::EndTxn {
             producer,
             direction,
-        } => Answered::EndTxn(caller.end(broker, options, producer, direction).await),
+        } => Body::EndTxn(caller.end(broker, options, producer, direction).await),
         Request::FindCoordinator { kind, key } => {
-            Answered::FindCoordinator(kind, caller.find(kind, &key).await)
+            Body::FindCoordinator(kind, caller.find(kind, &key).await)
         }
         Request::InitProducerId {
             producer,
             transaction_timeout,
             two_phase,
-        } => Answered::InitProducerId(
+        } => Body::InitProducerId(
             caller
                 .init(broker, options, producer, transaction_timeout, two_phase)
                 .await,
@@ -129,15 +93,15 @@ pub(crate) async fn perform(
             producer,
             group,
             offsets,
-        } => Answered::TxnOffsetCommit(
+        } => Body::TxnOffsetCommit(
             caller
                 .commit_offsets(broker, options, producer, &group, &offsets)
                 .await,
         ),
     };
-    Performed {
-        answered,
-        trouble: caller.trouble,
+    Response {
+        body,
+        failure: caller.failure,
     }
 }
 
@@ -146,7 +110,7 @@ struct Caller {
     transactional_id: Arc<str>,
     coordinator_timeout: Duration,
     api: Api,
-    trouble: Option<Error>,
+    failure: Option<Error>,
 }
 
 impl Caller {
@@ -166,7 +130,7 @@ impl Caller {
             Ok(answer) => match read(answer.response) {
                 Ok(value) => Reply::Answered(value),
                 Err(code) => {
-                    self.trouble = Some(Error::broker(code, self.api.key(), answer.broker_id));
+                    self.failure = Some(Error::broker(code, self.api.key(), answer.broker_id));
                     Reply::Refused(code)
                 }
             },
@@ -204,7 +168,7 @@ impl Caller {
         } else {
             Reply::NotSent(NotSent::Unreachable)
         };
-        self.trouble = Some(cause.into());
+        self.failure = Some(cause.into());
         reply
     }
 

@@ -21,7 +21,7 @@ use crate::error::Error;
 impl TransactionMachine {
     /// EndTxn: the identity to go on with, [`ProducerIdentity::NONE`] below version 5 (T-61).
     pub(crate) fn handle_end_txn(&mut self, reply: Reply<ProducerIdentity>, now: Instant) {
-        if self.coordinator.answered(Api::EndTxn).is_none() {
+        if self.coordinator.responded(Api::EndTxn).is_none() {
             return;
         }
         let Phase::Ending(direction, Step::Asking) = self.phase else {
@@ -105,7 +105,7 @@ impl TransactionMachine {
     ) {
         if self
             .coordinator
-            .answered(Api::DescribeTransactions)
+            .responded(Api::DescribeTransactions)
             .is_none()
         {
             return;

@@ -123,6 +123,7 @@ impl TransactionalProducer {
             TransactionConfig {
                 transactional_id: Arc::clone(&config.transactional_id),
                 transaction_timeout: config.transaction_timeout,
+                registration_timeout: registration_timeout(config.producer.max_block),
                 two_phase,
                 retry_backoff: client.retry_backoff,
                 retry_backoff_max: client.retry_backoff_max,
@@ -266,17 +267,19 @@ impl Transaction<'_> {
 
     /// Makes consumed offsets part of this transaction: they count as committed exactly if it commits.
     ///
-    /// Each offset is the next to consume (T-55). Waits for the group coordinator's answer, at most `max_block`.
+    /// Each offset is the offset of the next record to consume. Waits for the group coordinator's response, at most
+    /// `max_block` (`max.block.ms`).
     ///
     /// # Errors
     ///
-    /// [`Error::TransactionAbortable`] if the offsets were refused, for example because the member is no longer
-    /// in its group (T-56); the reason of the producer's end.
-    ///
-    /// [`Error::OutcomeUnknown`] if there is no answer within `max_block`: the request goes on, and the same call
-    /// made again is refused as misuse. Nothing is lost by it: [`commit`](Self::commit) waits for the offsets and
-    /// commits them too or fails, and [`abort`](Self::abort) drops them. [`Error::Timeout`] if it could not even be
-    /// handed over, which changed nothing.
+    /// * [`Error::TransactionAbortable`] if the coordinator rejected the offsets, for example because the member is
+    ///   no longer in its group, or if nothing but retriable rejections and lost requests came back for `max_block`,
+    ///   for example because a topic was deleted; the last of them is the cause. The transaction can only be aborted;
+    /// * [`Error::OutcomeUnknown`] if the response is still outstanding after `max_block`.
+    ///   [`commit`](Self::commit) then commits the offsets too, or fails; the same call made again is
+    ///   [`Error::Misuse`];
+    /// * [`Error::Timeout`] if the request could not even be queued, which changed nothing;
+    /// * the terminal error of a producer that was fenced, failed or closed.
     ///
     /// # Cancel safety
     ///
@@ -353,6 +356,12 @@ impl Drop for Transaction<'_> {
             self.producer.core.shared.request_abort();
         }
     }
+}
+
+/// How long partitions and offsets may wait to be registered: a little less than a caller waits, so that the caller
+/// receives the rejection and not only that there was no response in time.
+fn registration_timeout(max_block: Duration) -> Duration {
+    max_block.saturating_sub((max_block / 10).min(Duration::from_millis(100)))
 }
 
 /// A request as a command.

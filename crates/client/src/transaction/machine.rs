@@ -5,14 +5,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use milena_codec::ProducerIdentity;
 
 use super::open::{OffsetsJob, OpenTransaction};
 use super::pause::Pause;
-use super::request::{Api, Event};
-use super::retry::{Pace, Retry};
+use super::request::Event;
+use super::retry::Pace;
+use super::slot::RequestSlot;
 use super::state::{Attachment, Close, Direction, Operation, Phase, State, Step};
 use super::two_phase::TwoPhase;
 use super::version::{ClusterFacts, TransactionVersion};
@@ -26,6 +27,8 @@ pub(crate) struct TransactionConfig {
     pub(crate) transactional_id: Arc<str>,
     /// After this long without an end the coordinator aborts a transaction by itself (T-72).
     pub(crate) transaction_timeout: Duration,
+    /// Partitions and offsets that could not be registered for this long leave the transaction to be aborted.
+    pub(crate) registration_timeout: Duration,
     pub(crate) two_phase: TwoPhase,
     /// The first delay between two attempts at a request; it doubles up to `retry_backoff_max`.
     /// Jitter adds up to a fifth.
@@ -53,8 +56,8 @@ pub(crate) struct TransactionMachine {
     /// An InitProducerId with our identity may yet be applied (see `ending`).
     pub(super) raise_in_doubt: bool,
     pub(super) transaction: OpenTransaction,
-    pub(super) coordinator: Lane,
-    pub(super) group_coordinator: Lane,
+    pub(super) coordinator: RequestSlot,
+    pub(super) group_coordinator: RequestSlot,
     /// The group that `group_coordinator` is about.
     pub(super) group_id: Option<Arc<str>>,
     pub(super) pause: Pause,
@@ -62,35 +65,6 @@ pub(crate) struct TransactionMachine {
     pub(super) pending: Option<Pending>,
     pub(super) offsets_outcome: Option<Result<(), Error>>,
     pub(super) events: VecDeque<Event>,
-}
-
-/// The one request on its way to a coordinator, and the attempts at it (T-30).
-#[derive(Debug, Default)]
-pub(super) struct Lane {
-    /// The coordinator's broker id; `None` until it is found, and again when it was lost.
-    pub(super) broker: Option<i32>,
-    pub(super) outstanding: Option<(Api, Instant)>,
-    pub(super) retry: Retry,
-}
-
-impl Lane {
-    /// Takes the request off the lane if it is the one that waits for an answer, with the moment it was
-    /// sent. An answer that nobody waits for changes nothing.
-    pub(super) fn answered(&mut self, api: Api) -> Option<Instant> {
-        self.outstanding
-            .take_if(|(waiting, _)| *waiting == api)
-            .map(|(_, sent_at)| sent_at)
-    }
-
-    pub(super) fn is_waiting_for(&self, api: Api) -> bool {
-        self.outstanding.is_some_and(|(waiting, _)| waiting == api)
-    }
-
-    /// The coordinator must be found anew before the next attempt (T-21).
-    pub(super) fn lose_broker(&mut self, now: Instant, pace: &mut Pace) {
-        self.broker = None;
-        self.retry.later(now, pace);
-    }
 }
 
 /// An operation whose outcome its caller has not taken (T-12): dropping the call does not end it (L-21).
@@ -122,8 +96,8 @@ impl TransactionMachine {
             epoch_used: false,
             raise_in_doubt: false,
             transaction: OpenTransaction::default(),
-            coordinator: Lane::default(),
-            group_coordinator: Lane::default(),
+            coordinator: RequestSlot::default(),
+            group_coordinator: RequestSlot::default(),
             group_id: None,
             pause: Pause::new(),
             closing: false,
@@ -190,6 +164,8 @@ impl TransactionMachine {
         }
         self.transaction = OpenTransaction::default();
         self.offsets_outcome = None;
+        self.coordinator.forget_failure();
+        self.group_coordinator.forget_failure();
         self.phase = Phase::InTransaction;
         Ok(())
     }

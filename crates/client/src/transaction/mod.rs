@@ -44,7 +44,7 @@
 //!
 //! What must never happen, and where it is prevented:
 //!
-//! - two requests of one id at the transaction coordinator (T-30): one [lane](machine::Lane) for it;
+//! - two requests of one id at the transaction coordinator (T-30): one [slot](slot::RequestSlot) for it;
 //! - EndTxn while anything of the transaction is unanswered (T-34): [`Step::Settling`];
 //! - the other direction after an EndTxn whose fate is unknown (T-64, L-2): a pending commit admits
 //!   nothing but itself, and it fails only on proof;
@@ -91,6 +91,7 @@ mod request;
 mod retry;
 mod sender;
 pub(crate) mod session;
+mod slot;
 mod state;
 mod two_phase;
 mod version;
@@ -100,8 +101,8 @@ pub(crate) use machine::{TransactionConfig, TransactionMachine};
 #[cfg(feature = "two-phase-commit")]
 pub use prepared::{ParsePreparedTransactionError, PreparedTransaction};
 pub(crate) use request::{
-    Api, BatchOutcome, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event,
-    Initialized, NotSent, Output, Reply, Request, SenderStatus,
+    Api, BatchOutcome, Body, Call, CoordinatorKind, DescribedState, DescribedTransaction, Event,
+    Initialized, NotSent, Output, Reply, Request, Response, SenderStatus,
 };
 
 #[cfg(any(test, feature = "_fuzzing"))]

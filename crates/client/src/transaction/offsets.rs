@@ -22,7 +22,7 @@ impl TransactionMachine {
     ) {
         if self
             .group_coordinator
-            .answered(Api::TxnOffsetCommit)
+            .responded(Api::TxnOffsetCommit)
             .is_none()
             || self.phase.is_terminal()
         {

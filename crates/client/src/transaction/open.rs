@@ -27,6 +27,10 @@ pub(super) struct OpenTransaction {
     /// The offsets being committed, one call at a time (T-17).
     pub(super) offsets: Option<OffsetsJob>,
 
+    /// Since when partitions wait to be added, without any being added in between (version 1).
+    pub(super) partitions_waiting_since: Option<Instant>,
+    /// Since when the offsets wait to be committed.
+    pub(super) offsets_waiting_since: Option<Instant>,
     /// When the first registration was sent (version 1): from about then on the coordinator's clock runs
     /// (T-72).
     pub(super) registered_at: Option<Instant>,
@@ -62,6 +66,13 @@ pub(super) enum Supersession {
     TimedOut(ProducerIdentity),
 }
 
+/// What waits to be registered with a coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    Offsets,
+    Partitions,
+}
+
 /// Offsets to commit with the transaction.
 #[derive(Clone, Debug)]
 pub(super) struct OffsetsJob {
@@ -76,6 +87,32 @@ impl OpenTransaction {
         if !self.added.contains(partition) && !self.adding.contains(partition) {
             self.to_add.insert(partition.clone());
         }
+    }
+
+    /// Starts and stops the clocks of what waits to be registered.
+    pub(super) fn note_waiting(&mut self, now: Instant) {
+        if self.to_add.is_empty() && self.adding.is_empty() {
+            self.partitions_waiting_since = None;
+        } else {
+            self.partitions_waiting_since.get_or_insert(now);
+        }
+        if self.offsets.is_none() {
+            self.offsets_waiting_since = None;
+        } else {
+            self.offsets_waiting_since.get_or_insert(now);
+        }
+    }
+
+    /// What has waited longest to be registered, and since when.
+    pub(super) fn waiting_since(&self) -> Option<(Instant, Waiting)> {
+        let partitions = self.partitions_waiting_since;
+        let partitions = partitions.map(|since| (since, Waiting::Partitions));
+        let offsets = self.offsets_waiting_since;
+        let offsets = offsets.map(|since| (since, Waiting::Offsets));
+        partitions
+            .into_iter()
+            .chain(offsets)
+            .min_by_key(|(since, _)| *since)
     }
 
     /// The next AddPartitionsToTxn: everything that waits, in one request (T-32).

@@ -97,6 +97,7 @@ impl World {
         let mut machine = TransactionMachine::new(TransactionConfig {
             transactional_id: "payments".into(),
             transaction_timeout: Duration::from_secs(60),
+            registration_timeout: Duration::from_secs(60),
             two_phase,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),

@@ -121,6 +121,52 @@ pub(crate) enum Reply<T> {
     Ambiguous,
 }
 
+/// A response, by request.
+#[derive(Debug)]
+pub(crate) enum Body {
+    AddOffsetsToTxn(Reply<()>),
+    AddPartitionsToTxn(Reply<Vec<(TopicPartition, ErrorCode)>>),
+    DescribeTransactions(Reply<DescribedTransaction>),
+    EndTxn(Reply<ProducerIdentity>),
+    FindCoordinator(CoordinatorKind, Reply<i32>),
+    InitProducerId(Reply<Initialized>),
+    TxnOffsetCommit(Reply<Vec<(TopicPartition, ErrorCode)>>),
+}
+
+impl Body {
+    /// The request it belongs to, and whose coordinator's slot that has.
+    pub(super) const fn api(&self) -> (Api, CoordinatorKind) {
+        use CoordinatorKind::{Group, Transaction};
+        match self {
+            Self::AddOffsetsToTxn(_) => (Api::AddOffsetsToTxn, Transaction),
+            Self::AddPartitionsToTxn(_) => (Api::AddPartitionsToTxn, Transaction),
+            Self::DescribeTransactions(_) => (Api::DescribeTransactions, Transaction),
+            Self::EndTxn(_) => (Api::EndTxn, Transaction),
+            Self::FindCoordinator(kind, _) => (Api::FindCoordinator, *kind),
+            Self::InitProducerId(_) => (Api::InitProducerId, Transaction),
+            Self::TxnOffsetCommit(_) => (Api::TxnOffsetCommit, Group),
+        }
+    }
+}
+
+/// What became of a request: what the machine decides by, and what callers are shown.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) body: Body,
+    /// Why it did not succeed, as the cause of errors: a rejection with its broker, or the transport's error.
+    pub(crate) failure: Option<Error>,
+}
+
+#[cfg(test)]
+impl From<Body> for Response {
+    fn from(body: Body) -> Self {
+        Self {
+            body,
+            failure: None,
+        }
+    }
+}
+
 /// What InitProducerId gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Initialized {

@@ -8,12 +8,12 @@ use milena_connection::Cluster;
 use tokio::sync::oneshot;
 
 use super::TransactionOutcome;
-use super::calls::{self, Answered, Performed};
+use super::calls;
 #[cfg(feature = "two-phase-commit")]
 use super::prepared::PreparedTransaction;
 use super::{
-    BatchOutcome, Call, Close, ClusterFacts, Event, Operation, Output, SenderStatus, State,
-    TransactionConfig, TransactionMachine,
+    BatchOutcome, Call, Close, ClusterFacts, Event, Operation, Output, Response, SenderStatus,
+    State, TransactionConfig, TransactionMachine,
 };
 use crate::error::Error;
 use crate::producer::accumulator::Shared;
@@ -113,6 +113,7 @@ impl Transacting {
         let config = TransactionConfig {
             transactional_id: "payments".into(),
             transaction_timeout: Duration::from_secs(60),
+            registration_timeout: Duration::from_secs(60),
             two_phase: crate::transaction::TwoPhase::Off,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
@@ -264,17 +265,22 @@ impl Transacting {
         self.machine.batch_failed(cause, outcome);
     }
 
-    pub(crate) fn deliver(&mut self, answered: Answered, facts: ClusterFacts, now: Instant) {
+    /// A coordinator responded, or did not. Gives the last failure if no later request has succeeded: the cause of
+    /// the time-outs of those who wait (L-30).
+    pub(crate) fn deliver(
+        &mut self,
+        response: Response,
+        facts: ClusterFacts,
+        now: Instant,
+    ) -> Option<Error> {
         self.machine.observe(facts);
-        answered.deliver(&mut self.machine, now);
-    }
-
-    /// Why a request did not succeed. What listens there is no broker: whoever waits for the start need not wait out
-    /// its time for that (L-30).
-    pub(crate) fn heard(&mut self, trouble: &Error) {
-        if matches!(trouble, Error::WrongListener { .. }) {
-            answer(&mut self.init, Err(trouble.clone()));
+        self.machine.handle_response(response, now);
+        let failure = self.machine.last_failure().cloned();
+        if let Some(wrong @ Error::WrongListener { .. }) = &failure {
+            // No broker listens there, so `start` need not wait out its time.
+            answer(&mut self.init, Err(wrong.clone()));
         }
+        failure
     }
 
     /// What to ask the coordinators now, and when there will be more without anything happening.
@@ -287,8 +293,14 @@ impl Transacting {
         loop {
             match self.machine.poll(now, sender) {
                 Output::Send(call) => calls.push(call),
-                Output::WaitUntil(at) => return (calls, Some(at)),
-                Output::Idle => return (calls, None),
+                Output::WaitUntil(at) => {
+                    let deadline = self.machine.registration_deadline();
+                    return (
+                        calls,
+                        Some(deadline.map_or(at, |deadline| deadline.min(at))),
+                    );
+                }
+                Output::Idle => return (calls, self.machine.registration_deadline()),
             }
         }
     }
@@ -449,7 +461,7 @@ pub(crate) fn perform(
     transacting: &Transacting,
     cluster: &Cluster,
     call: Call,
-) -> impl Future<Output = Performed> + Send + use<> {
+) -> impl Future<Output = Response> + Send + use<> {
     let id = Arc::clone(&transacting.transactional_id);
     calls::perform(cluster.clone(), id, call, transacting.coordinator_timeout)
 }

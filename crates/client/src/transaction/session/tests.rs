@@ -6,7 +6,7 @@ use crate::producer::accumulator::tests::{placing, shared};
 use crate::producer::sender::PartitionResponse;
 use crate::producer::sender::failure::Rejection;
 use crate::transaction::tests::Txn;
-use crate::transaction::{CoordinatorKind, Reply, TransactionVersion};
+use crate::transaction::{Body, CoordinatorKind, Reply, TransactionVersion};
 use milena_codec::{ErrorCode, ProducerEpoch, ProducerId, ProducerIdentity};
 
 /// A transaction with a record in it, as number 1 of its producer.
@@ -109,8 +109,8 @@ fn turn(transacting: &mut Transacting, shared: &Shared) {
 fn end(transacting: &mut Transacting, shared: &Shared) {
     turn(transacting, shared);
     let next = ProducerIdentity::new(ProducerId(7), ProducerEpoch(1));
-    let answered = Answered::EndTxn(Reply::Answered(next));
-    transacting.deliver(answered, ClusterFacts::default(), Instant::now());
+    let response = Body::EndTxn(Reply::Answered(next)).into();
+    transacting.deliver(response, ClusterFacts::default(), Instant::now());
     transacting.effects(shared);
 }
 
@@ -169,12 +169,12 @@ fn offsets_sent_while_others_are_committed_are_refused_and_the_others_go_on() {
     let second = ask(&mut transacting, &shared, offsets);
     assert!(matches!(told(second), Err(Error::Misuse { .. })));
     let now = Instant::now();
-    let find = Answered::FindCoordinator(CoordinatorKind::Group, Reply::Answered(2));
+    let find = Body::FindCoordinator(CoordinatorKind::Group, Reply::Answered(2));
     let done = vec![(TopicPartition::new("orders", 0), ErrorCode::None)];
-    let done = Answered::TxnOffsetCommit(Reply::Answered(done));
-    for answered in [find, done] {
+    let done = Body::TxnOffsetCommit(Reply::Answered(done));
+    for body in [find, done] {
         transacting.poll(now, SenderStatus::default());
-        transacting.deliver(answered, ClusterFacts::default(), now);
+        transacting.deliver(body.into(), ClusterFacts::default(), now);
         transacting.effects(&shared);
     }
     told(first).unwrap();

@@ -8,6 +8,7 @@ mod fencing;
 mod hostile;
 mod model;
 mod offsets;
+mod overdue;
 mod raising;
 mod registering;
 mod table;
@@ -99,6 +100,7 @@ impl Txn {
         let mut machine = TransactionMachine::new(TransactionConfig {
             transactional_id: "payments".into(),
             transaction_timeout: Duration::from_secs(60),
+            registration_timeout: Duration::from_secs(60),
             two_phase: TwoPhase::Off,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),

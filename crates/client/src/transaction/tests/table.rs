@@ -387,12 +387,12 @@ fn outstanding(txn: &Txn) -> Option<(Api, CoordinatorKind)> {
     let machine = &txn.machine;
     let transaction = machine
         .coordinator
-        .outstanding
-        .map(|(api, _)| (api, CoordinatorKind::Transaction));
+        .outstanding()
+        .map(|api| (api, CoordinatorKind::Transaction));
     let group = machine
         .group_coordinator
-        .outstanding
-        .map(|(api, _)| (api, CoordinatorKind::Group));
+        .outstanding()
+        .map(|api| (api, CoordinatorKind::Group));
     transaction.or(group)
 }
 

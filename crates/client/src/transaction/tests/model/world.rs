@@ -55,6 +55,7 @@ fn config() -> TransactionConfig {
     TransactionConfig {
         transactional_id: "payments".into(),
         transaction_timeout: Duration::from_micros(cluster::TRANSACTION_TIMEOUT),
+        registration_timeout: Duration::from_secs(60),
         two_phase: TwoPhase::Off,
         retry_backoff: Duration::from_millis(20),
         retry_backoff_max: Duration::from_millis(500),
