@@ -419,8 +419,9 @@ pub const fn judge(code: ErrorCode) -> Judgement {
         E::InvalidTxnState => of(C::GiveUp)
             .produce(P::Rejected)
             .transaction(T::NoSuchTransaction),
+        // A transaction takes the transactional id again after its abort, so the producer goes on.
         E::InvalidProducerIdMapping => of(C::Recreate)
-            .produce(P::Fatal)
+            .produce(P::Rejected)
             .transaction(T::IdForgotten),
         E::ConcurrentTransactions => of(C::Retry)
             .produce(P::NotNow)

@@ -5,6 +5,7 @@
 mod causes;
 mod client;
 mod deadlines;
+mod expired;
 mod handle;
 mod reading;
 mod rejected;

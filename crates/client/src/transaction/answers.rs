@@ -92,7 +92,11 @@ impl TransactionMachine {
             }
             Verdict::Abortable if kind == CoordinatorKind::Group => self.spoil(cause, true),
             Verdict::Abortable => self.spoil_or_end(cause, now),
-            Verdict::Refused | Verdict::Fenced | Verdict::FindOut | Verdict::Fatal => {
+            Verdict::Refused
+            | Verdict::Fenced
+            | Verdict::Forgotten
+            | Verdict::FindOut
+            | Verdict::Fatal => {
                 self.end_life(Phase::Fatal(cause.into_fatal()));
             }
         }
@@ -143,7 +147,11 @@ impl TransactionMachine {
             Verdict::FindCoordinator => self.coordinator.lose_broker(now, &mut self.pace),
             Verdict::Fenced => self.fence(self.superseded(code, now)),
             Verdict::Refused if is_first => self.refuse_init(cause),
-            Verdict::Refused | Verdict::Abortable | Verdict::FindOut | Verdict::Fatal => {
+            Verdict::Refused
+            | Verdict::Abortable
+            | Verdict::Forgotten
+            | Verdict::FindOut
+            | Verdict::Fatal => {
                 self.end_life(Phase::Fatal(cause.into_fatal()));
             }
         }
@@ -390,6 +398,10 @@ impl TransactionMachine {
             Verdict::Abortable | Verdict::Refused => {
                 self.coordinator.retry.reset();
                 self.spoil(cause, true);
+            }
+            Verdict::Forgotten => {
+                self.coordinator.retry.reset();
+                self.forgotten(cause);
             }
             Verdict::FindOut | Verdict::Fatal => {
                 self.end_life(Phase::Fatal(cause.into_fatal()));

@@ -52,6 +52,19 @@ impl TransactionMachine {
         }
     }
 
+    /// The coordinator has forgotten the transactional id, or knows it under another producer id (T-73). Either way
+    /// nothing of the open transaction is to be ended there. After the abort an InitProducerId with the old
+    /// identity takes the id again, or is told that a newer producer has it: it does not steal it (T-44).
+    pub(super) fn forgotten(&mut self, cause: Error) {
+        let cause = in_words(cause);
+        if self.facts.can_raise_epoch() {
+            self.transaction.raise_epoch = true;
+            self.spoil(cause, true);
+        } else {
+            self.end_life(Phase::Fatal(cause.into_fatal()));
+        }
+    }
+
     /// A newer producer has the id.
     pub(super) fn fence(&mut self, cause: Error) {
         self.end_life(Phase::Fenced(Error::Fenced {
@@ -140,6 +153,20 @@ impl TransactionMachine {
     pub(super) fn push(&mut self, event: Event) {
         self.events.push_back(event);
     }
+}
+
+/// The same rejection, saying what INVALID_PRODUCER_ID_MAPPING means here.
+pub(super) fn in_words(mut cause: Error) -> Error {
+    if let Error::Broker { message, .. } = &mut cause {
+        message.get_or_insert_with(|| {
+            Arc::from(
+                "the coordinator no longer knows this producer: its transactional id was idle for longer than \
+                 transactional.id.expiration.ms; nothing of the transaction is visible, and its abort takes the id \
+                 again unless a newer producer has it",
+            )
+        });
+    }
+    cause
 }
 
 pub(super) fn outcome_unknown(cause: Error) -> Error {

@@ -10,6 +10,7 @@ use std::time::Instant;
 use milena_codec::{ErrorCode, ProducerIdentity};
 
 use super::answers::version_unsupported;
+use super::change::in_words;
 use super::errors::{self, Verdict};
 use super::machine::TransactionMachine;
 use super::outcome::{self, Conclusion};
@@ -67,6 +68,15 @@ impl TransactionMachine {
                 Direction::Commit if was_in_doubt => self.start_finding_out(direction),
                 Direction::Commit => self.commit_failed(cause, true),
                 // The coordinator knows the producer no more: nothing is left to abort (T-82).
+                Direction::Abort => {
+                    self.transaction.raise_epoch = true;
+                    self.after_end(direction);
+                }
+            },
+            // What was written was never committed; whether the commit in doubt was, only the coordinator could tell.
+            Verdict::Forgotten => match direction {
+                Direction::Commit if was_in_doubt => self.start_finding_out(direction),
+                Direction::Commit => self.commit_failed(in_words(cause), true),
                 Direction::Abort => {
                     self.transaction.raise_epoch = true;
                     self.after_end(direction);
@@ -130,6 +140,7 @@ impl TransactionMachine {
                 Verdict::Abortable
                 | Verdict::Refused
                 | Verdict::Fenced
+                | Verdict::Forgotten
                 | Verdict::FindOut
                 | Verdict::Fatal => self.cannot_find_out(),
             },

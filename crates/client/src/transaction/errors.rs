@@ -27,6 +27,9 @@ pub(super) enum Verdict {
     Refused,
     /// The epoch is no longer the newest of its id.
     Fenced,
+    /// The coordinator no longer knows the transactional id under this producer id: it expired, or another producer
+    /// took it after that. Nothing is open there, so the id can be taken again; a fence shows then (T-73).
+    Forgotten,
     /// As if there were nothing to end; ask how the transaction ended (L-25).
     FindOut,
     Fatal,
@@ -37,6 +40,7 @@ pub(super) enum Verdict {
 pub(super) enum BatchVerdict {
     Abortable,
     Fenced,
+    Forgotten,
     Fatal,
 }
 
@@ -76,7 +80,8 @@ pub(super) fn add_partitions(code: ErrorCode) -> Verdict {
         M::Concurrent => Verdict::RetryConcurrent,
         M::CoordinatorAway => Verdict::FindCoordinator,
         M::EpochSuperseded | M::ProducerFenced => Verdict::Fenced,
-        M::TransactionalIdDenied | M::NoSuchTransaction | M::IdForgotten => Verdict::Fatal,
+        M::IdForgotten => Verdict::Forgotten,
+        M::TransactionalIdDenied | M::NoSuchTransaction => Verdict::Fatal,
         M::ProducerForgotten
         | M::TopicDenied
         | M::NotAttempted
@@ -100,11 +105,11 @@ pub(super) fn add_offsets(code: ErrorCode) -> Verdict {
         M::Loading | M::NotYet | M::Passing => Verdict::Retry,
         M::Concurrent => Verdict::RetryConcurrent,
         M::CoordinatorAway => Verdict::FindCoordinator,
+        M::IdForgotten => Verdict::Forgotten,
         M::EpochSuperseded | M::ProducerFenced => Verdict::Fenced,
         M::ProducerForgotten | M::GroupDenied | M::TransactionAbortable => Verdict::Abortable,
         M::TransactionalIdDenied
         | M::NoSuchTransaction
-        | M::IdForgotten
         | M::ClusterDenied
         | M::TopicDenied
         | M::NotAttempted
@@ -131,10 +136,10 @@ pub(super) fn txn_offset_commit(code: ErrorCode) -> Verdict {
         M::Loading | M::NotYet | M::Passing => Verdict::Retry,
         M::Concurrent => Verdict::RetryConcurrent,
         M::CoordinatorAway => Verdict::FindCoordinator,
+        M::IdForgotten => Verdict::Forgotten,
         M::TransactionalIdDenied | M::FormatUnsupported => Verdict::Fatal,
         M::EpochSuperseded
         | M::ProducerFenced
-        | M::IdForgotten
         | M::NoSuchTransaction
         | M::ProducerForgotten
         | M::MemberSuperseded
@@ -162,6 +167,7 @@ pub(super) fn end_txn(code: ErrorCode, direction: Direction) -> Verdict {
         (M::Concurrent, _) => Verdict::RetryConcurrent,
         (M::CoordinatorAway, _) => Verdict::FindCoordinator,
         (M::EpochSuperseded | M::ProducerFenced, _) => Verdict::Fenced,
+        (M::IdForgotten, _) => Verdict::Forgotten,
         (M::NoSuchTransaction, _) => Verdict::FindOut,
         (M::ProducerForgotten, _)
         | (M::TransactionAbortable | M::NotAttempted, Direction::Commit) => Verdict::Abortable,
@@ -169,8 +175,7 @@ pub(super) fn end_txn(code: ErrorCode, direction: Direction) -> Verdict {
         // Abortable again would abort for ever.
         (M::TransactionAbortable, Direction::Abort)
         | (
-            M::IdForgotten
-            | M::TransactionalIdDenied
+            M::TransactionalIdDenied
             | M::ClusterDenied
             | M::GroupDenied
             | M::TopicDenied
@@ -252,7 +257,8 @@ pub(super) fn produce(code: ErrorCode) -> BatchVerdict {
     match judge(code).transaction {
         // Kafka never sends it here; others might.
         M::ProducerFenced => BatchVerdict::Fenced,
-        M::ClusterDenied | M::TransactionalIdDenied | M::IdForgotten => BatchVerdict::Fatal,
+        M::IdForgotten => BatchVerdict::Forgotten,
+        M::ClusterDenied | M::TransactionalIdDenied => BatchVerdict::Fatal,
         M::Unrelated if code == ErrorCode::UnsupportedVersion => BatchVerdict::Fatal,
         // 47 as well: fenced or timed out, and the abort will tell (T-70).
         M::EpochSuperseded

@@ -101,6 +101,10 @@ impl TransactionMachine {
                 self.group_coordinator.retry.reset();
                 self.spoil(cause, true);
             }
+            Verdict::Forgotten => {
+                self.group_coordinator.retry.reset();
+                self.forgotten(cause);
+            }
             Verdict::Fatal => self.end_life(Phase::Fatal(cause.into_fatal())),
         }
     }
@@ -114,6 +118,7 @@ const fn severity(verdict: Verdict) -> u8 {
         Verdict::Retry => 2,
         Verdict::FindCoordinator => 3,
         Verdict::Abortable | Verdict::Refused | Verdict::Fenced | Verdict::FindOut => 4,
-        Verdict::Fatal => 5,
+        Verdict::Forgotten => 5,
+        Verdict::Fatal => 6,
     }
 }

@@ -29,6 +29,7 @@ impl TransactionMachine {
             .or(cause.code());
         match code.map_or(BatchVerdict::Abortable, errors::produce) {
             BatchVerdict::Fenced => self.fence(cause),
+            BatchVerdict::Forgotten => self.forgotten(cause),
             BatchVerdict::Fatal => self.end_life(Phase::Fatal(cause.into_fatal())),
             BatchVerdict::Abortable => self.spoil(cause, true),
         }

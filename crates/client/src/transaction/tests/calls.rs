@@ -262,7 +262,7 @@ fn calls_tell_the_stored_error_first() {
 fn a_terminal_state_holds_before_anyone_is_told() {
     for (code, state) in [
         (ErrorCode::ProducerFenced, State::Fenced),
-        (ErrorCode::InvalidProducerIdMapping, State::Fatal),
+        (ErrorCode::TransactionalIdAuthorizationFailed, State::Fatal),
     ] {
         let mut txn = Txn::written(TransactionVersion::Two);
         txn.end(Direction::Commit);

@@ -302,12 +302,11 @@ fn transaction_abortable_on_an_abort_is_fatal() {
     assert_eq!(txn.state(), State::Fatal);
 }
 
-/// T-63, T-73, L-7.
+/// T-63, L-7.
 #[test]
 fn end_errors_that_do_not_pass_are_fatal() {
     for direction in [Direction::Commit, Direction::Abort] {
         for code in [
-            ErrorCode::InvalidProducerIdMapping,
             ErrorCode::TransactionalIdAuthorizationFailed,
             ErrorCode::InvalidRequest,
         ] {
@@ -327,7 +326,6 @@ fn end_errors_that_do_not_pass_are_fatal() {
 fn a_commit_in_doubt_that_ends_in_a_terminal_state_is_of_unknown_outcome() {
     for (code, state) in [
         (ErrorCode::ProducerFenced, State::Fenced),
-        (ErrorCode::InvalidProducerIdMapping, State::Fatal),
         (ErrorCode::TransactionalIdAuthorizationFailed, State::Fatal),
     ] {
         let mut txn = commit_in_doubt(TransactionVersion::Two);
@@ -337,6 +335,19 @@ fn a_commit_in_doubt_that_ends_in_a_terminal_state_is_of_unknown_outcome() {
         assert!(error.is_outcome_unknown(), "{code}: {error:?}");
         assert_eq!(error.code(), Some(code));
     }
+}
+
+/// T-73: the coordinator that could tell has forgotten.
+#[test]
+fn a_commit_in_doubt_of_an_id_that_was_forgotten_is_of_unknown_outcome() {
+    let mut txn = commit_in_doubt(TransactionVersion::Two);
+    txn.end_refused(ErrorCode::InvalidProducerIdMapping);
+    txn.asks(Api::DescribeTransactions);
+    let not_found = Reply::Refused(ErrorCode::TransactionalIdNotFound);
+    txn.machine.handle_describe_transactions(not_found, txn.now);
+    assert_eq!(txn.state(), State::Fatal);
+    let error = txn.outcome(Operation::Commit).unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error:?}");
 }
 
 /// T-67: a code of a future broker may stand for anything.

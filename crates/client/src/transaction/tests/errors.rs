@@ -71,7 +71,8 @@ fn said(verdict: Verdict) -> String {
         | Verdict::FindOut
         | Verdict::Refused
         | Verdict::Retry
-        | Verdict::RetryConcurrent => format!("{verdict:?}"),
+        | Verdict::RetryConcurrent
+        | Verdict::Forgotten => format!("{verdict:?}"),
     }
 }
 

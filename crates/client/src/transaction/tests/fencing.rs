@@ -214,11 +214,11 @@ fn a_timeout_after_one_doubt_proves_that_the_commit_was_not_applied() {
 #[test]
 fn batches_can_end_the_producer() {
     for (code, state) in [
-        (ErrorCode::InvalidProducerIdMapping, State::Fatal),
         (ErrorCode::TransactionalIdAuthorizationFailed, State::Fatal),
         (ErrorCode::ClusterAuthorizationFailed, State::Fatal),
         (ErrorCode::UnsupportedVersion, State::Fatal),
         (ErrorCode::ProducerFenced, State::Fenced),
+        (ErrorCode::InvalidProducerIdMapping, State::AbortableError),
         (ErrorCode::InvalidTxnState, State::AbortableError),
         (ErrorCode::OutOfOrderSequenceNumber, State::AbortableError),
         (ErrorCode::NotEnoughReplicas, State::AbortableError),
@@ -273,4 +273,55 @@ fn a_late_answer_about_a_coordinator_changes_no_terminal_state() {
         assert_eq!(txn.state(), State::Fenced);
         assert!(txn.events().is_empty());
     }
+}
+
+/// T-73, T-44: the id is taken again with the old identity, which a newer producer's would refuse.
+#[test]
+fn an_id_that_was_forgotten_is_taken_again_after_the_abort() {
+    for version in VERSIONS {
+        let mut txn = Txn::ready(version);
+        txn.machine.begin().unwrap();
+        txn.machine.partition_touched(&partition(0)).unwrap();
+        match version {
+            TransactionVersion::One => {
+                txn.asks(Api::AddPartitionsToTxn);
+                txn.added(&[(0, ErrorCode::InvalidProducerIdMapping)]);
+            }
+            TransactionVersion::Two => {
+                txn.machine.produce_attempted(&partition(0), txn.now);
+                let cause = broker_error(ErrorCode::InvalidProducerIdMapping);
+                txn.machine.batch_failed(cause, BatchOutcome::NotAppended);
+            }
+        }
+        assert_eq!(txn.state(), State::AbortableError);
+        match version {
+            TransactionVersion::One => drop(txn.machine.abort().unwrap()),
+            TransactionVersion::Two => {
+                txn.end(Direction::Abort);
+                txn.end_refused(ErrorCode::InvalidProducerIdMapping);
+            }
+        }
+        let Request::InitProducerId { producer, .. } = txn.asks(Api::InitProducerId) else {
+            unreachable!()
+        };
+        assert_eq!(producer, identity(7, 0));
+        txn.initialized(identity(8, 0));
+        txn.outcome(Operation::Abort).unwrap();
+        assert_eq!(txn.identities(), [identity(8, 0)]);
+        txn.write();
+    }
+}
+
+#[test]
+fn an_id_that_was_forgotten_and_cannot_be_taken_again_ends_the_producer() {
+    let mut txn = Txn::one();
+    txn.machine.observe(ClusterFacts {
+        init_producer_id_max: Some(2),
+        ..facts(TransactionVersion::One)
+    });
+    txn.machine.begin().unwrap();
+    txn.machine.partition_touched(&partition(0)).unwrap();
+    txn.asks(Api::AddPartitionsToTxn);
+    txn.added(&[(0, ErrorCode::InvalidProducerIdMapping)]);
+    assert_eq!(txn.state(), State::Fatal);
 }

@@ -236,7 +236,7 @@ fn refused_groups_spoil_or_end() {
         (ErrorCode::TransactionAbortable, State::AbortableError),
         (ErrorCode::TransactionalIdAuthorizationFailed, State::Fatal),
         (ErrorCode::InvalidTxnState, State::Fatal),
-        (ErrorCode::InvalidProducerIdMapping, State::Fatal),
+        (ErrorCode::InvalidProducerIdMapping, State::AbortableError),
         (ErrorCode::UnknownServerError, State::Fatal),
         (ErrorCode::ConcurrentTransactions, State::InTransaction),
         (ErrorCode::NotCoordinator, State::InTransaction),

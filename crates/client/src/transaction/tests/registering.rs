@@ -136,11 +136,10 @@ fn refused_partitions_leave_only_the_abort() {
 
 /// §2.6, L-7.
 #[test]
-fn an_expired_id_a_denied_id_and_a_wrong_state_are_fatal() {
+fn a_denied_id_and_a_wrong_state_are_fatal() {
     for code in [
         ErrorCode::TransactionalIdAuthorizationFailed,
         ErrorCode::InvalidTxnState,
-        ErrorCode::InvalidProducerIdMapping,
     ] {
         let mut txn = with_partition_asked_for();
         txn.added(&[(0, code)]);

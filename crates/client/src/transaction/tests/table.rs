@@ -198,7 +198,7 @@ const SCENARIOS: [Scenario; 28] = [
         ended_by(version, ErrorCode::ProducerFenced)
     }),
     ("fatal", |version| {
-        ended_by(version, ErrorCode::InvalidProducerIdMapping)
+        ended_by(version, ErrorCode::TransactionalIdAuthorizationFailed)
     }),
     ("closed", |version| {
         let mut txn = Txn::ready(version);
