@@ -74,9 +74,9 @@ pub use error::{Cause, Error, Recovery, Report, recovery_of};
 pub use milena_codec::{ApiKey, Compression, ErrorCode, HeaderToWrite, Limits};
 pub use milena_connection::{BrokerAddress, Connector, TcpConnector};
 pub use producer::{Delivery, Producer, Record, RecordMetadata};
+pub use transaction::{OwnedTransaction, Transaction, TransactionOutcome, TransactionalProducer};
 #[cfg(feature = "two-phase-commit")]
 pub use transaction::{ParsePreparedTransactionError, PreparedTransaction};
-pub use transaction::{Transaction, TransactionOutcome, TransactionalProducer};
 pub use types::{
     GroupMember, GroupMetadata, IsolationLevel, OffsetReset, OffsetToCommit, TopicPartition,
 };

@@ -7,6 +7,7 @@ mod client;
 mod deadlines;
 mod expired;
 mod handle;
+mod owned;
 mod reading;
 mod rejected;
 mod support;

@@ -1,6 +1,8 @@
-//! [`TransactionalProducer`] and [`Transaction`]: the public handles.
+//! [`TransactionalProducer`] and the two forms of an open transaction: the public handles.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use milena_connection::{Connector, TcpConnector};
@@ -29,8 +31,13 @@ pub enum TransactionOutcome {
 /// Writes in transactions: all records and offsets of one become visible together, or none does.
 ///
 /// One instance at a time works under a transactional id: starting one fences every older one, ends what it left
-/// open, and its owner learns so from an error that [`is_fenced`](Error::is_fenced). Not cloneable: a transaction
-/// borrows it, so a second one can't begin before the first ended.
+/// open, and its owner learns so from an error that [`is_fenced`](Error::is_fenced). Not cloneable: a
+/// [`Transaction`] borrows it, so a second one can't begin before the first ended. An [`OwnedTransaction`] can be kept
+/// in a struct.
+///
+/// A fence that comes soon after a start in which a request got no response can be the producer's own: Kafka has no
+/// way to recognise the late copy of a request that takes the id over. The cause of [`Error::Fenced`] says so where it
+/// may be that. Nothing of a fenced producer's open transaction becomes visible either way.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), milena::Error> {
@@ -54,8 +61,16 @@ pub enum TransactionOutcome {
 pub struct TransactionalProducer {
     pub(super) core: Arc<Core>,
     transaction: u64,
-    /// A commit or abort was asked for, and its outcome has not come back to the caller.
-    is_in_doubt: bool,
+    last: Arc<LastTransaction>,
+}
+
+/// What the producer's handle knows of the transaction it began last, which may be in other hands.
+#[derive(Debug, Default)]
+struct LastTransaction {
+    /// Its handle exists, so it can still be ended.
+    is_open: AtomicBool,
+    /// A commit or abort was requested, and its outcome has not come back to the caller.
+    is_in_doubt: AtomicBool,
 }
 
 impl TransactionalProducer {
@@ -137,19 +152,21 @@ impl TransactionalProducer {
         let producer = Self {
             core: Arc::new(core),
             transaction: 0,
-            is_in_doubt: false,
+            last: Arc::default(),
         };
         let started = producer.core.ask_in_time(ask(Request::Init)).await;
         started.map_err(|late| late.timeout("taking over the transactional id"))??;
         Ok(producer)
     }
 
-    /// Begins a transaction. No request is sent (T-16); a dropped transaction's abort is waited for first.
+    /// Begins a transaction. No request is sent; a dropped transaction's abort is waited for first, at most `max_block`.
     ///
     /// # Errors
     ///
-    /// The reason of its end once the producer is fenced or failed for good. [`Error::Misuse`] while the outcome
-    /// of a commit is unknown: ask [`outcome`](Self::outcome) first (T-12).
+    /// * the terminal error of a producer that was fenced, failed or closed;
+    /// * [`Error::Misuse`] while an [`OwnedTransaction`] of this producer is open, or while the outcome of a commit is
+    ///   unknown: call [`outcome`](Self::outcome) first;
+    /// * [`Error::Timeout`] if the last transaction's abort did not end within `max_block`, with its cause.
     ///
     /// # Cancel safety
     ///
@@ -157,28 +174,89 @@ impl TransactionalProducer {
     #[doc(alias = "beginTransaction")]
     #[doc(alias = "begin_transaction")]
     pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
-        self.require_outcome()?;
-        self.transaction += 1;
-        let begun = self.core.ask_in_time(ask(Request::Begin)).await;
-        begun.map_err(|late| late.timeout("the end of the last transaction"))??;
+        let owned = self.begin_owned().await?;
         Ok(Transaction {
-            producer: self,
-            ended: false,
+            owned,
+            producer: PhantomData,
         })
     }
 
-    /// How the last transaction ended, when its `commit` or `abort` could not tell: waits for the operation that
-    /// goes on in the background (T-12). `None` if nothing is in doubt.
+    /// Begins a transaction that does not borrow the producer, to be kept in a struct, an actor or a sink. Its
+    /// guarantees are those of [`begin`](Self::begin)'s: there is one open transaction at a time, and dropping it
+    /// queues its abort without waiting.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), milena::Error> {
+    /// use milena::{OwnedTransaction, ProducerBuilder, Record, TransactionalProducer};
+    ///
+    /// /// Commits after every hundredth record.
+    /// struct Sink {
+    ///     producer: TransactionalProducer,
+    ///     open: Option<OwnedTransaction>,
+    ///     records: usize,
+    /// }
+    ///
+    /// impl Sink {
+    ///     async fn write(&mut self, value: &[u8]) -> Result<(), milena::Error> {
+    ///         let open = match self.open.take() {
+    ///             Some(open) => open,
+    ///             None => self.producer.begin_owned().await?,
+    ///         };
+    ///         open.send(Record::to("events").value(value)).await?;
+    ///         self.records += 1;
+    ///         if self.records % 100 == 0 {
+    ///             return open.commit().await;
+    ///         }
+    ///         self.open = Some(open);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let config = ProducerBuilder::new(["localhost:9092"]).transactional_id("events-1").build()?;
+    /// let producer = TransactionalProducer::start(config).await?;
+    /// let mut sink = Sink { producer, open: None, records: 0 };
+    /// sink.write(b"1").await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Error::OutcomeUnknown`] again if it is still open after `max_block`; the reason of the producer's end.
+    /// As [`begin`](Self::begin). While the transaction is open, another call of either is [`Error::Misuse`] at once;
+    /// it does not wait.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: whoever asks again is told the same.
+    /// Cancel safe.
+    pub async fn begin_owned(&mut self) -> Result<OwnedTransaction, Error> {
+        self.require_outcome()?;
+        if self.last.is_open.load(Ordering::Acquire) {
+            return Err(Error::misuse(
+                "a transaction of this producer is open; commit, abort or drop it first",
+            ));
+        }
+        self.transaction += 1;
+        let begun = self.core.ask_in_time(ask(Request::Begin)).await;
+        begun.map_err(|late| late.timeout("the end of the last transaction"))??;
+        Ok(OwnedTransaction::new(
+            Arc::clone(&self.core),
+            Arc::clone(&self.last),
+            self.transaction,
+        ))
+    }
+
+    /// How the last transaction ended, where its `commit` or `abort` did not return that: waits for the operation that
+    /// goes on in the background, at most `max_block`. `None` if nothing is in doubt.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutcomeUnknown`] again if it is still open after `max_block`; the terminal error of a producer that was
+    /// fenced, failed or closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the next call returns the same.
     pub async fn outcome(&mut self) -> Result<Option<TransactionOutcome>, Error> {
-        if !self.is_in_doubt {
+        if !self.last.is_in_doubt() {
             return self
                 .core
                 .shared
@@ -186,83 +264,89 @@ impl TransactionalProducer {
                 .map_or(Ok(None), |error| Err(error.clone()));
         }
         let outcome = self.core.ask_in_time(ask(Request::Outcome)).await;
-        self.is_in_doubt = outcome.is_err();
+        self.last.set_in_doubt(outcome.is_err());
         outcome.map_err(|late| late.unknown("the last transaction's end"))?
     }
 
-    /// Whatever comes next, the caller has to know how the last transaction ended (T-12).
+    /// The caller has to know how the last transaction ended before anything else (T-12).
     pub(super) fn require_outcome(&self) -> Result<(), Error> {
-        if !self.is_in_doubt {
+        if !self.last.is_in_doubt() {
             return Ok(());
         }
         let ended = self.core.shared.ended().cloned();
         Err(ended.unwrap_or_else(outcome_not_asked))
     }
 
-    /// Asks for a commit or an abort; `is_asked` is set as soon as it is handed over, and from then on it goes on
-    /// whether its outcome is waited for or not.
-    pub(super) async fn end(
-        &mut self,
-        request: impl FnOnce(Answer<()>) -> Request,
-        operation: &'static str,
-        is_asked: &mut bool,
-    ) -> Result<(), Error> {
-        let Self {
-            core, is_in_doubt, ..
-        } = self;
-        let command = |done| {
-            *is_asked = true;
-            *is_in_doubt = true;
-            Command::Transaction(request(done))
-        };
-        let outcome = core.ask_in_time(command).await;
-        if outcome.is_ok() {
-            self.is_in_doubt = false;
-        }
-        outcome.map_err(|late| late.unknown_if_asked(operation))?
-    }
-
-    /// Ends the producer. An open transaction was dropped before and is aborted; a running commit is finished.
+    /// Closes the producer. An open transaction is aborted, also one that is [owned](OwnedTransaction) elsewhere: its
+    /// calls fail with [`Error::Closed`] from then on. A commit under way is finished.
     ///
     /// # Errors
     ///
-    /// [`Error::Timeout`] if that took longer than `timeout`: what is open is ended by the coordinator's timeout or
-    /// by the next instance.
+    /// [`Error::Timeout`] if that took longer than `timeout`, with its cause: what is open is ended by the
+    /// coordinator's transaction timeout or by the next instance.
     ///
     /// # Cancel safety
     ///
-    /// Dropped early, the end goes on in the background.
+    /// Dropped early, closing goes on in the background.
     pub async fn close(self, timeout: Duration) -> Result<(), Error> {
         self.core.close_transactional(timeout).await
     }
 }
 
-/// An open transaction. Dropping it queues its abort and does not wait.
+impl LastTransaction {
+    fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt.load(Ordering::Acquire)
+    }
+
+    fn set_in_doubt(&self, is_in_doubt: bool) {
+        self.is_in_doubt.store(is_in_doubt, Ordering::Release);
+    }
+}
+
+/// Requests a commit or an abort; `is_asked` is set as soon as it is handed over, and from then on it goes on whether
+/// its outcome is waited for or not.
+async fn end(
+    core: &Core,
+    last: &LastTransaction,
+    request: impl FnOnce(Answer<()>) -> Request,
+    operation: &'static str,
+    is_asked: &mut bool,
+) -> Result<(), Error> {
+    let command = |done| {
+        *is_asked = true;
+        last.set_in_doubt(true);
+        Command::Transaction(request(done))
+    };
+    let outcome = core.ask_in_time(command).await;
+    if outcome.is_ok() {
+        last.set_in_doubt(false);
+    }
+    outcome.map_err(|late| late.unknown_if_asked(operation))?
+}
+
+/// An open transaction, which borrows its producer. Dropping it queues its abort and does not wait.
 #[derive(Debug)]
 #[must_use = "a transaction that is dropped is aborted"]
 pub struct Transaction<'a> {
-    pub(super) producer: &'a mut TransactionalProducer,
-    pub(super) ended: bool,
+    owned: OwnedTransaction,
+    producer: PhantomData<&'a mut TransactionalProducer>,
 }
 
 impl Transaction<'_> {
-    /// Hands a record over as part of this transaction; see [`Producer::send`](crate::Producer::send).
+    /// Queues a record as part of this transaction; see [`Producer::send`](crate::Producer::send).
     ///
     /// # Errors
     ///
-    /// As [`Producer::send`](crate::Producer::send). A record that could not be taken leaves the transaction with
-    /// the abort as its only end, so that a commit can't silently omit it (T-15). From then on, and once a record
-    /// sent before has failed, every send is refused with [`Error::TransactionAbortable`] and its cause (T-11).
+    /// As [`Producer::send`](crate::Producer::send). After a record that could not be queued the transaction can only
+    /// be aborted, so that a commit can't silently omit it. From then on, and once a record sent before has failed,
+    /// every send is rejected with [`Error::TransactionAbortable`] and its cause.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a call that is dropped before it ends has sent nothing, and spoils nothing.
+    /// Cancel safe: a call that is dropped before it returns has sent nothing, and the transaction can be committed.
     #[doc(alias = "produce")]
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, Error> {
-        let core = &self.producer.core;
-        core.send(&record, self.producer.transaction)
-            .await
-            .inspect_err(|error| core.shared.mark_abortable(error))
+        self.owned.send(record).await
     }
 
     /// Makes consumed offsets part of this transaction: they count as committed exactly if it commits.
@@ -291,70 +375,54 @@ impl Transaction<'_> {
         offsets: Vec<OffsetToCommit>,
         group: GroupMetadata,
     ) -> Result<(), Error> {
-        let command = ask(|done| Request::SendOffsets {
-            offsets,
-            group,
-            done,
-        });
-        let outcome = self.producer.core.ask_in_time(command).await;
-        outcome.map_err(|late| late.unknown_if_asked("adding offsets to the transaction"))?
+        self.owned.send_offsets(offsets, group).await
     }
 
-    /// Waits until every record sent before was answered, without ending the transaction.
+    /// Waits until the outcome of every record sent before is known, without ending the transaction.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe.
     pub async fn flush(&self) {
-        self.producer.core.flush().await;
+        self.owned.flush().await;
     }
 
-    /// Commits: waits until all of it was appended and its commit is decided (T-34, T-60).
+    /// Commits: waits until all of it was appended and its commit is durable at the coordinator, at most `max_block`.
     ///
     /// Readers see it when the markers are written, shortly after.
     ///
     /// # Errors
     ///
-    /// * fenced or fatal: the producer is at its end, nothing of the transaction is visible unless the error
+    /// * fenced or fatal: the producer is unusable, and nothing of the transaction is visible unless the error
     ///   [`is_outcome_unknown`](Error::is_outcome_unknown);
-    /// * outcome unknown: no answer within `max_block`, caused by what went wrong last. The commit goes on;
-    ///   [`TransactionalProducer::outcome`] tells;
-    /// * [`Error::Timeout`]: it could not even be handed over within `max_block`, and is aborted;
+    /// * outcome unknown: no response within `max_block`, with the last failure as its cause. The commit goes on;
+    ///   [`TransactionalProducer::outcome`] returns how it ended;
+    /// * [`Error::Timeout`]: the commit could not even be queued within `max_block`, and the transaction is aborted;
     /// * otherwise it could not be committed (a record or an offset failed) and was aborted; the next may begin.
     ///
     /// # Cancel safety
     ///
-    /// Dropped early, the commit goes on; [`TransactionalProducer::outcome`] tells its end.
+    /// Dropped early, the commit goes on; [`TransactionalProducer::outcome`] returns how it ended.
     #[doc(alias = "commitTransaction")]
     #[doc(alias = "commit_transaction")]
-    pub async fn commit(mut self) -> Result<(), Error> {
-        let Self { producer, ended } = &mut self;
-        producer.end(Request::Commit, "the commit", ended).await
+    pub async fn commit(self) -> Result<(), Error> {
+        self.owned.commit().await
     }
 
-    /// Aborts: what was not sent yet is dropped, what is on the wire is awaited (T-36), nothing becomes visible.
+    /// Aborts: what was not sent yet is dropped, what is on the wire is awaited, nothing becomes visible.
     ///
     /// # Errors
     ///
-    /// Fenced or fatal: nothing is visible either. Outcome unknown, or [`Error::Timeout`] if it could not even be handed
-    /// over: no answer within `max_block`; the abort goes on.
+    /// Fenced or fatal: nothing is visible either. Outcome unknown, or [`Error::Timeout`] if it could not even be
+    /// queued: no response within `max_block`; the abort goes on.
     ///
     /// # Cancel safety
     ///
     /// Dropped early, the abort goes on.
     #[doc(alias = "abortTransaction")]
     #[doc(alias = "abort_transaction")]
-    pub async fn abort(mut self) -> Result<(), Error> {
-        let Self { producer, ended } = &mut self;
-        producer.end(Request::Abort, "the abort", ended).await
-    }
-}
-
-impl Drop for Transaction<'_> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.producer.core.shared.request_abort();
-        }
+    pub async fn abort(self) -> Result<(), Error> {
+        self.owned.abort().await
     }
 }
 
@@ -371,8 +439,11 @@ pub(super) fn ask<T>(
     |done| Command::Transaction(request(done))
 }
 
+mod owned;
 #[cfg(feature = "two-phase-commit")]
 mod two_phase;
+
+pub use owned::OwnedTransaction;
 
 #[cfg(test)]
 mod tests;

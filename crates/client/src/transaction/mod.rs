@@ -96,7 +96,7 @@ mod state;
 mod two_phase;
 mod version;
 
-pub use handle::{Transaction, TransactionOutcome, TransactionalProducer};
+pub use handle::{OwnedTransaction, Transaction, TransactionOutcome, TransactionalProducer};
 pub(crate) use machine::{TransactionConfig, TransactionMachine};
 #[cfg(feature = "two-phase-commit")]
 pub use prepared::{ParsePreparedTransactionError, PreparedTransaction};

@@ -24,15 +24,16 @@ fn producer() -> (TransactionalProducer, Driver) {
     let producer = TransactionalProducer {
         core: Arc::new(core),
         transaction: 1,
-        is_in_doubt: false,
+        last: Arc::default(),
     };
     (producer, driver)
 }
 
 fn open(producer: &mut TransactionalProducer) -> Transaction<'_> {
+    let (core, last) = (Arc::clone(&producer.core), Arc::clone(&producer.last));
     Transaction {
-        producer,
-        ended: false,
+        owned: OwnedTransaction::new(core, last, producer.transaction),
+        producer: PhantomData,
     }
 }
 
@@ -81,7 +82,7 @@ async fn a_commit_that_nobody_answered_in_time_is_unknown_and_tells_why() {
     let late = transaction.commit().await.unwrap_err();
     assert!(late.is_outcome_unknown(), "{late:?}");
     assert!(late.source().is_some(), "L-30: {late:?}");
-    assert!(producer.is_in_doubt);
+    assert!(producer.last.is_in_doubt());
 }
 
 /// Its transaction was dropped, and is aborted like any that is.
@@ -92,7 +93,7 @@ async fn a_commit_that_could_not_be_handed_over_in_time_did_not_happen() {
     let transaction = open(&mut producer);
     let late = transaction.commit().await.unwrap_err();
     assert!(matches!(late, Error::Timeout { .. }), "{late:?}");
-    assert!(!producer.is_in_doubt);
+    assert!(!producer.last.is_in_doubt());
     assert!(producer.core.shared.standing.take_abort_request());
     drop(driver);
 }
@@ -147,4 +148,19 @@ async fn a_start_on_a_port_that_speaks_tls_fails_at_once_and_says_so() {
     };
     assert!(matches!(error, Error::WrongListener { .. }), "{error:?}");
     assert!(asked.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owned_transaction_keeps_the_next_from_beginning_until_it_is_dropped() {
+    let (mut producer, driver) = producer();
+    let (core, last) = (Arc::clone(&producer.core), Arc::clone(&producer.last));
+    let owned = OwnedTransaction::new(core, last, 1);
+    let error = producer.begin_owned().await.unwrap_err();
+    assert!(matches!(error, Error::Misuse { .. }), "{error:?}");
+    let error = producer.begin().await.unwrap_err();
+    assert!(matches!(error, Error::Misuse { .. }), "{error:?}");
+    drop(owned);
+    assert!(producer.core.shared.standing.take_abort_request());
+    assert!(!producer.last.is_open.load(Ordering::Acquire));
+    drop(driver);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use milena_connection::{Connector, TcpConnector};
 
-use super::{Transaction, TransactionOutcome, TransactionalProducer, ask};
+use super::{OwnedTransaction, Transaction, TransactionOutcome, TransactionalProducer, ask, end};
 use crate::client::Client;
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
@@ -183,7 +183,7 @@ impl TransactionalProducer {
         request: impl FnOnce(Answer<()>) -> Request,
         operation: &'static str,
     ) -> Result<(), Error> {
-        self.end(request, operation, &mut false).await
+        end(&self.core, &self.last, request, operation, &mut false).await
     }
 }
 
@@ -207,8 +207,24 @@ impl Transaction<'_> {
     ///
     /// Dropped early, the transaction is aborted, as its name never reached anyone.
     #[doc(alias = "prepareTransaction")]
+    pub async fn prepare(self) -> Result<PreparedTransaction, Error> {
+        self.owned.prepare().await
+    }
+}
+
+impl OwnedTransaction {
+    /// Prepares the transaction for a two-phase commit (KIP-939). Experimental, behind the feature
+    /// `two-phase-commit`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Transaction::prepare`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Transaction::prepare`].
     pub async fn prepare(mut self) -> Result<PreparedTransaction, Error> {
-        let prepared = self.producer.core.ask_in_time(ask(Request::Prepare)).await;
+        let prepared = self.core.ask_in_time(ask(Request::Prepare)).await;
         let prepared = prepared.map_err(|late| late.timeout("preparing the transaction"))??;
         // From here on a drop ends nothing.
         self.ended = true;
