@@ -65,7 +65,8 @@
 //! raised afterwards.
 //!
 //! One thing cannot be prevented: a copy of the very first InitProducerId that is processed late raises the
-//! epoch, because it names none, and so fences the producer it was meant for.
+//! epoch, because it names none, and so fences the producer it was meant for. Where one had no response, the cause of
+//! the fence says that it may be that.
 //!
 //! [`poll`]: TransactionMachine::poll
 //! [`poll_event`]: TransactionMachine::poll_event

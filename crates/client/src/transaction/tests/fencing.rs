@@ -325,3 +325,35 @@ fn an_id_that_was_forgotten_and_cannot_be_taken_again_ends_the_producer() {
     txn.added(&[(0, ErrorCode::InvalidProducerIdMapping)]);
     assert_eq!(txn.state(), State::Fatal);
 }
+
+/// Kafka cannot tell a late copy of the first InitProducerId from that of a newer producer; the cause says that it may
+/// be either, and nothing is said where every request had its response.
+#[test]
+fn a_fence_that_may_be_the_producers_own_late_request_says_so() {
+    for lost in [false, true] {
+        let mut txn = Txn::uninitialized(TransactionVersion::One);
+        txn.machine.init().unwrap();
+        txn.ask();
+        txn.found(CoordinatorKind::Transaction, COORDINATOR);
+        txn.asks(Api::InitProducerId);
+        if lost {
+            txn.machine
+                .handle_init_producer_id(Reply::Ambiguous, txn.now);
+            txn.asks(Api::FindCoordinator);
+            txn.found(CoordinatorKind::Transaction, COORDINATOR);
+            txn.asks(Api::InitProducerId);
+        }
+        txn.initialized(identity(7, 0));
+        txn.outcome(Operation::Init).unwrap();
+        txn.machine.begin().unwrap();
+        txn.machine.partition_touched(&partition(0)).unwrap();
+        txn.asks(Api::AddPartitionsToTxn);
+        txn.added(&[(0, ErrorCode::ProducerFenced)]);
+        txn.asks(Api::InitProducerId);
+        txn.init_refused(ErrorCode::InvalidProducerEpoch);
+        let error = txn.machine.stored_error().unwrap();
+        assert!(error.is_fenced());
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause.contains("this producer itself"), lost, "{cause}");
+    }
+}
