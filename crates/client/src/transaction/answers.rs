@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use milena_codec::{ErrorCode, ProducerIdentity};
 
-use super::change::outcome_unknown;
+use super::causes::{malformed, outcome_unknown, said, version_unsupported};
 use super::errors::{self, Verdict};
 use super::machine::TransactionMachine;
 use super::open::Supersession;
 use super::request::{Api, Body, CoordinatorKind, Event, Initialized, NotSent, Reply, Response};
 use super::slot::RequestSlot;
+use super::state::TwoPhase;
 use super::state::{Direction, Operation, Phase, Step};
-use super::two_phase::{Missing, TwoPhase};
+use super::two_phase::Missing;
 use super::version::TransactionVersion;
 use crate::error::Error;
 use crate::types::TopicPartition;
@@ -513,53 +514,3 @@ fn first_error(results: &[(TopicPartition, ErrorCode)]) -> Option<&(TopicPartiti
         .find(|(_, code)| *code != ErrorCode::OperationNotAttempted)
         .or_else(|| refused().next())
 }
-
-pub(super) fn version_unsupported(api: Api, broker: Option<i32>) -> Error {
-    version_unsupported_for(api, broker, NoVersion)
-}
-
-/// The same, with what needs the version.
-pub(super) fn version_unsupported_for(
-    api: Api,
-    broker: Option<i32>,
-    reason: impl std::error::Error + Send + Sync + 'static,
-) -> Error {
-    Error::UnsupportedVersion {
-        request: api.key(),
-        broker,
-        cause: Arc::new(reason),
-    }
-}
-
-pub(super) fn said(
-    code: ErrorCode,
-    api: Api,
-    broker: Option<i32>,
-    message: impl Into<Arc<str>>,
-) -> Error {
-    Error::Broker {
-        code,
-        request: api.key(),
-        broker,
-        topic: None,
-        partition: None,
-        message: Some(message.into()),
-    }
-}
-
-fn malformed(api: Api, broker: Option<i32>) -> Error {
-    Error::Malformed {
-        request: api.key(),
-        broker,
-        cause: Arc::new(NotANewIdentity),
-    }
-}
-
-/// The answer carries no producer id, or the one and the epoch that were to be replaced.
-#[derive(Debug, thiserror::Error)]
-#[error("it names no new producer id and epoch")]
-struct NotANewIdentity;
-
-#[derive(Debug, thiserror::Error)]
-#[error("it speaks no version of the request that may be used here")]
-struct NoVersion;

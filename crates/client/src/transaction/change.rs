@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use milena_codec::ProducerIdentity;
 
+use super::causes::{in_words, outcome_unknown};
 use super::machine::TransactionMachine;
 use super::request::{Api, Event};
 use super::state::{Direction, Operation, Phase, Step};
@@ -164,26 +165,5 @@ impl TransactionMachine {
 
     pub(super) fn push(&mut self, event: Event) {
         self.events.push_back(event);
-    }
-}
-
-/// The same rejection, saying what INVALID_PRODUCER_ID_MAPPING means here.
-pub(super) fn in_words(mut cause: Error) -> Error {
-    if let Error::Broker { message, .. } = &mut cause {
-        message.get_or_insert_with(|| {
-            Arc::from(
-                "the coordinator no longer knows this producer: its transactional id was idle for longer than \
-                 transactional.id.expiration.ms; nothing of the transaction is visible, and its abort takes the id \
-                 again unless a newer producer has it",
-            )
-        });
-    }
-    cause
-}
-
-pub(super) fn outcome_unknown(cause: Error) -> Error {
-    Error::OutcomeUnknown {
-        operation: "the commit".into(),
-        cause: Some(Arc::new(cause)),
     }
 }

@@ -9,8 +9,7 @@ use std::time::Instant;
 
 use milena_codec::{ErrorCode, ProducerIdentity};
 
-use super::answers::version_unsupported;
-use super::change::in_words;
+use super::causes::{in_words, said, version_unsupported};
 use super::errors::{self, Verdict};
 use super::machine::TransactionMachine;
 use super::outcome::{self, Conclusion};
@@ -185,7 +184,7 @@ impl TransactionMachine {
 
     fn ended_otherwise(&self, message: &'static str) -> Error {
         let broker = self.coordinator.broker;
-        super::answers::said(ErrorCode::InvalidTxnState, Api::EndTxn, broker, message)
+        said(ErrorCode::InvalidTxnState, Api::EndTxn, broker, message)
     }
 
     /// The coordinator does not tell.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use milena_connection::{Connector, TcpConnector};
 
 use super::session::{Answer, Request, Transacting, outcome_not_asked};
-use super::{TransactionConfig, TwoPhase};
+use super::{TransactionConfig, TransactionOutcome, TwoPhase};
 use crate::client::Client;
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
@@ -18,15 +18,6 @@ use crate::producer::handle::start;
 use crate::producer::{Delivery, Record};
 use crate::runtime;
 use crate::types::{GroupMetadata, OffsetToCommit};
-
-/// How a transaction ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TransactionOutcome {
-    /// Its records and offsets become visible to readers of committed records.
-    Committed,
-    /// Nothing of it does.
-    Aborted,
-}
 
 /// Writes in transactions: all records and offsets of one become visible together, or none does.
 ///

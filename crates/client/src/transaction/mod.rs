@@ -75,6 +75,7 @@
 mod answers;
 mod asking;
 pub(crate) mod calls;
+mod causes;
 mod change;
 mod ending;
 mod errors;
@@ -97,7 +98,7 @@ mod state;
 mod two_phase;
 mod version;
 
-pub use handle::{OwnedTransaction, Transaction, TransactionOutcome, TransactionalProducer};
+pub use handle::{OwnedTransaction, Transaction, TransactionalProducer};
 pub(crate) use machine::{TransactionConfig, TransactionMachine};
 #[cfg(feature = "two-phase-commit")]
 pub use prepared::{ParsePreparedTransactionError, PreparedTransaction};
@@ -110,8 +111,8 @@ pub(crate) use request::{
 pub(crate) use request::MaySend;
 #[cfg(test)]
 pub(crate) use state::Attachment;
-pub(crate) use state::{Close, Direction, Operation, State};
-pub(crate) use two_phase::TwoPhase;
+pub use state::TransactionOutcome;
+pub(crate) use state::{Close, Direction, Operation, State, TwoPhase};
 pub(crate) use version::ClusterFacts;
 #[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) use version::TransactionVersion;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use milena_codec::ErrorCode;
 
-use super::answers::version_unsupported;
+use super::causes::version_unsupported;
 use super::errors::{self, Verdict};
 use super::machine::TransactionMachine;
 use super::request::{Api, NotSent, Reply};

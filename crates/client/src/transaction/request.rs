@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use milena_codec::{ApiKey, ErrorCode, ProducerIdentity};
 
+use super::state::TwoPhase;
 use super::state::{Direction, Operation};
-use super::two_phase::TwoPhase;
 use crate::error::Error;
 pub(crate) use crate::producer::sender::SendPermit as MaySend;
 use crate::types::{GroupMetadata, OffsetToCommit, TopicPartition};

@@ -64,6 +64,46 @@ pub(crate) enum Attachment {
     Resumed,
 }
 
+/// How a transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransactionOutcome {
+    /// Its records and offsets become visible to readers of committed records.
+    Committed,
+    /// Nothing of it does.
+    Aborted,
+}
+
+/// Whether the transactions of a producer take part in a two-phase commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum TwoPhase {
+    #[default]
+    Off,
+    /// They do; a transaction that an older instance left is aborted.
+    #[cfg_attr(
+        not(any(test, feature = "_fuzzing", feature = "two-phase-commit")),
+        expect(dead_code, reason = "nobody can ask for it")
+    )]
+    On,
+    /// They do; a transaction that an older instance left is kept, to be ended by this one.
+    Keeping,
+}
+
+impl TwoPhase {
+    pub(crate) const fn is_on(self) -> bool {
+        !matches!(self, Self::Off)
+    }
+
+    /// The same for an InitProducerId after the first one. A coordinator that has a transaction open aborts it for
+    /// such a request whatever its epoch, as Kafka does: also one that a newer instance has prepared and another
+    /// system has decided to commit. So it is kept, and `raise_found` sees whose it is.
+    pub(super) const fn continued(self) -> Self {
+        match self {
+            Self::Off => Self::Off,
+            Self::On | Self::Keeping => Self::Keeping,
+        }
+    }
+}
+
 /// How to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Close {

@@ -13,7 +13,7 @@
 
 use milena_codec::{ErrorCode, ProducerIdentity};
 
-use super::answers::version_unsupported_for;
+use super::causes::{said, version_unsupported_for};
 use super::machine::TransactionMachine;
 use super::request::Api;
 #[cfg(any(test, feature = "_fuzzing", feature = "two-phase-commit"))]
@@ -21,37 +21,6 @@ use super::state::{Attachment, Operation};
 use super::state::{Direction, Phase, Step};
 use super::version::{ClusterFacts, INIT_PRODUCER_ID_TWO_PHASE, TransactionVersion};
 use crate::error::Error;
-
-/// Whether the transactions of a producer take part in a two-phase commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) enum TwoPhase {
-    #[default]
-    Off,
-    /// They do; a transaction that an older instance left is aborted.
-    #[cfg_attr(
-        not(any(test, feature = "_fuzzing", feature = "two-phase-commit")),
-        expect(dead_code, reason = "nobody can ask for it")
-    )]
-    On,
-    /// They do; a transaction that an older instance left is kept, to be ended by this one.
-    Keeping,
-}
-
-impl TwoPhase {
-    pub(crate) const fn is_on(self) -> bool {
-        !matches!(self, Self::Off)
-    }
-
-    /// The same for an InitProducerId after the first one. A coordinator that has a transaction open aborts it for
-    /// such a request whatever its epoch, as Kafka does: also one that a newer instance has prepared and another
-    /// system has decided to commit. So it is kept, and [`TransactionMachine::raise_found`] sees whose it is.
-    pub(super) const fn continued(self) -> Self {
-        match self {
-            Self::Off => Self::Off,
-            Self::On | Self::Keeping => Self::Keeping,
-        }
-    }
-}
 
 #[cfg(any(test, feature = "_fuzzing", feature = "two-phase-commit"))]
 impl TransactionMachine {
@@ -111,7 +80,7 @@ impl TransactionMachine {
     ) {
         if ongoing != self.identity || direction == Direction::Commit {
             // A newer instance's. It is fenced now, but nothing of it is lost: whoever starts next keeps it.
-            let cause = super::answers::said(
+            let cause = said(
                 ErrorCode::ProducerFenced,
                 Api::InitProducerId,
                 self.coordinator.broker,

@@ -7,7 +7,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::two_phase::TwoPhase;
+use super::state::TwoPhase;
 
 /// The protocol of one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

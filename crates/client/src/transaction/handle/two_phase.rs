@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use milena_connection::{Connector, TcpConnector};
 
-use super::{OwnedTransaction, Transaction, TransactionOutcome, TransactionalProducer, ask, end};
+use super::{OwnedTransaction, Transaction, TransactionalProducer, ask, end};
 use crate::client::Client;
 use crate::config::TransactionalProducerConfig;
 use crate::error::Error;
 use crate::transaction::session::{Answer, Request};
-use crate::transaction::{PreparedTransaction, TwoPhase};
+use crate::transaction::{PreparedTransaction, TransactionOutcome, TwoPhase};
 
 /// Two-phase commit (KIP-939). Experimental, behind the feature `two-phase-commit`: no released Apache Kafka broker
 /// offers it; the embedded broker of `milena-broker` does.
