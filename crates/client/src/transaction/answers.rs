@@ -133,7 +133,7 @@ impl TransactionMachine {
                 self.end_life(Phase::Fatal(cause.into_fatal()));
             }
             Reply::Ambiguous => {
-                self.first_init_in_doubt |= is_first;
+                self.init_in_doubt = true;
                 self.raise_in_doubt |= !is_first;
                 self.coordinator.lose_broker(now, &mut self.pace);
             }

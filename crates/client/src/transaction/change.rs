@@ -71,9 +71,9 @@ impl TransactionMachine {
     /// Or its own late InitProducerId has, which nothing tells apart: the old identity is rejected after it, and to
     /// ask without an identity would take the id from a newer producer if there is one (T-44). The cause says so.
     pub(super) fn fence(&mut self, mut cause: Error) {
-        if let (true, Error::Broker { message, .. }) = (self.first_init_in_doubt, &mut cause) {
-            let own = "a request of this producer itself, an InitProducerId at its start that had no response, may have \
-                       been applied late; if there is no other producer with the transactional id, start again";
+        if let (true, Error::Broker { message, .. }) = (self.init_in_doubt, &mut cause) {
+            let own = "a request of this producer itself, an InitProducerId that had no response, may have been applied \
+                       late; if there is no other producer with the transactional id, start again";
             let text = match message.as_deref() {
                 Some(before) => format!("{before}; or {own}"),
                 None => own.to_owned(),

@@ -26,9 +26,9 @@ use crate::types::{GroupMetadata, OffsetToCommit};
 /// [`Transaction`] borrows it, so a second one can't begin before the first ended. An [`OwnedTransaction`] can be kept
 /// in a struct.
 ///
-/// A fence that comes soon after a start in which a request got no response can be the producer's own: Kafka has no
-/// way to recognise the late copy of a request that takes the id over. The cause of [`Error::Fenced`] says so where it
-/// may be that. Nothing of a fenced producer's open transaction becomes visible either way.
+/// After an outage a fence can be the producer's own: Kafka does not recognise the late copy of an InitProducerId that
+/// had no response. The cause of [`Error::Fenced`] says so where it may be that: then start again, if no other producer
+/// is meant to have the id. Nothing of a fenced producer's open transaction becomes visible either way.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), milena::Error> {

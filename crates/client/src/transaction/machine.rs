@@ -53,9 +53,10 @@ pub(crate) struct TransactionMachine {
     /// A transaction of the first protocol has registered something under `identity`, so the broker
     /// may take one of the second for its continuation (T-3).
     pub(super) epoch_used: bool,
-    /// The InitProducerId that takes the id over was sent and had no response. A copy of it that is applied late raises
-    /// the epoch, whoever has it then: it names no identity that could be rejected.
-    pub(super) first_init_in_doubt: bool,
+    /// An InitProducerId of this producer was sent and had no response. A copy that is applied late can fence this
+    /// producer: the first one names no identity that could be rejected, and of a later one the coordinator compares
+    /// no epoch while a transaction is open.
+    pub(super) init_in_doubt: bool,
     /// An InitProducerId with our identity may yet be applied (see `ending`).
     pub(super) raise_in_doubt: bool,
     pub(super) transaction: OpenTransaction,
@@ -97,7 +98,7 @@ impl TransactionMachine {
             version: TransactionVersion::One,
             next_version: TransactionVersion::One,
             epoch_used: false,
-            first_init_in_doubt: false,
+            init_in_doubt: false,
             raise_in_doubt: false,
             transaction: OpenTransaction::default(),
             coordinator: RequestSlot::default(),
