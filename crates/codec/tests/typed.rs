@@ -7,8 +7,11 @@ use cap::Cap;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Encodable, Message, VersionRange};
 use milena_codec::generate::{self, Mutation, Shape, Verdict};
-use milena_codec::message::{self, Request};
-use milena_codec::{Limits, guard, schema};
+use milena_codec::message::{
+    self, ApiVersionsRequest5, DeleteGroupsResponse3, Request, TxnOffsetCommitRequest6,
+    TxnOffsetCommitResponse6,
+};
+use milena_codec::{DecodeError, EncodeError, Limits, guard, schema};
 use std::alloc::System;
 
 #[path = "support/typed_messages.rs"]
@@ -32,17 +35,15 @@ const WRONG: [(&str, i16); 3] = [
 ];
 
 /// Pairs of Kafka 4.4.0 that kafka-protocol 0.18 and `milena_codec::message` lack.
-const ABSENT: [(&str, i16); 38] = [
+const ABSENT: [(&str, i16); 34] = [
     ("AbortedTxn", 0),
     ("AddRaftVoterRequest", 1),
     ("AddRaftVoterResponse", 1),
-    ("ApiVersionsRequest", 5),
     ("ApiVersionsResponse", 5),
     ("BrokerHeartbeatRequest", 2),
     ("BrokerHeartbeatResponse", 2),
     ("ControlRecordTypeSchema", 0),
     ("DeleteGroupsRequest", 3),
-    ("DeleteGroupsResponse", 3),
     ("DescribeLogDirsRequest", 5),
     ("DescribeLogDirsResponse", 5),
     ("DescribeShareGroupOffsetsRequest", 1),
@@ -63,8 +64,6 @@ const ABSENT: [(&str, i16); 38] = [
     ("StreamsGroupHeartbeatResponse", 1),
     ("StreamsGroupTopologyDescriptionUpdateRequest", 0),
     ("StreamsGroupTopologyDescriptionUpdateResponse", 0),
-    ("TxnOffsetCommitRequest", 6),
-    ("TxnOffsetCommitResponse", 6),
     ("UnregisterControllerRequest", 0),
     ("UnregisterControllerResponse", 0),
     ("WriteShareGroupStateRequest", 1),
@@ -112,6 +111,30 @@ const TYPED: &[Typed] = &typed_messages!(typed);
 
 /// The versions that `milena_codec::message` adds.
 const NEWER: &[Typed] = &[
+    newer("ApiVersionsRequest", 5, |bytes, _| {
+        again(bytes, ApiVersionsRequest5::take, ApiVersionsRequest5::put)
+    }),
+    newer("DeleteGroupsResponse", 3, |bytes, _| {
+        again(
+            bytes,
+            DeleteGroupsResponse3::take,
+            DeleteGroupsResponse3::put,
+        )
+    }),
+    newer("TxnOffsetCommitRequest", 6, |bytes, _| {
+        again(
+            bytes,
+            TxnOffsetCommitRequest6::take,
+            TxnOffsetCommitRequest6::put,
+        )
+    }),
+    newer("TxnOffsetCommitResponse", 6, |bytes, _| {
+        again(
+            bytes,
+            TxnOffsetCommitResponse6::take,
+            TxnOffsetCommitResponse6::put,
+        )
+    }),
     newer(
         "InitProducerIdRequest",
         6,
@@ -148,6 +171,20 @@ const fn newer(name: &'static str, version: i16, round_trip: fn(Bytes, i16) -> R
         },
         round_trip,
     }
+}
+
+fn again<M>(
+    bytes: Bytes,
+    take: fn(Bytes, &Limits) -> Result<M, DecodeError>,
+    put: fn(&M, &mut Vec<u8>) -> Result<(), EncodeError>,
+) -> RoundTrip {
+    let _shared = bytes.clone();
+    let before = ALLOCATOR.allocated();
+    let message = take(bytes, &limits()).map_err(|error| error.to_string())?;
+    let heap = ALLOCATOR.allocated().saturating_sub(before);
+    let mut out = Vec::new();
+    put(&message, &mut out).map_err(|error| error.to_string())?;
+    Ok((out, heap))
 }
 
 fn newer_request<R: Request + Decodable>(bytes: Bytes, version: i16) -> RoundTrip {

@@ -3,8 +3,11 @@
 use bytes::Bytes;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Encodable, Message, VersionRange};
-use milena_codec::message::{self, Request};
-use milena_codec::{Limits, schema};
+use milena_codec::message::{
+    self, ApiVersionsRequest5, DeleteGroupsResponse3, Request, TxnOffsetCommitRequest6,
+    TxnOffsetCommitResponse6,
+};
+use milena_codec::{DecodeError, EncodeError, Limits, schema};
 
 #[path = "../../../crates/codec/tests/support/typed_messages.rs"]
 mod names;
@@ -44,6 +47,36 @@ const TYPED: &[Typed] = &typed_messages!(typed);
 
 /// The versions that `milena_codec::message` adds.
 const NEWER: &[Typed] = &[
+    newer("ApiVersionsRequest", 5, |bytes, _| {
+        again(bytes, ApiVersionsRequest5::take, ApiVersionsRequest5::put)
+    }),
+    newer("ApiVersionsResponse", 5, |bytes, _| {
+        newer_response::<ApiVersionsRequest>(bytes, 4)
+    }),
+    newer("DeleteGroupsRequest", 3, |bytes, _| {
+        newer_request::<DeleteGroupsRequest>(bytes, 2)
+    }),
+    newer("DeleteGroupsResponse", 3, |bytes, _| {
+        again(
+            bytes,
+            DeleteGroupsResponse3::take,
+            DeleteGroupsResponse3::put,
+        )
+    }),
+    newer("TxnOffsetCommitRequest", 6, |bytes, _| {
+        again(
+            bytes,
+            TxnOffsetCommitRequest6::take,
+            TxnOffsetCommitRequest6::put,
+        )
+    }),
+    newer("TxnOffsetCommitResponse", 6, |bytes, _| {
+        again(
+            bytes,
+            TxnOffsetCommitResponse6::take,
+            TxnOffsetCommitResponse6::put,
+        )
+    }),
     newer(
         "InitProducerIdRequest",
         6,
@@ -84,6 +117,17 @@ const fn newer(
         },
         round_trip,
     }
+}
+
+fn again<M>(
+    bytes: Bytes,
+    take: fn(Bytes, &Limits) -> Result<M, DecodeError>,
+    put: fn(&M, &mut Vec<u8>) -> Result<(), EncodeError>,
+) -> Result<Vec<u8>, String> {
+    let message = take(bytes, &Limits::default()).map_err(|error| error.to_string())?;
+    let mut out = Vec::new();
+    put(&message, &mut out).map_err(|error| error.to_string())?;
+    Ok(out)
 }
 
 fn newer_request<R: Request + Decodable>(bytes: Bytes, version: i16) -> Result<Vec<u8>, String> {

@@ -4,9 +4,16 @@
 //! bytes can make it reserve 400 GB. So bodies from a peer go through [`crate::guard`] first, and this
 //! module is the only place that calls its decoders.
 
+#[cfg(feature = "broker")]
+mod kafka_4_4;
 mod newer;
 #[cfg(feature = "broker")]
 mod take;
+
+#[cfg(feature = "broker")]
+pub use kafka_4_4::{
+    ApiVersionsRequest5, DeleteGroupsResponse3, TxnOffsetCommitRequest6, TxnOffsetCommitResponse6,
+};
 
 #[doc(hidden)]
 pub use newer::Newer;

@@ -192,10 +192,10 @@ pub(super) const INIT_PRODUCER_ID: Newer<InitProducerIdRequest> = Newer {
 };
 
 /// Writes the forms of flexible versions.
-struct Put<'o>(&'o mut Vec<u8>);
+pub(super) struct Put<'o>(pub(super) &'o mut Vec<u8>);
 
 impl Put<'_> {
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
@@ -220,7 +220,7 @@ impl Put<'_> {
         }
     }
 
-    fn string(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
+    pub(super) fn string(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
         let Some(text) = text else {
             self.varint(0);
             return Ok(());
@@ -230,7 +230,7 @@ impl Put<'_> {
         Ok(())
     }
 
-    fn array<T>(
+    pub(super) fn array<T>(
         &mut self,
         elements: Option<&[T]>,
         mut each: impl FnMut(&mut Self, &T) -> Result<(), EncodeError>,
@@ -243,7 +243,7 @@ impl Put<'_> {
         elements.iter().try_for_each(|element| each(self, element))
     }
 
-    fn tags(&mut self, tags: &BTreeMap<i32, Bytes>) -> Result<(), EncodeError> {
+    pub(super) fn tags(&mut self, tags: &BTreeMap<i32, Bytes>) -> Result<(), EncodeError> {
         self.length("tags", tags.len(), 0)?;
         for (tag, content) in tags {
             self.varint(tag.cast_unsigned());
