@@ -55,6 +55,18 @@ impl<T> PartitionResults<T> {
         self.results.iter()
     }
 
+    /// The results with `op` applied to the error of each partition that has one, as [`Result::map_err`] does for
+    /// one result.
+    pub fn map_err<E>(
+        self,
+        mut op: impl FnMut(Error) -> E,
+    ) -> BTreeMap<TopicPartition, Result<T, E>> {
+        let results = self.results.into_iter();
+        results
+            .map(|(partition, result)| (partition, result.map_err(&mut op)))
+            .collect()
+    }
+
     /// The same results with other values.
     pub(crate) fn filter_map<U>(self, change: impl Fn(T) -> Option<U>) -> PartitionResults<U> {
         let results = self.results.into_iter();
@@ -84,5 +96,24 @@ impl<'a, T> IntoIterator for &'a PartitionResults<T> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_mapped_and_the_values_beside_them_stay() {
+        let name = |partition| TopicPartition::new("t", partition);
+        let failed = Err(Error::misuse("no leader"));
+        let results = PartitionResults::new([(name(0), Ok(7)), (name(1), failed)].into());
+        let mapped = results.map_err(|error| error.to_string());
+        assert_eq!(mapped[&name(0)], Ok(7));
+        assert!(
+            mapped[&name(1)]
+                .as_ref()
+                .is_err_and(|text| text.contains("no leader"))
+        );
     }
 }
