@@ -13,7 +13,7 @@ use milena::consumer::{Consumer, Position, TopicPartition};
 use milena::{Acks, Client, ClientBuilder, Producer, Record};
 use milena_broker::{Broker, Event, Then, When};
 use milena_connection::{BoxTransport, BrokerAddress, ConnectFuture, Connector, Transport};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
 use super::support::{Embedded, PATIENCE, PRODUCE};
@@ -29,8 +29,8 @@ const CONNECTIONS_MAX: usize = 102;
 struct Counted {
     embedded: Embedded,
     open: Arc<AtomicUsize>,
-    /// Whether connections are accepted and closed at once.
-    hangs_up: Arc<AtomicBool>,
+    /// Whether a load balancer responds in the brokers' place.
+    is_replaced: Arc<AtomicBool>,
 }
 
 struct CountedTransport {
@@ -43,7 +43,7 @@ impl Counted {
         Self {
             embedded: embedded.clone(),
             open: Arc::default(),
-            hangs_up: Arc::default(),
+            is_replaced: Arc::default(),
         }
     }
 
@@ -63,8 +63,15 @@ impl Counted {
 impl Connector for Counted {
     fn connect<'a>(&'a self, address: &'a BrokerAddress) -> ConnectFuture<'a> {
         Box::pin(async move {
-            if self.hangs_up.load(Ordering::SeqCst) {
-                let (transport, _closed) = tokio::io::duplex(64);
+            if self.is_replaced.load(Ordering::SeqCst) {
+                let (transport, mut peer) = tokio::io::duplex(1_024);
+                tokio::spawn(async move {
+                    peer.read_u8().await?;
+                    peer.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
+                        .await?;
+                    // Until the client closes the connection.
+                    peer.read_to_end(&mut Vec::new()).await
+                });
                 return Ok(Box::new(transport) as BoxTransport);
             }
             let transport = self.embedded.connect(address).await?;
@@ -284,7 +291,7 @@ async fn what_a_broker_holds_back_for_one_handle_delays_no_other() {
     waiting.await.unwrap();
 }
 
-/// D-7: whether the port refuses, or accepts and hangs up as a proxy does in front of a broker that is away.
+/// D-7: whether the port refuses, or a load balancer responds there while the broker is away.
 #[tokio::test(start_paused = true)]
 async fn a_consumer_survives_the_restart_of_its_only_broker() {
     let embedded = Embedded::start(Broker::builder().topic("t", PARTITIONS)).await;
@@ -292,10 +299,10 @@ async fn a_consumer_survives_the_restart_of_its_only_broker() {
     let client = counted.client(|config| config).await;
     let producer = client.producer().start().unwrap();
     let mut consumer = reader(&client).await;
-    for hangs_up in [false, true] {
+    for is_replaced in [false, true] {
         write(&producer, 0).await;
         assert_eq!(consumer.poll(PATIENCE).await.unwrap().len(), 1);
-        counted.hangs_up.store(hangs_up, Ordering::SeqCst);
+        counted.is_replaced.store(is_replaced, Ordering::SeqCst);
         embedded.broker.stop_broker(1).await.unwrap();
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(10) {
@@ -303,7 +310,7 @@ async fn a_consumer_survives_the_restart_of_its_only_broker() {
             assert!(records.is_empty());
         }
         embedded.broker.restart_broker(1).await.unwrap();
-        counted.hangs_up.store(false, Ordering::SeqCst);
+        counted.is_replaced.store(false, Ordering::SeqCst);
         write(&producer, 1).await;
         assert_eq!(consumer.poll(PATIENCE).await.unwrap().len(), 1);
     }
