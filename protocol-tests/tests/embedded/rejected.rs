@@ -10,7 +10,7 @@ use milena::{
 use milena_broker::{Broker, Then, When};
 use tokio::time::Instant;
 
-use super::support::{Embedded, values};
+use super::support::{Embedded, PRODUCE, values};
 
 const FIND_COORDINATOR: i16 = 10;
 const INIT_PRODUCER_ID: i16 = 22;
@@ -141,7 +141,8 @@ impl Life {
         if committed.is_err_and(|error| error.is_outcome_unknown()) {
             let outcome = self.ends("outcome", MAX_BLOCK, producer.outcome()).await;
             if outcome.is_err() {
-                drop(producer.close(MAX_BLOCK).await);
+                let close = producer.close(MAX_BLOCK);
+                drop(self.ends("close", MAX_BLOCK, close).await);
                 return;
             }
         }
@@ -163,6 +164,7 @@ async fn every_call_ends_in_its_time_with_the_code_whichever_request_is_rejected
             ADD_OFFSETS_TO_TXN,
             END_TXN,
             TXN_OFFSET_COMMIT,
+            PRODUCE,
         ] {
             for transaction_version in [1, 2] {
                 let life = Life {

@@ -195,7 +195,8 @@ impl Driver {
         };
         match produce::decode(body, expected, &self.config.client.limits) {
             Ok((response, hints)) => {
-                self.shared.standing.note_delivery_trouble(None);
+                let rejection = self.first_rejection(broker, &response);
+                self.shared.standing.note_delivery_trouble(rejection);
                 for hint in &hints {
                     self.cluster.apply_leader_hint(hint);
                 }
@@ -210,6 +211,21 @@ impl Driver {
                 }))
             }
         }
+    }
+
+    /// The first rejection in a response: a commit that waits for its batch has it as the cause.
+    fn first_rejection(&self, broker: i32, response: &ProduceOutcome) -> Option<Arc<Error>> {
+        let ProduceOutcome::Responded { partitions, .. } = response else {
+            return None;
+        };
+        let rejected =
+            |code: ErrorCode| !matches!(code, ErrorCode::None | ErrorCode::DuplicateSequenceNumber);
+        let (partition, response) = partitions.iter().find(|(_, one)| rejected(one.code))?;
+        let queue = self.queues.get(partition.0 as usize)?;
+        let topic = Arc::clone(&queue.topic);
+        let (code, produce) = (response.code, ApiKey::Produce);
+        let error = Error::partition(code, produce, Some(broker), topic, queue.partition);
+        Some(Arc::new(error))
     }
 
     /// Lets callers that wait for room or for the end of the producer see what stands in the way.
