@@ -338,6 +338,7 @@ impl Caller {
 }
 
 /// Offsets grouped by topic, in their order.
+// Each offset is the next one to consume (T-55).
 fn offset_topics(offsets: &[OffsetToCommit]) -> Vec<TxnOffsetCommitRequestTopic> {
     let mut topics: Vec<TxnOffsetCommitRequestTopic> = Vec::new();
     for offset in offsets {
