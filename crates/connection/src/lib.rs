@@ -5,15 +5,17 @@
 //! | reach a cluster | [`Cluster`]: metadata, coordinators, and connections by [`ConnectionKind`] |
 //! | send one request and read its answer | [`Cluster::call`] |
 //! | pipeline requests with bodies of one's own | [`Connection::submit`] |
+//! | repeat a request until its time is over | [`Cluster::repeat`], [`policy`] |
+//! | know what an error code means | [`judge`] |
 //! | know whether a failed request may have had an effect | [`CallError`] |
 //! | plug in another network | [`Connector`] |
 //!
-//! Nothing here repeats a request: what a repetition means is for the caller to know. What can be
-//! asked of any broker without harm (versions, metadata, coordinators) is looked up here, once for all
-//! who wait for it.
+//! [`Cluster::call`] sends a request once. [`Cluster::repeat`] repeats it by one [`policy`], as far as that is harmless. What can be
+//! requested of any broker without harm (versions, metadata, coordinators) is looked up here, once for
+//! all callers that wait for it.
 //!
 //! Decisions are in machines without IO ([`link::machine`], [`metadata::machine`],
-//! [`coordinator::machine`], `cluster::dial`); time and seed come in as arguments.
+//! [`coordinator::machine`], [`policy`], `cluster::dial`); time and seed come in as arguments.
 
 pub mod address;
 pub mod backoff;
@@ -25,6 +27,7 @@ pub mod error;
 pub mod judgement;
 pub mod link;
 pub mod metadata;
+pub mod policy;
 mod signal;
 #[cfg(feature = "_test-support")]
 pub mod test_support;
@@ -44,6 +47,7 @@ pub use metadata::{
 };
 pub use milena_codec::ApiKey;
 pub use milena_codec::message::Request;
+pub use policy::{Repetition, Verdict};
 pub use transport::{BoxTransport, ConnectFuture, Connector, PauseFuture, TcpConnector, Transport};
 pub use versions::{ApiVersionRange, ApiVersions, FinalizedFeatures};
 

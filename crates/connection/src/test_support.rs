@@ -244,6 +244,16 @@ impl Peer {
         (header.expect("a request header that can be read"), frame)
     }
 
+    /// The header of the next request, however long it takes; `None` when the client hung up.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub async fn next_header(&mut self) -> Option<RequestHeader> {
+        let mut frame = self.frame().await?;
+        let header = take_request_header(&mut frame, &Limits::default());
+        Some(header.expect("a request header that can be read"))
+    }
+
     /// Answers a request.
     ///
     /// # Panics

@@ -1,125 +1,251 @@
-//! One request, repeated for as long as that is harmless and may help.
+//! How every admin call is sent, judged and repeated.
+//!
+//! A request takes part by implementing [`AdminRequest`], which says where its response reports errors. Everything else
+//! (what a code means, whether the request may be repeated, how long) is decided in one place for all.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use milena_codec::{ApiKey, ErrorCode};
-use milena_connection::{CallOptions, ConnectionKind, Request, Target};
+use milena_connection::policy::{Again, rejection};
+use milena_connection::{
+    Answer, CallOptions, ConnectionKind, Repetition, Request, Target, Verdict,
+};
 
 use super::{Admin, OPERATION_TIMEOUT};
 use crate::error::Error;
-use crate::runtime::now;
+use crate::runtime::{after, now};
 
-/// An answer, and who gave it.
+/// A request of the admin client. One that does not say where its errors are does not compile.
+pub(super) trait AdminRequest: Request + Clone {
+    /// The newest version to use; newer ones say the same in a way that is not needed.
+    const VERSION_USED_MAX: Option<i16> = None;
+
+    /// Where the response reports errors.
+    fn errors(response: &Self::Response) -> Errors<'_>;
+
+    /// How long the broker wants no further request, in milliseconds.
+    fn throttle_ms(response: &Self::Response) -> i32;
+}
+
+/// Where a response reports errors.
+pub(super) enum Errors<'a> {
+    /// For each item: judged by [`Admin::ask_each`].
+    PerItem,
+    /// For the request as a whole: judged by [`Admin::ask`].
+    Whole { code: i16, message: Option<&'a str> },
+}
+
+/// A response, and the broker that sent it.
 pub(super) struct Answered<T> {
     pub(super) response: T,
     pub(super) broker: Option<i32>,
 }
 
-/// What is left of a method's time, and how long to pause.
-pub(super) struct Attempts {
-    started: Instant,
-    pause: Duration,
-    pause_max: Duration,
+/// What a response says about one of several names.
+pub(super) struct Item<T> {
+    pub(super) name: String,
+    pub(super) code: i16,
+    pub(super) message: Option<String>,
+    pub(super) value: T,
 }
+
+/// What the names of a request are.
+#[derive(Clone, Copy)]
+pub(super) enum Naming {
+    Partition(i32),
+    Topic,
+    TransactionalId,
+}
+
+/// Several results, in the order of the names that were requested.
+pub(super) type Each<T> = Vec<(String, Result<T, Error>)>;
 
 impl Admin {
-    pub(super) fn attempts(&self) -> Attempts {
-        Attempts {
-            started: now(),
-            pause: self.config.retry_backoff,
-            pause_max: self.config.retry_backoff_max,
-        }
+    /// The repetitions of one method.
+    pub(super) fn repetition(&self) -> Repetition {
+        self.cluster.repetition(after(now(), OPERATION_TIMEOUT))
     }
 
-    /// One request and its answer, repeated while it did not get anywhere.
-    pub(super) async fn ask<R>(
+    /// One request and its response, repeated while it is rejected as a whole for the moment, or did not reach its
+    /// broker.
+    pub(super) async fn ask<R: AdminRequest>(
         &self,
-        target: Target,
-        request: R,
-        attempts: &mut Attempts,
-    ) -> Result<Answered<R::Response>, Error>
-    where
-        R: Request + Clone,
-    {
-        self.ask_up_to(i16::MAX, target, request, attempts).await
+        repetition: &mut Repetition,
+        target: &Target,
+        request: &R,
+    ) -> Result<Answered<R::Response>, Error> {
+        let options = CallOptions {
+            kind: ConnectionKind::Admin,
+            version_max: R::VERSION_USED_MAX,
+            ..CallOptions::default()
+        };
+        let judge = |answer: Answer<R::Response>| judge_whole::<R>(answer);
+        self.cluster
+            .repeat(repetition, target, options, request, judge)
+            .await
     }
 
-    /// As [`ask`](Self::ask), in no newer version than this.
-    pub(super) async fn ask_up_to<R>(
+    /// A request that names several things. Those that were rejected for the moment are requested again, without the
+    /// others, until the repetition is over; one that is missing in the response has an error.
+    pub(super) async fn ask_each<R: AdminRequest, T>(
         &self,
-        version_max: i16,
-        target: Target,
-        request: R,
-        attempts: &mut Attempts,
-    ) -> Result<Answered<R::Response>, Error>
-    where
-        R: Request + Clone,
-    {
+        repetition: &mut Repetition,
+        target: &Target,
+        naming: Naming,
+        names: &[String],
+        build: impl Fn(&[String]) -> R,
+        read: impl Fn(R::Response) -> Vec<Item<T>>,
+    ) -> Result<Each<T>, Error> {
+        let mut results: HashMap<String, Result<T, Error>> = HashMap::new();
+        let mut left = names.to_vec();
         loop {
-            let options = CallOptions {
-                kind: ConnectionKind::Admin,
-                version_max: Some(version_max),
-                ..CallOptions::default()
+            let request = build(&left);
+            let Answered { response, broker } = match self.ask(repetition, target, &request).await {
+                Ok(answered) => answered,
+                Err(error) if results.is_empty() => return Err(error),
+                // The names that are left have the errors of the attempt before.
+                Err(_error) => break,
             };
-            let error = match self
-                .cluster
-                .call(target.clone(), request.clone(), options)
-                .await
-            {
-                Ok(answer) => {
-                    return Ok(Answered {
-                        response: answer.response,
-                        broker: answer.broker_id,
-                    });
+            let throttle = throttle(R::throttle_ms(&response));
+            let mut requested: HashSet<String> = left.into_iter().collect();
+            let (mut again, mut stale) = (Vec::new(), false);
+            for item in read(response) {
+                if !requested.remove(&item.name) {
+                    continue;
                 }
-                Err(error) => Error::from(error),
-            };
-            // No broker was ever reached: a wrong address, which waiting does not mend.
-            let unreached = matches!(error, Error::Transport { sent: false, .. });
-            if unreached && self.cluster.snapshot().version() == 0 {
-                return Err(error);
+                let code = ErrorCode::from(item.code);
+                if let Again::Yes { refresh } = naming.again(R::API, code) {
+                    again.push(item.name.clone());
+                    stale |= refresh;
+                }
+                let result = match code.into_result() {
+                    Ok(()) => Ok(item.value),
+                    Err(code) => {
+                        let message = item.message.as_deref();
+                        Err(naming.error(R::API, broker, &item.name, code, message))
+                    }
+                };
+                results.insert(item.name, result);
             }
-            attempts.again_after(error).await?;
+            for name in requested {
+                results.insert(name, Err(left_out(R::API, broker)));
+            }
+            if again.is_empty() {
+                break;
+            }
+            let Some(next) = repetition.after_failure(now(), throttle) else {
+                break;
+            };
+            if stale {
+                self.cluster.rediscover(target, repetition.deadline()).await;
+            }
+            tokio::time::sleep_until(next.into()).await;
+            left = again;
+        }
+        let each = names.iter().map(|name| {
+            let result = results.remove(name);
+            let result = result.unwrap_or_else(|| Err(left_out(R::API, None)));
+            (name.clone(), result)
+        });
+        Ok(each.collect())
+    }
+}
+
+impl Naming {
+    /// Whether something is requested again that was rejected with this code.
+    fn again(self, api: ApiKey, code: ErrorCode) -> Again {
+        let is_unknown = matches!(
+            code,
+            ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition
+        );
+        match self {
+            _ if code.is_none() => Again::No,
+            // That there is no such topic is the result of a call that names it.
+            Self::Topic if is_unknown => Again::No,
+            Self::Partition(_) | Self::Topic | Self::TransactionalId => rejection(api, code),
+        }
+    }
+
+    fn error(
+        self,
+        request: ApiKey,
+        broker: Option<i32>,
+        name: &str,
+        code: ErrorCode,
+        message: Option<&str>,
+    ) -> Error {
+        let (topic, partition) = match self {
+            Self::Partition(partition) => (Some(name), Some(partition)),
+            Self::Topic => (Some(name), None),
+            Self::TransactionalId => (None, None),
+        };
+        Error::Broker {
+            code,
+            request,
+            broker,
+            topic: topic.filter(|topic| !topic.is_empty()).map(Into::into),
+            partition,
+            message: message.filter(|text| !text.is_empty()).map(Into::into),
         }
     }
 }
 
-impl Attempts {
-    /// Pauses if another attempt is harmless, may help and has time; gives the error back if not.
-    pub(super) async fn again_after(&mut self, error: Error) -> Result<(), Error> {
-        if !error.is_retriable()
-            || now().saturating_duration_since(self.started) + self.pause > OPERATION_TIMEOUT
-        {
-            return Err(error);
+fn judge_whole<R: AdminRequest>(
+    answer: Answer<R::Response>,
+) -> Verdict<Answered<R::Response>, Error> {
+    let error = match R::errors(&answer.response) {
+        Errors::PerItem => None,
+        Errors::Whole { code, message } => {
+            let code = ErrorCode::from(code);
+            let rejected = code.into_result().is_err();
+            rejected.then(|| {
+                let message = message.filter(|text| !text.is_empty()).map(Into::into);
+                let error = Error::Broker {
+                    code,
+                    request: R::API,
+                    broker: answer.broker_id,
+                    topic: None,
+                    partition: None,
+                    message,
+                };
+                (code, error)
+            })
         }
-        tracing::debug!(%error, pause = ?self.pause, "asking again");
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(self.pause_max);
-        Ok(())
+    };
+    let Some((code, error)) = error else {
+        return Verdict::Done(Answered {
+            response: answer.response,
+            broker: answer.broker_id,
+        });
+    };
+    match rejection(R::API, code) {
+        Again::Yes { refresh } => Verdict::Again {
+            error,
+            refresh,
+            throttle: throttle(R::throttle_ms(&answer.response)),
+        },
+        Again::No => Verdict::Failed(error),
     }
 }
 
-/// A broker's refusal that concerns one topic.
-pub(super) fn refused(
-    code: i16,
-    request: ApiKey,
-    broker: Option<i32>,
-    topic: &str,
-    message: Option<&str>,
-) -> Result<(), Error> {
-    let code = ErrorCode::from(code);
-    if code.is_none() {
-        return Ok(());
-    }
-    let topic: Option<Arc<str>> = (!topic.is_empty()).then(|| topic.into());
-    let message = message.filter(|text| !text.is_empty()).map(Into::into);
-    Err(Error::Broker {
-        code,
+fn throttle(millis: i32) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// The response does not mention something that was requested.
+pub(super) fn left_out(request: ApiKey, broker: Option<i32>) -> Error {
+    let cause = std::io::Error::other("it leaves out a name that was requested");
+    Error::Malformed {
         request,
         broker,
-        topic,
-        partition: None,
-        message,
-    })
+        cause: Arc::new(cause),
+    }
+}
+
+/// The result of a call with one name.
+pub(super) fn only<T>(each: Each<T>, request: ApiKey) -> Result<T, Error> {
+    let first = each.into_iter().next();
+    first.map_or_else(|| Err(left_out(request, None)), |(_, result)| result)
 }

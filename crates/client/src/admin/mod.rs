@@ -1,9 +1,10 @@
 //! Topics and transactions, looked at and changed.
 //!
-//! Thin: each method is one kind of request, repeated while the answer says that nothing was
-//! changed and the cause passes. Methods that take several names give one result per name, in the
-//! order asked for: one missing topic does not hide the others.
+//! Thin: each method is one kind of request, repeated for 60 s while nothing was changed and the cause passes; a broker's
+//! throttle time is waited for. Methods that take several names return one result per name, in the
+//! order of the names: one missing topic does not hide the others.
 
+pub mod acls;
 mod call;
 mod partitions;
 mod topics;
@@ -75,3 +76,6 @@ impl Admin {
         self.cluster.close().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

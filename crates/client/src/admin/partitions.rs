@@ -1,21 +1,21 @@
 //! What only the leader of a partition knows or does: who writes to it, and cutting off its start.
 
-use std::sync::Arc;
-
 use kafka_protocol::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsTopic,
 };
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::describe_producers_response::ProducerState;
-use kafka_protocol::messages::{DeleteRecordsRequest, DescribeProducersRequest};
+use kafka_protocol::messages::{
+    DeleteRecordsRequest, DeleteRecordsResponse, DescribeProducersRequest,
+    DescribeProducersResponse,
+};
 use milena_codec::{ApiKey, ErrorCode};
 use milena_connection::Target;
 
 use super::Admin;
-use super::call::{Answered, Attempts};
+use super::call::{AdminRequest, Errors, Item, Naming, only};
 use super::topics::{millis, topic_name};
 use crate::error::Error;
-use crate::runtime::now;
 
 /// A producer that the leader of a partition remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,26 @@ pub struct ActiveProducer {
     pub transaction_start_offset: Option<i64>,
 }
 
+impl AdminRequest for DescribeProducersRequest {
+    fn errors(_: &DescribeProducersResponse) -> Errors<'_> {
+        Errors::PerItem
+    }
+
+    fn throttle_ms(response: &DescribeProducersResponse) -> i32 {
+        response.throttle_time_ms
+    }
+}
+
+impl AdminRequest for DeleteRecordsRequest {
+    fn errors(_: &DeleteRecordsResponse) -> Errors<'_> {
+        Errors::PerItem
+    }
+
+    fn throttle_ms(response: &DeleteRecordsResponse) -> i32 {
+        response.throttle_time_ms
+    }
+}
+
 impl Admin {
     /// The producers that the leader of a partition remembers, among them those whose open
     /// transactions hold readers back.
@@ -49,27 +69,35 @@ impl Admin {
         topic: &str,
         partition: i32,
     ) -> Result<Vec<ActiveProducer>, Error> {
-        let mut at = self
-            .leader(ApiKey::DescribeProducers, topic, partition)
-            .await?;
-        let wanted = TopicRequest::default()
-            .with_name(topic_name(topic))
-            .with_partition_indexes(vec![partition]);
-        let request = DescribeProducersRequest::default().with_topics(vec![wanted]);
-        loop {
-            let Answered { response, broker } = self
-                .ask(at.target(), request.clone(), &mut at.attempts)
-                .await?;
-            let mut answers = response
-                .topics
-                .into_iter()
-                .flat_map(|topic| topic.partitions);
-            let answer = answers.find(|answer| answer.partition_index == partition);
-            let answer = answer.ok_or_else(|| at.left_out(broker))?;
-            if at.is_done(self, answer.error_code, broker).await? {
-                return Ok(answer.active_producers.iter().map(active).collect());
+        let build = |topics: &[String]| {
+            let wanted = |topic: &String| {
+                TopicRequest::default()
+                    .with_name(topic_name(topic))
+                    .with_partition_indexes(vec![partition])
+            };
+            DescribeProducersRequest::default().with_topics(topics.iter().map(wanted).collect())
+        };
+        let read = |response: DescribeProducersResponse| {
+            let mut items = Vec::new();
+            for topic in response.topics {
+                let name = topic.name.to_string();
+                items.extend(
+                    topic
+                        .partitions
+                        .into_iter()
+                        .filter(|described| described.partition_index == partition)
+                        .map(|described| Item {
+                            name: name.clone(),
+                            code: described.error_code,
+                            message: described.error_message.map(|text| text.to_string()),
+                            value: described.active_producers,
+                        }),
+                );
             }
-        }
+            items
+        };
+        let producers = self.ask_leader(topic, partition, build, read).await?;
+        Ok(producers.iter().map(active).collect())
     }
 
     /// Deletes the records of a partition below `before_offset`, or all of them up to the high
@@ -90,117 +118,79 @@ impl Admin {
     ) -> Result<i64, Error> {
         // On the wire -1 means all there is.
         if let Some(offset) = before_offset.filter(|offset| *offset < 0) {
-            return Err(Error::misuse(format!(
-                "{offset} is no offset: they begin with 0"
-            )));
+            return Err(Error::misuse(format!("offset {offset} is negative")));
         }
-        let mut at = self.leader(ApiKey::DeleteRecords, topic, partition).await?;
-        let cut = DeleteRecordsPartition::default()
-            .with_partition_index(partition)
-            .with_offset(before_offset.unwrap_or(-1));
-        let wanted = DeleteRecordsTopic::default()
-            .with_name(topic_name(topic))
-            .with_partitions(vec![cut]);
-        let request = DeleteRecordsRequest::default()
-            .with_topics(vec![wanted])
-            .with_timeout_ms(millis(self.config.request_timeout));
-        loop {
-            let Answered { response, broker } = self
-                .ask(at.target(), request.clone(), &mut at.attempts)
-                .await?;
-            let mut answers = response
-                .topics
-                .into_iter()
-                .flat_map(|topic| topic.partitions);
-            let answer = answers.find(|answer| answer.partition_index == partition);
-            let answer = answer.ok_or_else(|| at.left_out(broker))?;
-            if at.is_done(self, answer.error_code, broker).await? {
-                return Ok(answer.low_watermark);
+        let build = |topics: &[String]| {
+            let wanted = |topic: &String| {
+                let cut = DeleteRecordsPartition::default()
+                    .with_partition_index(partition)
+                    .with_offset(before_offset.unwrap_or(-1));
+                DeleteRecordsTopic::default()
+                    .with_name(topic_name(topic))
+                    .with_partitions(vec![cut])
+            };
+            DeleteRecordsRequest::default()
+                .with_topics(topics.iter().map(wanted).collect())
+                .with_timeout_ms(millis(self.config.request_timeout))
+        };
+        let read = |response: DeleteRecordsResponse| {
+            let mut items = Vec::new();
+            for topic in response.topics {
+                let name = topic.name.to_string();
+                items.extend(
+                    topic
+                        .partitions
+                        .into_iter()
+                        .filter(|deleted| deleted.partition_index == partition)
+                        .map(|deleted| Item {
+                            name: name.clone(),
+                            code: deleted.error_code,
+                            message: None,
+                            value: deleted.low_watermark,
+                        }),
+                );
             }
-        }
+            items
+        };
+        self.ask_leader(topic, partition, build, read).await
     }
 
-    /// A request to the leader of a partition that exists: asking for the leader of one that does
-    /// not would wait for it to appear.
-    async fn leader(
+    /// A request to the leader of a partition that exists: looking for the leader of one that does not
+    /// would wait for it to appear.
+    async fn ask_leader<R: AdminRequest, T>(
         &self,
-        request: ApiKey,
         topic: &str,
         partition: i32,
-    ) -> Result<AtLeader, Error> {
-        let at = AtLeader {
-            request,
+        build: impl Fn(&[String]) -> R,
+        read: impl Fn(R::Response) -> Vec<Item<T>>,
+    ) -> Result<T, Error> {
+        let mut repetition = self.repetition();
+        let naming = Naming::Partition(partition);
+        let names = [topic.to_owned()];
+        let described = self.describe_each(&mut repetition, &names).await?;
+        let described = only(described, ApiKey::Metadata)?;
+        let exists = described
+            .partitions
+            .iter()
+            .any(|described| described.partition == partition);
+        if !exists {
+            let code = ErrorCode::UnknownTopicOrPartition;
+            return Err(Error::partition(
+                code,
+                R::API,
+                None,
+                topic.into(),
+                partition,
+            ));
+        }
+        let target = Target::Leader {
             topic: topic.into(),
             partition,
-            attempts: self.attempts(),
         };
-        for (_, described) in self.describe_topics(&[topic]).await? {
-            let partitions = described?.partitions;
-            if !partitions
-                .iter()
-                .any(|described| described.partition == partition)
-            {
-                return Err(at.refused(ErrorCode::UnknownTopicOrPartition, None));
-            }
-        }
-        // From here on it is tracked, and its leader known.
-        self.cluster
-            .topic(topic, now() + self.config.request_timeout)
+        let each = self
+            .ask_each(&mut repetition, &target, naming, &names, build, read)
             .await?;
-        Ok(at)
-    }
-}
-
-/// A request on its way to the leader of a partition, wherever that moves.
-struct AtLeader {
-    request: ApiKey,
-    topic: Arc<str>,
-    partition: i32,
-    attempts: Attempts,
-}
-
-impl AtLeader {
-    fn target(&self) -> Target {
-        Target::Leader {
-            topic: Arc::clone(&self.topic),
-            partition: self.partition,
-        }
-    }
-
-    /// Whether the leader did it; false after a pause if another attempt is worth it.
-    async fn is_done(
-        &mut self,
-        admin: &Admin,
-        code: i16,
-        broker: Option<i32>,
-    ) -> Result<bool, Error> {
-        let code = ErrorCode::from(code);
-        if code.is_none() {
-            return Ok(true);
-        }
-        admin.cluster.mark_stale(&self.topic);
-        let error = self.refused(code, broker);
-        self.attempts.again_after(error).await?;
-        Ok(false)
-    }
-
-    fn refused(&self, code: ErrorCode, broker: Option<i32>) -> Error {
-        Error::partition(
-            code,
-            self.request,
-            broker,
-            Arc::clone(&self.topic),
-            self.partition,
-        )
-    }
-
-    fn left_out(&self, broker: Option<i32>) -> Error {
-        let cause = std::io::Error::other("the answer leaves the partition out");
-        Error::Malformed {
-            request: self.request,
-            broker,
-            cause: Arc::new(cause),
-        }
+        only(each, R::API)
     }
 }
 

@@ -1,21 +1,21 @@
 //! Topics: list, describe, create, delete.
 
-use std::collections::HashMap;
-
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
+use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{
     MetadataResponsePartition, MetadataResponseTopic,
 };
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest, TopicName,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    MetadataRequest, MetadataResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
-use milena_codec::ApiKey;
-use milena_connection::Target;
+use milena_connection::{Repetition, Target};
 use uuid::Uuid;
 
-use super::call::{Answered, Attempts, refused};
+use super::call::{AdminRequest, Each, Errors, Item, Naming};
 use super::{Admin, OPERATION_TIMEOUT};
 use crate::error::Error;
 
@@ -123,6 +123,43 @@ pub struct CreatedTopic {
     pub replication_factor: i16,
 }
 
+impl AdminRequest for MetadataRequest {
+    fn errors(response: &MetadataResponse) -> Errors<'_> {
+        // Of the request as a whole from version 13 on, and 0 before; topics have their own.
+        Errors::Whole {
+            code: response.error_code,
+            message: None,
+        }
+    }
+
+    fn throttle_ms(response: &MetadataResponse) -> i32 {
+        response.throttle_time_ms
+    }
+}
+
+impl AdminRequest for CreateTopicsRequest {
+    fn errors(_: &CreateTopicsResponse) -> Errors<'_> {
+        Errors::PerItem
+    }
+
+    fn throttle_ms(response: &CreateTopicsResponse) -> i32 {
+        response.throttle_time_ms
+    }
+}
+
+impl AdminRequest for DeleteTopicsRequest {
+    /// Version 6 only adds deletion by id; up to 5 names are enough for every broker.
+    const VERSION_USED_MAX: Option<i16> = Some(5);
+
+    fn errors(_: &DeleteTopicsResponse) -> Errors<'_> {
+        Errors::PerItem
+    }
+
+    fn throttle_ms(response: &DeleteTopicsResponse) -> i32 {
+        response.throttle_time_ms
+    }
+}
+
 impl Admin {
     /// All topics, Kafka's own too, in no order.
     ///
@@ -135,7 +172,8 @@ impl Admin {
     #[doc(alias = "fetch_metadata")]
     pub async fn list_topics(&self) -> Result<Vec<TopicListing>, Error> {
         let request = MetadataRequest::default().with_topics(None);
-        let answer = self.ask(Target::Any, request, &mut self.attempts()).await?;
+        let mut repetition = self.repetition();
+        let answer = self.ask(&mut repetition, &Target::Any, &request).await?;
         let listing = |topic: MetadataResponseTopic| TopicListing {
             name: text(topic.name.as_ref()),
             topic_id: topic.topic_id,
@@ -158,19 +196,33 @@ impl Admin {
         &self,
         topics: &[N],
     ) -> Result<Vec<(String, Result<TopicDescription, Error>)>, Error> {
-        let named =
-            |topic: &N| MetadataRequestTopic::default().with_name(Some(topic_name(topic.as_ref())));
-        let request = MetadataRequest::default()
-            .with_topics(Some(topics.iter().map(named).collect()))
-            .with_allow_auto_topic_creation(false);
-        let Answered { response, broker } =
-            self.ask(Target::Any, request, &mut self.attempts()).await?;
-        let found = response.topics.into_iter().map(|topic| {
-            let name = text(topic.name.as_ref());
-            let result = refused(topic.error_code, ApiKey::Metadata, broker, &name, None);
-            (name, result.map(|()| description(topic)))
-        });
-        Ok(in_order(topics, found, ApiKey::Metadata, broker))
+        let names = texts(topics);
+        self.describe_each(&mut self.repetition(), &names).await
+    }
+
+    pub(super) async fn describe_each(
+        &self,
+        repetition: &mut Repetition,
+        names: &[String],
+    ) -> Result<Each<TopicDescription>, Error> {
+        let build = |names: &[String]| {
+            let named =
+                |name: &String| MetadataRequestTopic::default().with_name(Some(topic_name(name)));
+            MetadataRequest::default()
+                .with_topics(Some(names.iter().map(named).collect()))
+                .with_allow_auto_topic_creation(false)
+        };
+        let read = |response: MetadataResponse| {
+            let item = |topic: MetadataResponseTopic| Item {
+                name: text(topic.name.as_ref()),
+                code: topic.error_code,
+                message: None,
+                value: description(topic),
+            };
+            response.topics.into_iter().map(item).collect()
+        };
+        self.ask_each(repetition, &Target::Any, Naming::Topic, names, build, read)
+            .await
     }
 
     /// Creates these topics.
@@ -188,39 +240,29 @@ impl Admin {
         &self,
         topics: &[NewTopic],
     ) -> Result<Vec<(String, Result<CreatedTopic, Error>)>, Error> {
-        let request = CreateTopicsRequest::default()
-            .with_topics(topics.iter().map(creatable).collect())
-            .with_timeout_ms(millis(self.config.request_timeout));
-        let mut attempts = self.attempts();
-        let Answered { response, broker } = loop {
-            let answer = self
-                .ask(Target::Controller, request.clone(), &mut attempts)
-                .await?;
-            let codes = answer.response.topics.iter().map(|topic| topic.error_code);
-            match nowhere(codes, ApiKey::CreateTopics, answer.broker) {
-                None => break answer,
-                Some(error) => self.find_controller_after(error, &mut attempts).await?,
-            }
+        let build = |names: &[String]| {
+            let wanted = topics.iter().filter(|topic| names.contains(&topic.name));
+            CreateTopicsRequest::default()
+                .with_topics(wanted.map(creatable).collect())
+                .with_timeout_ms(millis(self.config.request_timeout))
         };
-        let created = response.topics.into_iter().map(|topic| {
-            let name = topic.name.to_string();
-            let message = topic.error_message.as_deref();
-            let result = refused(
-                topic.error_code,
-                ApiKey::CreateTopics,
-                broker,
-                &name,
-                message,
-            );
-            let created = CreatedTopic {
-                topic_id: topic.topic_id,
-                partitions: topic.num_partitions,
-                replication_factor: topic.replication_factor,
+        let read = |response: CreateTopicsResponse| {
+            let item = |topic: CreatableTopicResult| Item {
+                name: topic.name.to_string(),
+                code: topic.error_code,
+                message: topic.error_message.map(|text| text.to_string()),
+                value: CreatedTopic {
+                    topic_id: topic.topic_id,
+                    partitions: topic.num_partitions,
+                    replication_factor: topic.replication_factor,
+                },
             };
-            (name, result.map(|()| created))
-        });
-        let names: Vec<_> = topics.iter().map(|topic| &*topic.name).collect();
-        Ok(in_order(&names, created, ApiKey::CreateTopics, broker))
+            response.topics.into_iter().map(item).collect()
+        };
+        let names: Vec<_> = topics.iter().map(|topic| topic.name.clone()).collect();
+        let (mut repetition, target) = (self.repetition(), Target::Controller);
+        self.ask_each(&mut repetition, &target, Naming::Topic, &names, build, read)
+            .await
     }
 
     /// Deletes these topics with all their records.
@@ -236,68 +278,25 @@ impl Admin {
         &self,
         topics: &[N],
     ) -> Result<Vec<(String, Result<(), Error>)>, Error> {
-        // Version 6 only adds deletion by id; up to 5 names are enough for every broker.
-        let request = DeleteTopicsRequest::default()
-            .with_topic_names(
-                topics
-                    .iter()
-                    .map(|topic| topic_name(topic.as_ref()))
-                    .collect(),
-            )
-            .with_timeout_ms(millis(self.config.request_timeout));
-        let mut attempts = self.attempts();
-        let Answered { response, broker } = loop {
-            let target = Target::Controller;
-            let answer = self
-                .ask_up_to(5, target, request.clone(), &mut attempts)
-                .await?;
-            let codes = answer
-                .response
-                .responses
-                .iter()
-                .map(|topic| topic.error_code);
-            match nowhere(codes, ApiKey::DeleteTopics, answer.broker) {
-                None => break answer,
-                Some(error) => self.find_controller_after(error, &mut attempts).await?,
-            }
+        let build = |names: &[String]| {
+            DeleteTopicsRequest::default()
+                .with_topic_names(names.iter().map(|name| topic_name(name)).collect())
+                .with_timeout_ms(millis(self.config.request_timeout))
         };
-        let deleted = response.responses.into_iter().map(|topic| {
-            let name = text(topic.name.as_ref());
-            let message = topic.error_message.as_deref();
-            let result = refused(
-                topic.error_code,
-                ApiKey::DeleteTopics,
-                broker,
-                &name,
-                message,
-            );
-            (name, result)
-        });
-        Ok(in_order(topics, deleted, ApiKey::DeleteTopics, broker))
+        let read = |response: DeleteTopicsResponse| {
+            let item = |topic: DeletableTopicResult| Item {
+                name: text(topic.name.as_ref()),
+                code: topic.error_code,
+                message: topic.error_message.map(|text| text.to_string()),
+                value: (),
+            };
+            response.responses.into_iter().map(item).collect()
+        };
+        let (mut repetition, target) = (self.repetition(), Target::Controller);
+        let names = texts(topics);
+        self.ask_each(&mut repetition, &target, Naming::Topic, &names, build, read)
+            .await
     }
-
-    async fn find_controller_after(
-        &self,
-        error: Error,
-        attempts: &mut Attempts,
-    ) -> Result<(), Error> {
-        attempts.again_after(error).await?;
-        self.cluster
-            .refresh(milena_connection::TopicsWanted::None)
-            .await?;
-        Ok(())
-    }
-}
-
-/// The error with which the broker turned away the request as a whole, which it repeats per topic.
-fn nowhere(
-    mut codes: impl Iterator<Item = i16>,
-    request: ApiKey,
-    broker: Option<i32>,
-) -> Option<Error> {
-    let not_controller = milena_codec::ErrorCode::NotController;
-    let found = codes.any(|code| code == not_controller.code());
-    found.then(|| Error::broker(not_controller, request, broker))
 }
 
 fn description(topic: MetadataResponseTopic) -> TopicDescription {
@@ -335,25 +334,8 @@ fn creatable(topic: &NewTopic) -> CreatableTopic {
         .with_configs(topic.configs.iter().map(config).collect())
 }
 
-/// The results in the order asked for; what the broker left out is an error, not a silence.
-fn in_order<N: AsRef<str>, T>(
-    asked: &[N],
-    found: impl Iterator<Item = (String, Result<T, Error>)>,
-    request: ApiKey,
-    broker: Option<i32>,
-) -> Vec<(String, Result<T, Error>)> {
-    let mut found: HashMap<String, Result<T, Error>> = found.collect();
-    let missing = || Error::Malformed {
-        request,
-        broker,
-        cause: std::sync::Arc::new(std::io::Error::other("the answer leaves the topic out")),
-    };
-    let each = asked.iter().map(|name| {
-        let name = name.as_ref().to_owned();
-        let result = found.remove(&name).unwrap_or_else(|| Err(missing()));
-        (name, result)
-    });
-    each.collect()
+fn texts<N: AsRef<str>>(names: &[N]) -> Vec<String> {
+    names.iter().map(|name| name.as_ref().to_owned()).collect()
 }
 
 pub(super) fn topic_name(name: &str) -> TopicName {

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use kafka_protocol::messages::describe_transactions_response::TransactionState;
 use kafka_protocol::messages::{
-    DescribeTransactionsRequest, ListTransactionsRequest, TransactionalId,
+    DescribeTransactionsRequest, DescribeTransactionsResponse, ListTransactionsRequest,
+    ListTransactionsResponse, MetadataRequest, TransactionalId,
 };
 use kafka_protocol::protocol::StrBytes;
-use milena_codec::{ApiKey, ErrorCode};
-use milena_connection::{CoordinatorKind, Target, TopicsWanted};
+use milena_codec::ApiKey;
+use milena_connection::{CoordinatorKind, Repetition, Target};
 
 use super::Admin;
-use super::call::{Answered, refused};
+use super::call::{AdminRequest, Errors, Item, Naming, only};
 use crate::error::Error;
 
 /// A transactional id that a coordinator knows.
@@ -49,6 +50,29 @@ pub struct TransactionDescription {
     pub partitions: Vec<(String, i32)>,
 }
 
+impl AdminRequest for ListTransactionsRequest {
+    fn errors(response: &ListTransactionsResponse) -> Errors<'_> {
+        Errors::Whole {
+            code: response.error_code,
+            message: None,
+        }
+    }
+
+    fn throttle_ms(response: &ListTransactionsResponse) -> i32 {
+        response.throttle_time_ms
+    }
+}
+
+impl AdminRequest for DescribeTransactionsRequest {
+    fn errors(_: &DescribeTransactionsResponse) -> Errors<'_> {
+        Errors::PerItem
+    }
+
+    fn throttle_ms(response: &DescribeTransactionsResponse) -> i32 {
+        response.throttle_time_ms
+    }
+}
+
 impl Admin {
     /// The transactional ids of all coordinators, in no order; only those in one of `states` unless
     /// that is empty.
@@ -67,30 +91,27 @@ impl Admin {
         let request = ListTransactionsRequest::default()
             .with_state_filters(states.iter().map(state).collect())
             .with_duration_filter(-1);
-        let snapshot = self.cluster.refresh(TopicsWanted::None).await?;
+        let mut repetition = self.repetition();
+        let cluster = MetadataRequest::default().with_topics(Some(Vec::new()));
+        let answered = self.ask(&mut repetition, &Target::Any, &cluster).await?;
         let mut listings = Vec::new();
-        for broker in snapshot.brokers() {
-            listings.extend(self.list_on(broker.broker_id, &request).await?);
+        for broker in &answered.response.brokers {
+            let coordinator = broker.node_id.0;
+            repetition.on_progress();
+            listings.extend(self.list_on(&mut repetition, coordinator, &request).await?);
         }
         Ok(listings)
     }
 
     async fn list_on(
         &self,
+        repetition: &mut Repetition,
         coordinator: i32,
         request: &ListTransactionsRequest,
     ) -> Result<Vec<TransactionListing>, Error> {
-        let mut attempts = self.attempts();
-        let response = loop {
-            let answer = self
-                .ask(Target::Broker(coordinator), request.clone(), &mut attempts)
-                .await?;
-            let code = answer.response.error_code;
-            match refused(code, ApiKey::ListTransactions, answer.broker, "", None) {
-                Ok(()) => break answer.response,
-                Err(error) => attempts.again_after(error).await?,
-            }
-        };
+        let target = Target::Broker(coordinator);
+        let answered = self.ask(repetition, &target, request).await?;
+        let response = answered.response;
         if let Some(unknown) = response.unknown_state_filters.first() {
             return Err(Error::misuse(format!(
                 "no transaction state is called `{unknown}`"
@@ -129,39 +150,32 @@ impl Admin {
     }
 
     async fn describe_transaction(&self, id: &str) -> Result<TransactionDescription, Error> {
-        let transactional_id = TransactionalId(StrBytes::from_string(id.to_owned()));
-        let request =
-            DescribeTransactionsRequest::default().with_transactional_ids(vec![transactional_id]);
-        let mut attempts = self.attempts();
-        loop {
-            let target = Target::Coordinator(CoordinatorKind::Transaction, id.into());
-            let Answered { response, broker } =
-                self.ask(target, request.clone(), &mut attempts).await?;
-            let Some(state) = response.transaction_states.into_iter().next() else {
-                let cause = std::io::Error::other("the answer leaves the transactional id out");
-                let cause = std::sync::Arc::new(cause);
-                let request = ApiKey::DescribeTransactions;
-                return Err(Error::Malformed {
-                    request,
-                    broker,
-                    cause,
-                });
+        let build = |ids: &[String]| {
+            let id = |id: &String| TransactionalId(StrBytes::from_string(id.clone()));
+            DescribeTransactionsRequest::default()
+                .with_transactional_ids(ids.iter().map(id).collect())
+        };
+        let read = |response: DescribeTransactionsResponse| {
+            let item = |state: TransactionState| Item {
+                name: state.transactional_id.to_string(),
+                code: state.error_code,
+                message: None,
+                value: state,
             };
-            let code = ErrorCode::from(state.error_code);
-            if code.is_none() {
-                return Ok(description(&state, broker));
-            }
-            // T-21: the next attempt looks for the coordinator anew.
-            if matches!(
-                code,
-                ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable
-            ) {
-                self.cluster
-                    .forget_coordinator(CoordinatorKind::Transaction, id);
-            }
-            let error = Error::broker(code, ApiKey::DescribeTransactions, broker);
-            attempts.again_after(error).await?;
-        }
+            response.transaction_states.into_iter().map(item).collect()
+        };
+        let target = Target::Coordinator(CoordinatorKind::Transaction, id.into());
+        let (mut repetition, ids) = (self.repetition(), [id.to_owned()]);
+        let naming = Naming::TransactionalId;
+        let each = self
+            .ask_each(&mut repetition, &target, naming, &ids, build, read)
+            .await?;
+        let state = only(each, ApiKey::DescribeTransactions)?;
+        let coordinator = self
+            .cluster
+            .coordinator(CoordinatorKind::Transaction, id, repetition.deadline())
+            .await;
+        Ok(description(&state, coordinator.ok()))
     }
 }
 

@@ -257,7 +257,7 @@ impl Inner {
         loop {
             match candidates.next() {
                 Some((key, address)) => {
-                    unfinished.push(Arc::clone(&address));
+                    unfinished.push((key, Arc::clone(&address)));
                     dials
                         .push(async move { (Arc::clone(&address), self.slot(key, address).await) });
                 }
@@ -269,7 +269,7 @@ impl Inner {
                 Some((address, result)) = dials.next() => match result {
                     Ok(connection) => return Ok(connection),
                     Err(error) => {
-                        unfinished.retain(|dialled| *dialled != address);
+                        unfinished.retain(|(_, dialled)| *dialled != address);
                         failures.push(error);
                     }
                 },
@@ -279,7 +279,11 @@ impl Inner {
         }
         // The dials go on for whoever asks next; this caller is told how far they got.
         let timeout = clock::now().saturating_duration_since(started);
-        failures.extend(unfinished.into_iter().map(|address| {
+        failures.extend(unfinished.into_iter().map(|(key, address)| {
+            // A wait for the back-off says less than the failure that it follows.
+            if let Some(failure) = self.slot_failure(key) {
+                return failure;
+            }
             let address = Some(address);
             let site = CallSite {
                 api: None,

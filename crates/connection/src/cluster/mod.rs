@@ -265,8 +265,21 @@ impl Cluster {
         }
     }
 
+    pub(crate) fn refresh_backoff(&self) -> crate::Backoff {
+        self.inner.config.refresh_backoff
+    }
+
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.inner.config.request_timeout
+    }
+
+    /// A seed of its own for something that draws random numbers.
+    pub(crate) fn draw_seed(&self) -> u64 {
+        lock(&self.inner.random).u64(..)
+    }
+
     /// Whether a call is over with this error, however much of its time is left.
-    fn ends_the_call(&self, error: &CallError) -> bool {
+    pub(crate) fn ends_the_call(&self, error: &CallError) -> bool {
         let never_reached = self.snapshot().version() == 0;
         let at_once = self.inner.config.fail_unreachable_at_once && never_reached;
         at_once || error.is_unrecoverable()
