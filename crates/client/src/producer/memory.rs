@@ -21,22 +21,39 @@ impl Room {
 /// What is left of `buffer_memory`, and who waits for it.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    bytes: usize,
     batch_bytes: usize,
     permits: Arc<Semaphore>,
     /// Callers that wait for room.
     waiting: AtomicUsize,
-    buffers: Mutex<Vec<Vec<u8>>>,
+    spare: Mutex<SpareBuffers>,
 }
+
+/// Allocations of completed batches, the last one first.
+#[derive(Debug)]
+struct SpareBuffers {
+    buffers: Vec<Vec<u8>>,
+    /// Capacity of all of them.
+    bytes: usize,
+    bytes_max: usize,
+}
+
+/// What a new buffer begins with. It doubles as records come, so that many partitions with few records each cost
+/// what they hold, and a full batch is in its buffer after four more steps.
+const BUFFER_BYTES_FIRST: usize = 4 * 1024;
+/// The part of the memory that spare buffers may take besides.
+const SPARE_PART: usize = 8;
 
 impl Memory {
     pub(crate) fn new(bytes: usize, batch_bytes: usize) -> Self {
         Self {
-            bytes,
             batch_bytes,
             permits: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))),
             waiting: AtomicUsize::new(0),
-            buffers: Mutex::default(),
+            spare: Mutex::new(SpareBuffers {
+                buffers: Vec::new(),
+                bytes: 0,
+                bytes_max: (bytes / SPARE_PART).max(batch_bytes),
+            }),
         }
     }
 
@@ -70,17 +87,23 @@ impl Memory {
 
     /// An allocation for a batch; what is in it means nothing.
     pub(crate) fn buffer(&self) -> Vec<u8> {
-        let pooled = lock(&self.buffers).pop();
-        pooled.unwrap_or_else(|| Vec::with_capacity(self.batch_bytes))
+        let spare = {
+            let mut spare = lock(&self.spare);
+            let buffer = spare.buffers.pop();
+            spare.bytes -= buffer.as_ref().map_or(0, Vec::capacity);
+            buffer
+        };
+        spare.unwrap_or_else(|| Vec::with_capacity(self.batch_bytes.min(BUFFER_BYTES_FIRST)))
     }
 
     /// Keeps the allocation of a completed batch for the next, and its bytes: a builder writes over them, and
     /// a buffer without any would have to be zeroed again.
     pub(crate) fn recycle(&self, buffer: Vec<u8>) {
-        let bound = (self.bytes / self.batch_bytes.max(1)).clamp(1, 64);
-        let mut buffers = lock(&self.buffers);
-        if buffers.len() < bound && buffer.capacity() <= 2 * self.batch_bytes {
-            buffers.push(buffer);
+        let bytes = buffer.capacity();
+        let mut spare = lock(&self.spare);
+        if bytes <= 2 * self.batch_bytes && spare.bytes + bytes <= spare.bytes_max {
+            spare.bytes += bytes;
+            spare.buffers.push(buffer);
         }
     }
 }

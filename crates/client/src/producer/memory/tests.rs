@@ -61,3 +61,23 @@ fn a_caller_that_waits_gets_what_there_is_after_two_milliseconds() {
     assert_eq!(bench.returns.poll(due, true), None);
     assert_eq!(bench.held(), 0);
 }
+
+#[test]
+fn a_new_buffer_is_as_small_as_one_record_needs() {
+    let memory = Memory::new(1024 * 1024, 64 * 1024);
+    assert_eq!(memory.buffer().capacity(), BUFFER_BYTES_FIRST);
+    let small = Memory::new(1024, 512);
+    assert_eq!(small.buffer().capacity(), 512);
+}
+
+#[test]
+fn spare_buffers_are_bounded_by_their_bytes_whatever_their_number() {
+    const BATCH: usize = 64 * 1024;
+    let memory = Memory::new(16 * BATCH, BATCH);
+    for bytes in [BATCH, 1024, BATCH, 2 * BATCH + 1] {
+        memory.recycle(Vec::with_capacity(bytes));
+    }
+    // An eighth of the memory: one large and one small buffer fit, a second large one does not.
+    let spare: Vec<_> = (0..3).map(|_| memory.buffer().capacity()).collect();
+    assert_eq!(spare, [1024, BATCH, BUFFER_BYTES_FIRST]);
+}
