@@ -8,6 +8,7 @@ mod deadlines;
 mod expired;
 mod handle;
 mod owned;
+mod old_brokers;
 mod reading;
 mod rejected;
 mod support;

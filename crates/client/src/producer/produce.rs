@@ -261,7 +261,7 @@ pub(crate) struct InitResponse {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "idempotence needs a producer id, which brokers give from Kafka 0.11 on: use a newer broker, or switch \
-     idempotence off with `idempotence(false)` (enable.idempotence=false)"
+     idempotence off with `enable_idempotence(false)` (enable.idempotence=false)"
 )]
 struct NoProducerIds {
     #[source]
