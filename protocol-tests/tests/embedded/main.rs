@@ -7,6 +7,7 @@ mod client;
 mod deadlines;
 mod expired;
 mod handle;
+mod new_partitions;
 mod old_brokers;
 mod owned;
 mod reading;

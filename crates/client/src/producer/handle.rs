@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use milena_codec::ApiKey;
 use milena_codec::record::RecordToWrite;
 use milena_connection::{Cluster, Connector, TcpConnector, TopicsWanted};
 use tokio::sync::{mpsc, oneshot};
@@ -214,6 +213,14 @@ impl Core {
                 return Err(Error::misuse(what));
             }
         };
+        if let Some(partition) = record.partition.filter(|partition| *partition < 0) {
+            let what = format!(
+                "partition {partition} of a record for {}: partitions are numbered from 0; leave it out to have one \
+                 chosen",
+                record.topic
+            );
+            return Err(Error::misuse(what));
+        }
         Ok(Placing {
             topic: record.topic,
             partition: record.partition,
@@ -237,14 +244,10 @@ impl Core {
         let started = now();
         let deadline = started + self.config.max_block;
         let mut room = None;
-        let mut learned = false;
         loop {
             match missing {
                 Placed::Queued(delivery) => return Ok(delivery),
-                Placed::UnknownTopic => {
-                    self.learn_topic(placing, learned, deadline).await?;
-                    learned = true;
-                }
+                Placed::UnknownTopic => self.learn_topic(placing, deadline).await?,
                 Placed::NoRoom(bytes) => {
                     room = Some(self.wait_for_room(bytes, started, deadline).await?)
                 }
@@ -287,41 +290,37 @@ impl Core {
         }
     }
 
-    /// Learns the topic's partitions; the second time for the same record they must hold the one it names.
-    async fn learn_topic(
-        &self,
-        placing: &Placing<'_>,
-        refreshed: bool,
-        deadline: Instant,
-    ) -> Result<(), Error> {
+    /// Learns the topic's partitions. Where the record names one that the topic does not have, metadata is asked again:
+    /// the partition may have been added since, or be added before the deadline (A-6).
+    async fn learn_topic(&self, placing: &Placing<'_>, deadline: Instant) -> Result<(), Error> {
         let topic = self.cluster.topic(placing.topic, deadline).await;
         let topic = topic.map_err(|cause| about_topic(cause.into(), placing.topic))?;
         let partitions = topic.partitions.len();
         self.shared.register(placing.topic, partitions);
         self.shared.wake();
-        let known = |partition| usize::try_from(partition).is_ok_and(|p| p < partitions);
-        match placing.partition {
-            Some(partition) if !known(partition) => {
-                if refreshed {
-                    return Err(Error::misuse(format!(
-                        "partition {partition} of {}: the topic has {partitions} partitions, from 0",
-                        placing.topic
-                    )));
-                }
-                // It may have been added since; the next look decides.
-                let wanted = TopicsWanted::named([placing.topic]);
-                let refresh = self.cluster.refresh(wanted);
-                match tokio::time::timeout_at(deadline.into(), refresh).await {
-                    Ok(refreshed) => refreshed.map(drop).map_err(Error::from),
-                    Err(_) => {
-                        let operation = "asking for the topic's partitions";
-                        let cause = no_response(ApiKey::Metadata, self.config.max_block);
-                        let cause = self.shared.standing.delivery_trouble().unwrap_or(cause);
-                        Err(timeout(operation, self.config.max_block, Some(cause)))
-                    }
-                }
+        let Some(missing) = placing
+            .partition
+            .filter(|partition| usize::try_from(*partition).is_ok_and(|p| p >= partitions))
+        else {
+            return Ok(());
+        };
+        let wanted = TopicsWanted::named([placing.topic]);
+        let refresh = self.cluster.refresh(wanted);
+        match tokio::time::timeout_at(deadline.into(), refresh).await {
+            Ok(refreshed) => refreshed.map(drop).map_err(Error::from),
+            Err(_) => {
+                let operation = format!("finding partition {missing} of {}", placing.topic);
+                let count = || {
+                    let what = format!("the topic has {partitions} partitions, numbered from 0");
+                    Arc::new(Error::misuse(what))
+                };
+                let cause = self
+                    .shared
+                    .standing
+                    .delivery_trouble()
+                    .unwrap_or_else(count);
+                Err(timeout(&operation, self.config.max_block, Some(cause)))
             }
-            _ => Ok(()),
         }
     }
 
@@ -444,7 +443,7 @@ impl Late {
     }
 }
 
-fn timeout(operation: &'static str, elapsed: Duration, cause: Option<Arc<Error>>) -> Error {
+fn timeout(operation: &str, elapsed: Duration, cause: Option<Arc<Error>>) -> Error {
     Error::Timeout {
         operation: Arc::from(operation),
         elapsed,
@@ -465,20 +464,6 @@ fn about_topic(mut error: Error, name: &str) -> Error {
         topic.get_or_insert_with(|| Arc::from(name));
     }
     error
-}
-
-/// A request was sent and has had no response so far.
-fn no_response(request: ApiKey, waited: Duration) -> Arc<Error> {
-    let cause = std::io::Error::new(
-        std::io::ErrorKind::TimedOut,
-        format!("no response for {waited:?}"),
-    );
-    Arc::new(Error::Transport {
-        request: Some(request),
-        address: None,
-        sent: true,
-        cause: Arc::new(cause),
-    })
 }
 
 fn now_millis() -> i64 {
