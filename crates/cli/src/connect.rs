@@ -48,6 +48,9 @@ const BOOTSTRAP_VARIABLE: &str = "MILENA_BOOTSTRAP";
 /// The keys of the brokers to ask first, in the Java client and in librdkafka.
 const BOOTSTRAP_KEYS: [&str; 2] = ["bootstrap.servers", "metadata.broker.list"];
 
+/// Whether a command gives up as soon as no broker can be reached.
+const FAIL_AT_ONCE: &str = "milena.fail.unreachable.at.once";
+
 impl Connect {
     /// Reads the file and the environment, and rejects options that contradict each other.
     pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
@@ -126,6 +129,8 @@ impl Connect {
         let mut all = vec![
             ("bootstrap.servers".to_owned(), self.bootstrap().to_owned()),
             ("client.id".to_owned(), "milena-cli".to_owned()),
+            // A person waits at the other end: a wrong address is an error at once.
+            (FAIL_AT_ONCE.to_owned(), "true".to_owned()),
         ];
         let mut set = |key: &str, value: &str| {
             all.retain(|(known, _)| known != key);

@@ -88,7 +88,7 @@ fn a_rejected_setting_is_named_before_anything_is_connected_and_exits_with_2() {
             "security.protocol",
         ),
         (
-            &["--bootstrap", "nowhere", "topics", "list"],
+            &["--bootstrap", "nowhere:port", "topics", "list"],
             "bootstrap.servers",
         ),
         (
