@@ -1,4 +1,4 @@
-//! Exactly-once Kafka in Rust: idempotent and transactional producers, committed reads, no C beneath.
+//! Exactly-once Kafka in Rust: idempotent and transactional producers, committed reads, no C library.
 //!
 //! | to | use |
 //! |---|---|
@@ -8,23 +8,26 @@
 //! | read what was committed, and know how far that is | [`Consumer`] |
 //! | make and look at topics and transactions | [`Admin`] |
 //! | know what to do about an error | [`Error::recovery`] |
+//! | print an error with its causes | [`Error::report`] |
+//! | set anything, by methods or by Kafka's keys | [`config`] |
 //!
 //! # What happens when
 //!
 //! * **Nothing is sent by a constructor** but [`TransactionalProducer::start`], which takes the transactional id over.
 //! * **A record is copied once**, into the open batch of its partition. The batch leaves when it is full, when its
 //!   linger has passed, on flush, or on commit. Records of one partition are appended in the order of their sends.
-//! * **An outcome is one of three**: acknowledged, refused, or [unknown](Error::is_outcome_unknown). What was on the
-//!   wire and got no answer is unknown, never "failed".
+//! * **An outcome is one of three**: acknowledged, rejected, or [unknown](Error::is_outcome_unknown). What was sent
+//!   and got no response is unknown, never "failed".
 //! * **Dropping never waits.** A dropped [`Transaction`] is aborted, a dropped producer goes on delivering in the
 //!   background, a dropped consumer stops. Use `close` to wait.
 //! * **Everything runs on the caller's tokio runtime**, in one task per producer or consumer and one per connection.
 //!
 //! ```no_run
-//! # async fn run() -> Result<(), milena::Error> {
-//! use milena::{Producer, ProducerBuilder, Record};
+//! # async fn run() -> Result<(), milena::Report> {
+//! use milena::{Client, ClientBuilder, Record};
 //!
-//! let producer = Producer::new(ProducerBuilder::new(["localhost:9092"]).build()?)?;
+//! let client = Client::connect(ClientBuilder::new(["localhost:9092"]).build()?).await?;
+//! let producer = client.producer().start()?;
 //! let delivery = producer.send(Record::to("orders").key(b"customer-7").value(b"3 apples")).await?;
 //! println!("at offset {:?}", delivery.await?.offset);
 //! # Ok(()) }

@@ -1,8 +1,13 @@
 //! Files of settings: reads them, and decides nothing.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use super::{ConfigError, syntax};
+
+/// A file of settings has no more; another file may have no end.
+const BYTES_MAX: u64 = 1 << 20;
 
 /// Settings from a file as Kafka's tools read them, or from text of that syntax.
 ///
@@ -29,14 +34,22 @@ impl Properties {
     /// The settings of a file.
     ///
     /// # Errors
-    /// A file that cannot be read or is not UTF-8, or a line that is not of the syntax, with its number.
+    /// A file that cannot be read, is not UTF-8 or has more than 1 MiB, or a line that is not of the syntax, with its number.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let reason = format!("cannot read it: {error}");
+        let rejected = |reason: String| {
             ConfigError::without_value(&name, reason, "check the path and what is in it")
-        })?;
+        };
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(BYTES_MAX + 1).read_to_string(&mut text))
+            .map_err(|error| rejected(format!("cannot read it: {error}")))?;
+        if text.len() as u64 > BYTES_MAX {
+            let reason =
+                format!("it is larger than {BYTES_MAX} bytes, so it is no file of settings");
+            return Err(rejected(reason));
+        }
         syntax::parse(&name, &text)
     }
 
@@ -94,5 +107,12 @@ mod tests {
             said.starts_with("no/such/file.properties: cannot read it: "),
             "{said}"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_an_end_is_rejected_and_not_read_for_ever() {
+        let error = Properties::read("/dev/zero").unwrap_err();
+        assert!(error.to_string().contains("1048576"), "{error}");
     }
 }
