@@ -184,8 +184,9 @@ impl Consumer {
     /// - [`Error::Malformed`] for a response that is not what was requested; it is asked again. A broker whose
     ///   responses bring nothing for `request_timeout`, although there is something to read, is one too; the
     ///   cause names it, the partition and what it sends.
-    /// - [`Error::Transport`] and the like: at once if no broker was ever reached or waiting cannot
-    ///   help, otherwise after `request_timeout` without any. It is tried again all the time.
+    /// - [`Error::Transport`] and the like: at once if waiting cannot help; after `timeout` if no broker was ever
+    ///   reached (at once with `fail_unreachable_at_once`); otherwise after `request_timeout` without any. It is
+    ///   tried again all the time.
     /// - [`Error::Closed`] if the consumer's task is gone, with its runtime.
     ///
     /// # Cancel safety
@@ -210,7 +211,8 @@ impl Consumer {
             }
             if self.wait(deadline).await.is_err() {
                 let lasting = self.shared.lasting_outage();
-                return lasting.map_or_else(|| Ok(Records::default()), Err);
+                let outage = lasting.or_else(|| self.shared.health().unreached(failures));
+                return outage.map_or_else(|| Ok(Records::default()), Err);
             }
         }
     }

@@ -50,7 +50,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(machine: Machine, cluster: Cluster, config: ConsumerConfig) -> Self {
-        let health = BrokerHealth::new(config.client.request_timeout);
+        let health = BrokerHealth::new(
+            config.client.request_timeout,
+            config.client.fail_unreachable_at_once,
+        );
         Self {
             machine: Mutex::new(machine),
             health: Mutex::new(health),

@@ -14,6 +14,8 @@ use crate::error::{Error, Recovery};
 pub(crate) struct BrokerHealth {
     /// How long an outage may last before poll returns it.
     timeout: Duration,
+    /// Whether a poll is to end as soon as the first contact fails (`fail_unreachable_at_once`).
+    at_once: bool,
     /// The peers that ever responded. That one is a wrong address, or something other than a broker, is
     /// only believed of others: what a broker that restarts sends, or what stands in front of it, can
     /// look like that for a moment.
@@ -38,9 +40,10 @@ struct Outage {
 }
 
 impl BrokerHealth {
-    pub(crate) fn new(timeout: Duration) -> Self {
+    pub(crate) fn new(timeout: Duration, at_once: bool) -> Self {
         Self {
             timeout,
+            at_once,
             reached: BTreeSet::new(),
             failures: 0,
             last: None,
@@ -76,21 +79,36 @@ impl BrokerHealth {
         self.failures
     }
 
-    /// The error to return at once from a poll that began after `failures_before` failures: no broker ever
-    /// responded about a partition, or waiting does not help. Metadata does not count for the former:
-    /// bootstrap addresses can be right while those that brokers advertise are wrong.
+    /// The error to return at once from a poll that began after `failures_before` failures: waiting does not
+    /// help, or the first contact failed and the consumer is not to wait for it.
     pub(crate) fn unrecoverable(&self, failures_before: u64) -> Option<Error> {
-        let (peer, error) = self
-            .last
-            .as_ref()
-            .filter(|_| self.failures > failures_before)?;
+        let (peer, error) = self.last_since(failures_before)?;
         let passes = matches!(
             error.recovery(),
             Recovery::Retry | Recovery::RefreshAndRetry
         );
-        let none_reached = self.reached.iter().all(|peer| *peer == Peer::Cluster);
         let restarts = self.reached.contains(peer);
-        (none_reached || !(passes || restarts)).then(|| error.clone())
+        let waits = self.has_reached() || !self.at_once;
+        (!waits || !(passes || restarts)).then(|| error.clone())
+    }
+
+    /// The error to return from a poll that began after `failures_before` failures and got nothing in its
+    /// time, although no broker ever responded about a partition.
+    pub(crate) fn unreached(&self, failures_before: u64) -> Option<Error> {
+        let (_, error) = self.last_since(failures_before)?;
+        (!self.has_reached()).then(|| error.clone())
+    }
+
+    fn last_since(&self, failures_before: u64) -> Option<&(Peer, Error)> {
+        self.last
+            .as_ref()
+            .filter(|_| self.failures > failures_before)
+    }
+
+    /// Whether a broker ever responded about a partition. Metadata does not count: bootstrap addresses can be
+    /// right while those that brokers advertise are wrong.
+    fn has_reached(&self) -> bool {
+        self.reached.iter().any(|peer| *peer != Peer::Cluster)
     }
 
     /// The error to return from a poll that got nothing in its time: an outage that lasts, of a peer that
@@ -147,27 +165,39 @@ mod tests {
     }
 
     #[test]
-    fn brokers_that_were_never_reached_are_an_error_at_once_and_once_per_attempt() {
-        let mut health = BrokerHealth::new(TIMEOUT);
+    fn a_first_contact_is_waited_for_and_then_an_error_once_per_attempt() {
+        let mut health = BrokerHealth::new(TIMEOUT, false);
+        health.failed(Instant::now(), Peer::Cluster, refused());
+        assert!(health.unrecoverable(0).is_none());
+        assert!(health.unreached(0).is_some());
+        assert!(health.unreached(health.failures()).is_none());
+    }
+
+    #[test]
+    fn a_first_contact_that_fails_ends_the_poll_at_once_where_that_is_wanted() {
+        let mut health = BrokerHealth::new(TIMEOUT, true);
         health.failed(Instant::now(), Peer::Cluster, refused());
         assert!(health.unrecoverable(0).is_some());
         assert!(health.unrecoverable(health.failures()).is_none());
+        health.succeeded(ONE);
+        health.failed(Instant::now(), ONE, refused());
+        assert!(health.unrecoverable(0).is_none());
     }
 
     #[test]
     fn an_advertised_address_that_is_wrong_is_an_error_although_metadata_comes() {
-        let mut health = BrokerHealth::new(TIMEOUT);
+        let mut health = BrokerHealth::new(TIMEOUT, false);
         let now = Instant::now();
         health.succeeded(Peer::Cluster);
         health.failed(now, ONE, refused());
         health.succeeded(Peer::Cluster);
-        assert!(health.unrecoverable(0).is_some());
+        assert!(health.unreached(0).is_some());
         assert!(health.lasting(now + TIMEOUT, any).is_some());
     }
 
     #[test]
     fn a_broker_that_restarts_is_waited_for() {
-        let mut health = BrokerHealth::new(TIMEOUT);
+        let mut health = BrokerHealth::new(TIMEOUT, false);
         let now = Instant::now();
         health.succeeded(ONE);
         health.failed(now, ONE, refused());
@@ -179,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_outage_that_lasts_is_an_error() {
-        let mut health = BrokerHealth::new(TIMEOUT);
+        let mut health = BrokerHealth::new(TIMEOUT, false);
         let now = Instant::now();
         health.succeeded(ONE);
         health.succeeded(Peer::Broker(2));
@@ -192,7 +222,7 @@ mod tests {
     #[test]
     fn an_outage_ends_when_the_broker_is_not_needed_any_more() {
         // Its partitions went to another broker, and it came back before a request was sent to it.
-        let mut health = BrokerHealth::new(TIMEOUT);
+        let mut health = BrokerHealth::new(TIMEOUT, false);
         let now = Instant::now();
         health.succeeded(ONE);
         health.failed(now, ONE, refused());
@@ -206,7 +236,7 @@ mod tests {
     #[test]
     fn what_waiting_does_not_help_is_an_error_at_once() {
         // L-30
-        let mut health = BrokerHealth::new(TIMEOUT);
+        let mut health = BrokerHealth::new(TIMEOUT, false);
         health.succeeded(ONE);
         health.failed(Instant::now(), Peer::Broker(2), tls());
         assert!(health.unrecoverable(0).is_some());
@@ -215,7 +245,7 @@ mod tests {
     #[test]
     fn a_broker_that_was_reached_may_look_like_something_else_while_it_restarts() {
         // D-7
-        let mut health = BrokerHealth::new(TIMEOUT);
+        let mut health = BrokerHealth::new(TIMEOUT, false);
         let now = Instant::now();
         for peer in [ONE, Peer::Cluster] {
             health.succeeded(peer);

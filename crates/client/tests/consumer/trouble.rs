@@ -5,11 +5,38 @@ use milena::{Error, ErrorCode};
 use std::io;
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_address_is_told_at_once_and_tried_again() {
-    // L-30
+async fn a_first_contact_is_waited_for_within_the_poll_and_its_failure_is_the_error() {
+    //
     let network = Network::new();
     network.refuse(BOOTSTRAP, io::ErrorKind::ConnectionRefused);
     let mut consumer = reading(&network, builder(), 1);
+    let started = tokio::time::Instant::now();
+    let error = consumer.poll(10 * SECOND).await.unwrap_err();
+    assert!(started.elapsed() >= 10 * SECOND, "{:?}", started.elapsed());
+    assert!(error.is_retriable(), "{error:?}");
+    network.permit(BOOTSTRAP);
+    let (records, _peers) = tokio::join!(consumer.poll(60 * SECOND), one_record(&network));
+    assert_eq!(values(&records.unwrap()), ["a"]);
+}
+
+/// A broker that gives its one record to the first fetch.
+async fn one_record(network: &Network) -> (Peer, Peer) {
+    let bootstrap = introduced(network, metadata(1, 1, 5)).await;
+    let mut broker = greeted(network, K1).await;
+    let asked = broker.expect::<FetchRequest>().await;
+    let records = batch(0, &["a"], Compression::None);
+    broker
+        .answer(&asked, answer(9, vec![data(0, 1, records)]))
+        .await;
+    (bootstrap, broker)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_address_is_an_error_at_once_where_that_is_wanted_and_tried_again() {
+    // L-30
+    let network = Network::new();
+    network.refuse(BOOTSTRAP, io::ErrorKind::ConnectionRefused);
+    let mut consumer = reading(&network, builder().fail_unreachable_at_once(true), 1);
     let started = tokio::time::Instant::now();
     let error = consumer.poll(60 * SECOND).await.unwrap_err();
     assert!(started.elapsed() < 2 * SECOND, "{:?}", started.elapsed());
@@ -17,17 +44,7 @@ async fn a_wrong_address_is_told_at_once_and_tried_again() {
     // Every poll tries; what it tells has happened during it.
     assert!(consumer.poll(60 * SECOND).await.is_err());
     network.permit(BOOTSTRAP);
-    let script = async {
-        let bootstrap = introduced(&network, metadata(1, 1, 5)).await;
-        let mut broker = greeted(&network, K1).await;
-        let asked = broker.expect::<FetchRequest>().await;
-        let records = batch(0, &["a"], Compression::None);
-        broker
-            .answer(&asked, answer(9, vec![data(0, 1, records)]))
-            .await;
-        (bootstrap, broker)
-    };
-    let (records, _peers) = tokio::join!(consumer.poll(60 * SECOND), script);
+    let (records, _peers) = tokio::join!(consumer.poll(60 * SECOND), one_record(&network));
     assert_eq!(values(&records.unwrap()), ["a"]);
 }
 
