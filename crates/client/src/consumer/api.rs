@@ -184,8 +184,8 @@ impl Consumer {
     /// - [`Error::Malformed`] for a response that is not what was requested; it is asked again. A broker whose
     ///   responses bring nothing for `request_timeout`, although there is something to read, is one too; the
     ///   cause names it, the partition and what it sends.
-    /// - [`Error::Transport`] and the like: at once if waiting cannot help; after `timeout` if no broker was ever
-    ///   reached (at once with `fail_unreachable_at_once`); otherwise after `request_timeout` without any. It is
+    /// - [`Error::Transport`] and the like: at once if waiting cannot help; after `timeout`, or `request_timeout` if
+    ///   that is shorter, if no broker was ever reached (at once with `fail_unreachable_at_once`); otherwise after `request_timeout` without any. It is
     ///   tried again all the time.
     /// - [`Error::Closed`] if the consumer's task is gone, with its runtime.
     ///
@@ -201,7 +201,7 @@ impl Consumer {
             if let Some(records) = self.collect()? {
                 return Ok(records);
             }
-            if let Some(error) = self.shared.health().unrecoverable(failures) {
+            if let Some(error) = self.shared.health().unrecoverable(now(), failures) {
                 return Err(error);
             }
             if self.task.is_finished() {
@@ -233,7 +233,7 @@ impl Consumer {
         let deadline = after(started, timeout);
         let failures = self.shared.health().failures();
         while !self.shared.machine().is_settled() {
-            if let Some(error) = self.shared.health().unrecoverable(failures) {
+            if let Some(error) = self.shared.health().unrecoverable(now(), failures) {
                 return Err(error);
             }
             if self.wait(deadline).await.is_err() {

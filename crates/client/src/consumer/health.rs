@@ -80,15 +80,18 @@ impl BrokerHealth {
     }
 
     /// The error to return at once from a poll that began after `failures_before` failures: waiting does not
-    /// help, or the first contact failed and the consumer is not to wait for it.
-    pub(crate) fn unrecoverable(&self, failures_before: u64) -> Option<Error> {
+    /// help, or the first contact failed for as long as an outage may last, or at all if the consumer is not
+    /// to wait for it.
+    pub(crate) fn unrecoverable(&self, now: Instant, failures_before: u64) -> Option<Error> {
         let (peer, error) = self.last_since(failures_before)?;
         let passes = matches!(
             error.recovery(),
             Recovery::Retry | Recovery::RefreshAndRetry
         );
         let restarts = self.reached.contains(peer);
-        let waits = self.has_reached() || !self.at_once;
+        let lasts = |outage: &Outage| now.duration_since(outage.since) >= self.timeout;
+        let is_over = self.at_once || self.longest().is_some_and(lasts);
+        let waits = self.has_reached() || !is_over;
         (!waits || !(passes || restarts)).then(|| error.clone())
     }
 
@@ -168,20 +171,27 @@ mod tests {
     fn a_first_contact_is_waited_for_and_then_an_error_once_per_attempt() {
         let mut health = BrokerHealth::new(TIMEOUT, false);
         health.failed(Instant::now(), Peer::Cluster, refused());
-        assert!(health.unrecoverable(0).is_none());
+        assert!(health.unrecoverable(Instant::now(), 0).is_none());
         assert!(health.unreached(0).is_some());
         assert!(health.unreached(health.failures()).is_none());
+        // A poll without an end is not silent for ever.
+        let later = Instant::now() + TIMEOUT;
+        assert!(health.unrecoverable(later, 0).is_some());
     }
 
     #[test]
     fn a_first_contact_that_fails_ends_the_poll_at_once_where_that_is_wanted() {
         let mut health = BrokerHealth::new(TIMEOUT, true);
         health.failed(Instant::now(), Peer::Cluster, refused());
-        assert!(health.unrecoverable(0).is_some());
-        assert!(health.unrecoverable(health.failures()).is_none());
+        assert!(health.unrecoverable(Instant::now(), 0).is_some());
+        assert!(
+            health
+                .unrecoverable(Instant::now(), health.failures())
+                .is_none()
+        );
         health.succeeded(ONE);
         health.failed(Instant::now(), ONE, refused());
-        assert!(health.unrecoverable(0).is_none());
+        assert!(health.unrecoverable(Instant::now(), 0).is_none());
     }
 
     #[test]
@@ -201,7 +211,7 @@ mod tests {
         let now = Instant::now();
         health.succeeded(ONE);
         health.failed(now, ONE, refused());
-        assert!(health.unrecoverable(0).is_none());
+        assert!(health.unrecoverable(Instant::now(), 0).is_none());
         assert!(health.lasting(now + TIMEOUT / 2, any).is_none());
         health.succeeded(ONE);
         assert!(health.lasting(now + 2 * TIMEOUT, any).is_none());
@@ -239,7 +249,7 @@ mod tests {
         let mut health = BrokerHealth::new(TIMEOUT, false);
         health.succeeded(ONE);
         health.failed(Instant::now(), Peer::Broker(2), tls());
-        assert!(health.unrecoverable(0).is_some());
+        assert!(health.unrecoverable(Instant::now(), 0).is_some());
     }
 
     #[test]
@@ -250,7 +260,7 @@ mod tests {
         for peer in [ONE, Peer::Cluster] {
             health.succeeded(peer);
             health.failed(now, peer, tls());
-            assert!(health.unrecoverable(0).is_none());
+            assert!(health.unrecoverable(Instant::now(), 0).is_none());
         }
         assert!(health.lasting(now + TIMEOUT, any).is_some());
     }

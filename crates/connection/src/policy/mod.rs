@@ -10,7 +10,7 @@
 //!                                                           otherwise the last error
 //! ```
 //! [`Repetition`] knows how long to wait and when to stop. [`call_error`] judges a request without a
-//! response; a response is the caller's to judge, by [`judge`](crate::judge). [`Cluster::repeat`](crate::Cluster::repeat)
+//! response; a response is the caller's to judge, by [`crate::judge`]. [`crate::Cluster::repeat`]
 //! does the waiting. A machine with requests of its own (a transaction, a partition's sender) uses
 //! [`Backoff`] and the judgements alone.
 
