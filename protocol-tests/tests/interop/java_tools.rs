@@ -16,7 +16,7 @@ fn print(embedded: &Embedded, class: &str, arguments: &[&str]) -> String {
 const TRANSACTIONS: &str = "org.apache.kafka.tools.TransactionsCommand";
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-const CONFIGS: &str = "kafka.admin.ConfigCommand";
+const CONFIGS: &str = "org.apache.kafka.tools.ConfigCommand";
 const FEATURES: &str = "org.apache.kafka.tools.FeatureCommand";
 const VERSIONS: &str = "org.apache.kafka.tools.BrokerApiVersionsCommand";
 const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";

@@ -16,6 +16,9 @@ use milena_protocol_tests::{Kafka, conformance};
 
 const API_VERSIONS: i16 = 18;
 const VERSION: i16 = 4;
+/// Kafka 4.3.1 has version 5; kafka-protocol, whose message the embedded broker answers with, ends at 4 (docs/BROKER.md).
+const DESCRIBE_LOG_DIRS: i16 = 35;
+const DESCRIBE_LOG_DIRS_MAX: i16 = 4;
 
 fn told_by(address: &str) -> ApiVersionsResponse {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -51,7 +54,11 @@ async fn the_embedded_broker_serves_the_versions_that_kafka_serves(kafka: &Kafka
     let kafka = told_by(&kafka.bootstrap()[0]);
     let theirs = versions(&kafka);
     for (api, served) in versions(&embedded) {
-        assert_eq!(served, theirs[&api], "API {api}");
+        let mut expected = theirs[&api].clone();
+        if api == DESCRIBE_LOG_DIRS {
+            expected = *expected.start()..=DESCRIBE_LOG_DIRS_MAX;
+        }
+        assert_eq!(served, expected, "API {api}");
     }
     // The features that both know, they tell alike.
     for feature in &embedded.supported_features {
