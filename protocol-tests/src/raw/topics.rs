@@ -4,8 +4,11 @@ use super::{RawConnection, text, topic_name};
 use crate::Failure;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest};
+use kafka_protocol::messages::{
+    BrokerId, CreateTopicsRequest, DeleteTopicsRequest, ListOffsetsRequest, MetadataRequest,
+};
 use milena_codec::ErrorCode;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,6 +16,9 @@ use std::time::{Duration, Instant};
 const CREATE_TOPICS: i16 = 7;
 const DELETE_TOPICS: i16 = 6;
 const METADATA: i16 = 12;
+const LIST_OFFSETS: i16 = 5;
+/// ListOffsets' timestamp for the end of a partition.
+const LATEST: i64 = -1;
 
 /// How long a new topic may be without leaders.
 const LEADERS_LIMIT: Duration = Duration::from_secs(30);
@@ -60,6 +66,31 @@ impl Layout {
                 })
                 .collect(),
         })
+    }
+
+    /// Whether each leader acts as one: a broker reports in metadata that it leads some time before it does.
+    fn serve(&self, topic: &str) -> Result<bool, Failure> {
+        for (id, address) in &self.brokers {
+            let led = self.leaders.iter().filter(|(_, leader)| *leader == id);
+            let partitions = led.map(|(partition, _)| {
+                ListOffsetsPartition::default()
+                    .with_partition_index(*partition)
+                    .with_current_leader_epoch(-1)
+                    .with_timestamp(LATEST)
+            });
+            let topic = ListOffsetsTopic::default()
+                .with_name(topic_name(topic))
+                .with_partitions(partitions.collect());
+            let request = ListOffsetsRequest::default()
+                .with_replica_id(BrokerId(-1))
+                .with_topics(vec![topic]);
+            let answer = RawConnection::connect(address)?.call(LIST_OFFSETS, &request)?;
+            let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+            if partitions.any(|partition| partition.error_code != 0) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// A connection to the leader of a partition.
@@ -115,6 +146,7 @@ fn wait_for_leaders(brokers: &[String], name: &str, partitions: usize) -> Result
         if let Ok(layout) = &layout
             && layout.leaders.len() == partitions
             && layout.leaders.values().all(|leader| *leader >= 0)
+            && layout.serve(name)?
         {
             return Ok(());
         }

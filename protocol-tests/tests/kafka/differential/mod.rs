@@ -66,7 +66,12 @@ async fn kafka_and_the_embedded_broker_answer_seeded_sequences_alike(kafka: &Kaf
     };
     eprintln!("sequences of the seeds {first} to {}", first + count - 1);
     let sides = [kafka.bootstrap().remove(0), embedded.bootstrap().remove(0)];
-    let topic = format!("differential-{}", kafka.topic_name());
+    // Several kinds of Kafka are compared with one embedded broker at a time.
+    let topic = format!(
+        "differential-{}-{}",
+        kafka.flavour().name(),
+        kafka.topic_name()
+    );
     let partitions = usize::try_from(count).unwrap() * Partition::COUNT;
     for side in &sides {
         let brokers = [side.clone()];
