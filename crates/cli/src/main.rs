@@ -50,7 +50,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List, create, describe and delete topics.
+    /// List, create, describe, change and delete topics.
     Topics(topics::Args),
     /// Write lines from standard input or a file as records.
     Produce(produce::Args),

@@ -1,4 +1,4 @@
-//! `milena topics`: list, create, describe, delete.
+//! `milena topics`: list, create, describe, add partitions, delete records, delete.
 
 use milena::admin::{NewTopic, TopicDescription};
 
@@ -32,6 +32,25 @@ enum Command {
         /// The topics.
         #[arg(required = true, value_name = "TOPIC")]
         topics: Vec<String>,
+    },
+    /// Raise the number of partitions of a topic.
+    AddPartitions {
+        /// The topic.
+        topic: String,
+        /// How many partitions it shall have, those that are there included.
+        #[arg(long, value_name = "PARTITIONS", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(1..))]
+        to: i32,
+    },
+    /// Delete the records of a partition that lie before an offset.
+    DeleteRecords {
+        /// The topic.
+        topic: String,
+        /// The partition, from 0.
+        #[arg(long, short, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(0..))]
+        partition: i32,
+        /// The first offset to keep; without it all records up to the high watermark are deleted.
+        #[arg(long, value_name = "OFFSET", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
+        before: Option<i64>,
     },
     /// Delete topics with all their records.
     Delete {
@@ -118,6 +137,33 @@ pub(crate) async fn run(connect: &Connect, args: Args) -> Result<(), Failure> {
                 }
                 describe(&mut output, name, &topic)
             })
+        }
+        Command::AddPartitions { topic, to } => {
+            let raised = admin.create_partitions(&[(topic, to)]).await?;
+            each(raised, |name, ()| {
+                if json {
+                    return output.json(&serde_json::json!({ "topic": name, "partitions": to }));
+                }
+                output.line(&format!("{name} has {} now", count(to, "partition")))
+            })
+        }
+        Command::DeleteRecords {
+            topic,
+            partition,
+            before,
+        } => {
+            let first = admin.delete_records(&topic, partition, before).await?;
+            let deleted = serde_json::json!({
+                "topic": topic, "partition": partition, "log_start_offset": first,
+            });
+            if json {
+                output.json(&deleted)?;
+            } else {
+                output.line(&format!(
+                    "{topic}-{partition} begins with offset {first} now"
+                ))?;
+            }
+            Ok(())
         }
         Command::Delete { topics } => each(admin.delete_topics(&topics).await?, |name, ()| {
             if json {

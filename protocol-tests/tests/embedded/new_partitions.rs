@@ -3,36 +3,20 @@
 use std::error::Error as _;
 use std::time::{Duration, Instant};
 
-use kafka_protocol::messages::CreatePartitionsRequest;
-use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
-use kafka_protocol::protocol::StrBytes;
-use milena::{Error, Record};
+use milena::{Admin, ClientBuilder, Error, Record};
 use milena_broker::Broker;
-use milena_connection::{CallOptions, Cluster, ClusterConfig, Target};
 
 use super::support::Embedded;
 
 const MAX_BLOCK: Duration = Duration::from_secs(20);
 
 async fn add_partitions(embedded: &Embedded, count: i32) {
-    let bootstrap = embedded.broker.addresses();
-    let config = ClusterConfig {
-        bootstrap: bootstrap.iter().map(|one| one.parse().unwrap()).collect(),
-        ..ClusterConfig::default()
-    };
-    let cluster = Cluster::new(config, embedded.connector()).unwrap();
-    let topic = CreatePartitionsTopic::default()
-        .with_name(StrBytes::from_static_str("t").into())
-        .with_count(count)
-        .with_assignments(None);
-    let request = CreatePartitionsRequest::default()
-        .with_topics(vec![topic])
-        .with_timeout_ms(5_000);
-    let answer = cluster
-        .call(Target::Controller, request, CallOptions::default())
-        .await
+    let config = ClientBuilder::new(embedded.broker.addresses())
+        .config()
         .unwrap();
-    assert_eq!(answer.response.results[0].error_code, 0);
+    let admin = Admin::with_connector(config, embedded.connector()).unwrap();
+    let mut raised = admin.create_partitions(&[("t", count)]).await.unwrap();
+    raised.pop().unwrap().1.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -99,6 +99,27 @@ fn listings_are_json_where_asked_for_and_a_quiet_command_prints_nothing_else() {
     assert_eq!(described[0]["state"], "CompleteCommit");
     let created = json(&["topics", "create", "more", "--json"]);
     assert_eq!(created[0]["created"], "more");
+    let raised = json(&["topics", "add-partitions", "more", "--to", "3", "--json"]);
+    assert_eq!(raised[0]["partitions"], 3);
+    let fewer = milena(&at(&["topics", "add-partitions", "more", "--to", "2"]));
+    assert_eq!(fewer.status.code(), Some(1), "{fewer:?}");
+    assert!(stderr(&fewer).contains("INVALID_PARTITIONS"), "{fewer:?}");
+    let cut = ["topics", "delete-records", "orders", "-p", "0", "--json"];
+    assert_eq!(json(&cut)[0]["partition"], 0);
+    let beyond = [
+        "topics",
+        "delete-records",
+        "orders",
+        "-p",
+        "0",
+        "--before",
+        "99",
+    ];
+    let beyond = milena(&at(&beyond));
+    assert!(
+        stderr(&beyond).contains("OFFSET_OUT_OF_RANGE"),
+        "{beyond:?}"
+    );
     let deleted = json(&["topics", "delete", "more", "--json"]);
     assert_eq!(deleted[0]["deleted"], "more");
 }

@@ -6,6 +6,7 @@
 
 pub mod acls;
 mod call;
+mod partition_counts;
 mod partitions;
 mod topics;
 mod transactions;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
+use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
 use kafka_protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
@@ -120,6 +121,15 @@ fn body(api: ApiKey, version: i16, script: &mut Script) -> Vec<u8> {
                 .with_throttle_time_ms(throttle);
             respond!(DeleteTopicsRequest, response);
         }
+        ApiKey::CreatePartitions => {
+            let topic = CreatePartitionsTopicResult::default()
+                .with_name(TopicName(TOPIC))
+                .with_error_code(script.next());
+            let response = CreatePartitionsResponse::default()
+                .with_results(vec![topic])
+                .with_throttle_time_ms(throttle);
+            respond!(CreatePartitionsRequest, response);
+        }
         ApiKey::ListTransactions => {
             let response = ListTransactionsResponse::default()
                 .with_error_code(script.next())
@@ -214,6 +224,10 @@ async fn call(admin: &Admin, api: ApiKey) -> Result<(), Error> {
             let deleted = admin.delete_topics(&["t"]).await?;
             deleted.into_iter().try_for_each(|(_, result)| result)
         }
+        ApiKey::CreatePartitions => {
+            let raised = admin.create_partitions(&[("t", 2)]).await?;
+            raised.into_iter().try_for_each(|(_, result)| result)
+        }
         ApiKey::ListTransactions => admin.list_transactions::<&str>(&[]).await.map(drop),
         ApiKey::DescribeTransactions => {
             let described = admin.describe_transactions(&["id"]).await?;
@@ -228,9 +242,10 @@ async fn call(admin: &Admin, api: ApiKey) -> Result<(), Error> {
     }
 }
 
-const CALLS: [ApiKey; 7] = [
+const CALLS: [ApiKey; 8] = [
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
+    ApiKey::CreatePartitions,
     ApiKey::ListTransactions,
     ApiKey::DescribeTransactions,
     ApiKey::DescribeProducers,
@@ -262,8 +277,10 @@ async fn every_call_ends_in_its_time_with_the_code_whatever_code_a_broker_return
                 ErrorCode::UnknownTopicId,
             ];
             // That there is no such topic is a result, and repeated only where the metadata has it.
-            let is_result = matches!(api, ApiKey::CreateTopics | ApiKey::DeleteTopics)
-                && unknown.contains(code);
+            let is_result = matches!(
+                api,
+                ApiKey::CreateTopics | ApiKey::DeleteTopics | ApiKey::CreatePartitions
+            ) && unknown.contains(code);
             let repeated = judge(*code).may_repeat(api) && !is_result;
             // What is repeated has used most of its time, what is not ends at once.
             let in_time = if repeated {
