@@ -67,7 +67,13 @@ fn expected(mut stream: &[u8]) -> (Vec<Bytes>, Option<FrameError>) {
             return (frames, Some(FrameError::Negative { length }));
         };
         if bytes > FRAME_LIMIT {
-            return (frames, Some(FrameError::TooLarge { length, limit: FRAME_LIMIT }));
+            return (
+                frames,
+                Some(FrameError::TooLarge {
+                    length,
+                    limit: FRAME_LIMIT,
+                }),
+            );
         }
         let Some(frame) = stream.get(LENGTH_BYTES..LENGTH_BYTES + bytes) else {
             break;
@@ -118,6 +124,9 @@ fn response(frame: &Bytes) {
     put_response_header(&mut wire, key, version, correlation_id).unwrap();
     wire.extend_from_slice(&body);
     let mut again = Bytes::from(wire);
-    assert_eq!(take_response_header(&mut again, key, version, &limits).unwrap(), correlation_id);
+    assert_eq!(
+        take_response_header(&mut again, key, version, &limits).unwrap(),
+        correlation_id
+    );
     assert_eq!(again, body);
 }

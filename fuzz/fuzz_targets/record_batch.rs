@@ -100,8 +100,17 @@ fn read_log(log: Bytes) {
 fn read_batch(batch: &Batch) {
     let mut limits = Limits::default();
     limits.decompressed_bytes = DECOMPRESSED_BYTES;
-    let _ = (batch.check_crc(), batch.control(), batch.producer(), batch.delete_horizon());
-    let _ = (batch.next_offset(), batch.last_sequence(), batch.timestamp_type());
+    let _ = (
+        batch.check_crc(),
+        batch.control(),
+        batch.producer(),
+        batch.delete_horizon(),
+    );
+    let _ = (
+        batch.next_offset(),
+        batch.last_sequence(),
+        batch.timestamp_type(),
+    );
     let Ok(records) = batch.records(&limits) else {
         return;
     };
@@ -135,7 +144,10 @@ fn write_again(batch: &Batch, records: &[Record<'_>]) {
             .headers()
             .map(|header| {
                 let key = std::str::from_utf8(header.key).ok()?;
-                Some(HeaderToWrite { key, value: header.value })
+                Some(HeaderToWrite {
+                    key,
+                    value: header.value,
+                })
             })
             .collect();
         // Keys that are not UTF-8 can be read, not written.
@@ -155,8 +167,14 @@ fn write_again(batch: &Batch, records: &[Record<'_>]) {
     // All codecs in turn, chosen by the data.
     let codec = Compression::ALL[batch.wire_size() % Compression::ALL.len()];
     let closed = builder.close(Compressor::from(codec)).unwrap();
-    let stamp = BatchStamp { base_sequence: batch.base_sequence(), ..BatchStamp::NONE };
-    let again = Batches::new(closed.to_vec(&stamp).into()).next().unwrap().unwrap();
+    let stamp = BatchStamp {
+        base_sequence: batch.base_sequence(),
+        ..BatchStamp::NONE
+    };
+    let again = Batches::new(closed.to_vec(&stamp).into())
+        .next()
+        .unwrap()
+        .unwrap();
     again.check_crc().unwrap();
     compare(&again.records(&Limits::default()).unwrap(), records);
 
