@@ -1,6 +1,7 @@
 //! `milena topics`: list, create, describe, add partitions, delete records, delete.
 
-use milena::admin::{NewTopic, TopicDescription};
+use milena::Admin;
+use milena::admin::{NewTopic, TopicDescription, TopicListing};
 
 use crate::connect::Connect;
 use crate::failure::{Failure, chain};
@@ -87,30 +88,7 @@ pub(crate) async fn run(connect: &Connect, args: Args) -> Result<(), Failure> {
     let mut output = Output::stdout();
     let json = args.json;
     let outcome = match args.command {
-        Command::List { internal } => {
-            let mut topics = admin.list_topics().await?;
-            topics.retain(|topic| internal || !topic.is_internal);
-            topics.sort_by(|one, other| one.name.cmp(&other.name));
-            if json {
-                for topic in &topics {
-                    output.json(&serde_json::json!({
-                        "topic": topic.name,
-                        "topic_id": topic.topic_id.to_string(),
-                        "partitions": topic.partitions,
-                        "internal": topic.is_internal,
-                    }))?;
-                }
-                output.flush()?;
-                admin.close().await;
-                return Ok(());
-            }
-            let row = |topic: &milena::admin::TopicListing| {
-                vec![topic.name.clone(), topic.partitions.to_string()]
-            };
-            let rows: Vec<_> = topics.iter().map(row).collect();
-            output.line(&table(&["TOPIC", "PARTITIONS"], &rows))?;
-            Ok(())
-        }
+        Command::List { internal } => list(&admin, &mut output, internal, json).await,
         Command::Create(create) => {
             let topics: Vec<_> = create
                 .topics
@@ -153,17 +131,7 @@ pub(crate) async fn run(connect: &Connect, args: Args) -> Result<(), Failure> {
             before,
         } => {
             let first = admin.delete_records(&topic, partition, before).await?;
-            let deleted = serde_json::json!({
-                "topic": topic, "partition": partition, "log_start_offset": first,
-            });
-            if json {
-                output.json(&deleted)?;
-            } else {
-                output.line(&format!(
-                    "{topic}-{partition} begins with offset {first} now"
-                ))?;
-            }
-            Ok(())
+            deleted_before(&mut output, (&topic, partition), first, json)
         }
         Command::Delete { topics } => each(admin.delete_topics(&topics).await?, |name, ()| {
             if json {
@@ -175,6 +143,49 @@ pub(crate) async fn run(connect: &Connect, args: Args) -> Result<(), Failure> {
     output.flush()?;
     admin.close().await;
     outcome
+}
+
+async fn list(
+    admin: &Admin,
+    output: &mut Output,
+    internal: bool,
+    json: bool,
+) -> Result<(), Failure> {
+    let mut topics = admin.list_topics().await?;
+    topics.retain(|topic| internal || !topic.is_internal);
+    topics.sort_by(|one, other| one.name.cmp(&other.name));
+    if !json {
+        let row = |topic: &TopicListing| vec![topic.name.clone(), topic.partitions.to_string()];
+        let rows: Vec<_> = topics.iter().map(row).collect();
+        return Ok(output.line(&table(&["TOPIC", "PARTITIONS"], &rows))?);
+    }
+    for topic in &topics {
+        output.json(&serde_json::json!({
+            "topic": topic.name,
+            "topic_id": topic.topic_id.to_string(),
+            "partitions": topic.partitions,
+            "internal": topic.is_internal,
+        }))?;
+    }
+    Ok(())
+}
+
+fn deleted_before(
+    output: &mut Output,
+    (topic, partition): (&str, i32),
+    first: i64,
+    json: bool,
+) -> Result<(), Failure> {
+    if json {
+        output.json(&serde_json::json!({
+            "topic": topic, "partition": partition, "log_start_offset": first,
+        }))?;
+    } else {
+        output.line(&format!(
+            "{topic}-{partition} begins with offset {first} now"
+        ))?;
+    }
+    Ok(())
 }
 
 fn new_topic(name: &str, create: &Create) -> NewTopic {

@@ -8,6 +8,7 @@ use super::super::step::{Step, Who};
 use super::{FIRST, STRANGER, T, add, end, init, who};
 use milena_protocol_tests::raw::{Coordinator, Layout, find_coordinator};
 use milena_protocol_tests::{Flavour, Kafka, KafkaConfig, conformance, own_kafka};
+use std::time::{Duration, Instant};
 
 /// Transactional ids to try until one is coordinated by another broker than the partition's leader.
 const NAMES: usize = 100;
@@ -101,6 +102,20 @@ fn cases(flavour: Flavour) -> Vec<(i16, bool)> {
     versions.into_iter().flat_map(both).collect()
 }
 
+/// Plays a step until none of the codes by which a coordinator asks for a repetition is the answer.
+fn settle(player: &mut Player, step: &Step) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = player.play_at_once(step).unwrap().text;
+        // NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE.
+        if !answer.contains("COORDINATOR") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{answer}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn measure(flavour: Flavour) {
     let config = KafkaConfig::new(flavour)
         .brokers(3)
@@ -125,9 +140,16 @@ fn measure(flavour: Flavour) {
                 find_coordinator(&brokers, Coordinator::Transaction, &id.0).unwrap();
             (coordinator == 1).then_some(place)
         });
-        let player = Player::new(&brokers[0], found.unwrap()).unwrap();
+        let mut player = Player::new(&brokers[0], found.unwrap()).unwrap();
+        settle(&mut player, &Step::DescribeTransactions(T));
         players.push((case, player));
     }
+    // The coordinator fetches a block of producer ids from the controller, which may be the one that freezes.
+    let first = place(&topic, partition, "held-first".to_owned());
+    settle(
+        &mut Player::new(&brokers[0], first).unwrap(),
+        &init(None, None),
+    );
     kafka.freeze(frozen);
     let mut differences = Vec::new();
     for ((version, commit), mut player) in players {
