@@ -185,7 +185,7 @@ impl Broker {
         Ok(appended.base_offset..appended.last_offset.saturating_add(1))
     }
 
-    /// The records of a partition in order, whoever may see them, without the control records that end transactions.
+    /// The records of a partition in order, whether or not a reader may see them yet, without the control records that end transactions.
     ///
     /// # Errors
     /// [`MoveError::UnknownPartition`].

@@ -176,7 +176,7 @@ fn of_broker(
     if broker_id.is_none() {
         values.retain(|(_, source)| *source == Source::DynamicDefaultBroker);
     } else if let Some(value) = own_value(cluster, broker_id, key) {
-        // What this broker does, whichever way it was told to.
+        // What this broker does, however the setting came about.
         let differs = key.default != Some(value.as_str());
         values.retain(|(_, source)| *source == Source::Default && key.default.is_some());
         if differs {

@@ -46,7 +46,7 @@ impl Control {
     }
 }
 
-/// Opens the port, on loopback only: whoever reaches it controls the broker.
+/// Opens the port, on loopback only: a program that reaches it controls the broker.
 pub(super) async fn open(port: u16) -> std::io::Result<(TcpListener, SocketAddr)> {
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let listener = TcpListener::bind(address).await?;

@@ -55,7 +55,7 @@ impl TransactionMachine {
 
     /// The coordinator has forgotten the transactional id, or knows it under another producer id (T-73). Either way
     /// nothing of the open transaction is to be ended there. After the abort an InitProducerId with the old
-    /// identity takes the id again, or is told that a newer producer has it: it does not steal it (T-44).
+    /// identity takes the id again, or is rejected because a newer producer has it: it does not steal it (T-44).
     pub(super) fn forgotten(&mut self, cause: Error) {
         let cause = in_words(cause);
         if self.facts.can_raise_epoch() {

@@ -111,7 +111,7 @@ fn every_version_reads_as_kafka_defines_it() {
     }
 }
 
-/// P-95: whoever sends transactional batches says whose they are.
+/// P-95: a request with transactional batches names their transactional id.
 #[test]
 fn a_transactional_request_names_its_transactional_id() {
     for api_version in PRODUCE_VERSION_MIN..=PRODUCE_VERSION_MAX {

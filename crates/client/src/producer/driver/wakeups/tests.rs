@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::*;
 
-/// Callers that use a new partition whenever somebody looks.
+/// Callers that use a new partition whenever the partitions are read.
 #[derive(Default)]
 struct Busy(RefCell<Lists>);
 
